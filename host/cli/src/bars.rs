@@ -1,0 +1,106 @@
+//! Progress on stderr: a bar where people look, lines where they do not.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use thresh_compress::{EpochInfo, Progress, StageInfo, StepInfo};
+
+/// A bar of `total` of something.
+pub fn bar(name: &'static str, total: u64) -> ProgressBar {
+    let template = "{prefix:>10} {wide_bar:.cyan/blue} {pos}/{len} {elapsed}+{eta} {msg}";
+    // The template is written here, and a bar of another look would do as well.
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total).with_style(style).with_prefix(name)
+}
+
+/// Shows a training run: a bar a stage with loss and accuracy; without a terminal a line an epoch.
+pub struct Training {
+    bar: ProgressBar,
+    epochs: usize,
+    steps: usize,
+    loss: f32,
+    last: String,
+}
+
+impl Training {
+    pub fn new() -> Self {
+        Training {
+            bar: ProgressBar::hidden(),
+            epochs: 0,
+            steps: 1,
+            loss: 0.0,
+            last: String::new(),
+        }
+    }
+}
+
+/// How much a new step counts in the loss that is shown.
+const SMOOTHING: f32 = 0.05;
+
+impl Progress for Training {
+    fn stage(&mut self, info: &StageInfo) {
+        self.bar.finish();
+        self.bar = bar(info.stage, (info.epochs * info.steps) as u64);
+        // The time of epochs that an earlier run did is not part of the estimate.
+        self.bar.set_position((info.resumed * info.steps) as u64);
+        self.bar.reset_eta();
+        (self.epochs, self.steps) = (info.epochs, info.steps);
+        (self.loss, self.last) = (0.0, String::new());
+        if info.resumed > 0 {
+            let text = format!(
+                "{}: going on after epoch {} of {}",
+                info.stage, info.resumed, info.epochs
+            );
+            self.line(&text);
+        }
+    }
+
+    fn step(&mut self, info: &StepInfo) {
+        let first = self.loss == 0.0;
+        self.loss = if first {
+            info.loss
+        } else {
+            self.loss + SMOOTHING * (info.loss - self.loss)
+        };
+        self.bar
+            .set_position((info.epoch * self.steps + info.step + 1) as u64);
+        self.bar
+            .set_message(format!("loss {:.4} {}", self.loss, self.last));
+    }
+
+    fn epoch(&mut self, info: &EpochInfo) -> ControlFlow<()> {
+        let accuracy = 100.0 * info.accuracy;
+        self.last = format!("accuracy {accuracy:.2} % weights {}", info.weights);
+        self.bar
+            .set_position(((info.epoch + 1) * self.steps) as u64);
+        self.bar
+            .set_message(format!("loss {:.4} {}", info.loss, self.last));
+        if !std::io::stderr().is_terminal() {
+            let text = format!(
+                "{} epoch {}/{}: loss {:.4} {}",
+                info.stage,
+                info.epoch + 1,
+                self.epochs,
+                info.loss,
+                self.last
+            );
+            self.line(&text);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Training {
+    fn line(&self, text: &str) {
+        // A message that nobody can read is no reason to stop.
+        self.bar
+            .suspend(|| drop(writeln!(std::io::stderr(), "{text}")));
+    }
+}
+
+impl Drop for Training {
+    fn drop(&mut self) {
+        self.bar.finish();
+    }
+}

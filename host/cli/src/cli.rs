@@ -1,0 +1,123 @@
+//! The command line as clap sees it.
+
+use crate::commands::{bench, compress, demo, info, make, pack, run, synth, train, verilog};
+use crate::output::{Output, Verdict};
+use anyhow::Result;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use thresh_compress::{Options, TrainOptions, methods};
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0  done, and what was checked holds
+  1  an error; stderr says what was got, what was expected and what to do next
+  2  the command line cannot be understood
+  3  everything ran, but a check failed: a logit differs, timing is missed
+
+Examples:
+  thresh demo                                   what this is about, in a minute
+  thresh train && thresh compress && thresh pack --config ulx3s-25f -o net.thresh
+  thresh info net.thresh
+  thresh run net.thresh --digit 0 digit.png
+  thresh bench net.thresh --json > bench.json
+
+The data sets are read from the folder THRESH_DATA, or .data, which scripts/setup fills.";
+
+/// Compress a neural network, pack it, and run it on a small sparse FPGA engine.
+#[derive(Debug, Parser)]
+#[command(name = "thresh", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+struct Cli {
+    /// Print the result as JSON on stdout; messages and progress stay on stderr.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// A subcommand.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Demo(demo::Demo),
+    Train(train::Train),
+    Compress(compress::Compress),
+    Pack(pack::Pack),
+    Make(make::Make),
+    Info(info::Info),
+    Run(run::Run),
+    Bench(bench::Bench),
+    Verilog(verilog::Verilog),
+    Synth(synth::Synth),
+}
+
+impl Command {
+    pub fn run(self, output: &Output) -> Result<Verdict> {
+        match self {
+            Command::Demo(command) => command.run(output),
+            Command::Train(command) => command.run(output),
+            Command::Compress(command) => command.run(output),
+            Command::Pack(command) => command.run(output),
+            Command::Make(command) => command.run(output),
+            Command::Info(command) => command.run(output),
+            Command::Run(command) => command.run(output),
+            Command::Bench(command) => command.run(output),
+            Command::Verilog(command) => command.run(output),
+            Command::Synth(command) => command.run(output),
+        }
+    }
+}
+
+/// The command that was given and whether it is to print JSON. Does not return when it cannot be
+/// understood or asks for help.
+pub fn parse() -> (Command, bool) {
+    let matches = command().get_matches();
+    match Cli::from_arg_matches(&matches) {
+        Ok(cli) => (cli.command, cli.json),
+        Err(error) => error.exit(),
+    }
+}
+
+/// The definition, with the options of trainer and compressors in the help of their commands.
+fn command() -> clap::Command {
+    let train = help("--set of training", &TrainOptions::default());
+    let methods: Vec<String> = methods()
+        .iter()
+        .map(|m| {
+            help(
+                &format!("--set of {} ({})", m.name(), m.describe()),
+                m.options(),
+            )
+        })
+        .collect();
+    let methods = methods.join("\n");
+    Cli::command()
+        .mut_subcommand("train", |c| {
+            c.after_long_help(format!("{train}\n{}", train::EXAMPLES))
+        })
+        .mut_subcommand("compress", |c| {
+            c.after_long_help(format!("{methods}\n{}", compress::EXAMPLES))
+        })
+}
+
+fn help(title: &str, options: &dyn Options) -> String {
+    let list = options.list();
+    let texts: Vec<String> = list
+        .iter()
+        .map(|s| format!("{}={}", s.name, s.value))
+        .collect();
+    let width = texts.iter().map(String::len).max().unwrap_or(0);
+    let lines = texts
+        .iter()
+        .zip(&list)
+        .map(|(text, s)| format!("  {text:width$}  {}\n", s.help));
+    format!(
+        "Options for {title}, with their defaults:\n{}",
+        lines.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_definition_is_sound() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,32 @@
+//! The subcommands.
+
+pub mod bench;
+pub mod compress;
+pub mod demo;
+pub mod info;
+pub mod make;
+pub mod pack;
+pub mod run;
+pub mod synth;
+pub mod train;
+pub mod verilog;
+
+use anyhow::{Result, bail};
+use thresh_compress::Options;
+
+/// A `NAME=VALUE` of `--set`.
+type Setting = (String, String);
+
+fn parse_setting(text: &str) -> Result<Setting> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => bail!("got {text:?}, expected NAME=VALUE; --help lists the names"),
+    }
+}
+
+/// Sets each of `settings`.
+fn apply(settings: &[Setting], options: &mut dyn Options) -> Result<()> {
+    settings
+        .iter()
+        .try_for_each(|(name, value)| Ok(options.set(name, value)?))
+}

@@ -1,0 +1,168 @@
+//! `thresh pack`.
+
+use crate::input::DataSet;
+use crate::output::{Output, Verdict, facts, ratio};
+use crate::{files, provenance, target};
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use thresh_compress::Data;
+use thresh_model::{Image, Network, PackOptions, pack::pack};
+use thresh_regs::Config;
+
+/// Pack a network into the image that an engine runs.
+///
+/// The ranges of the activations are measured on training images. The image holds the command that
+/// makes it again; every byte of it is shown by `thresh info`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  thresh pack --config ulx3s-25f -o net.thresh        packs .work/mnist/compressed.safetensors
+  thresh pack --config icebreaker clothes.safetensors --data fashion-mnist -o clothes.thresh")]
+pub struct Pack {
+    /// The network [default: .work/DATA/compressed.safetensors].
+    #[arg(value_name = "NETWORK.safetensors")]
+    network: Option<PathBuf>,
+    /// The engine that is to run it.
+    #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
+    config: &'static Config,
+    /// Where the image goes.
+    #[arg(short, long, value_name = "FILE.thresh")]
+    output: PathBuf,
+    /// What the network learned; its training images calibrate.
+    #[arg(long, value_enum, default_value_t)]
+    data: DataSet,
+    /// Number of training images that calibrate, the first ones.
+    #[arg(long, value_name = "COUNT", default_value_t = CALIBRATION)]
+    calibration: usize,
+    /// Share of calibration values, in percent, that an activation's range covers.
+    #[arg(long, value_name = "PERCENT", default_value_t = PackOptions::default().percentile)]
+    percentile: f64,
+    /// Leave out where the network comes from.
+    #[arg(long)]
+    no_provenance: bool,
+}
+
+/// Training images that calibrate, unless another number is asked for.
+pub const CALIBRATION: usize = 10_000;
+
+impl Pack {
+    pub fn run(self, output: &Output) -> Result<Verdict> {
+        let input = self
+            .network
+            .unwrap_or_else(|| super::train::work_folder(self.data).join("compressed.safetensors"));
+        let percentile = self.percentile;
+        ensure!(
+            percentile > 0.0 && percentile <= 100.0,
+            "got --percentile {percentile}, expected more than 0 and at most 100"
+        );
+        let network = files::network(&input)?;
+        let options = PackOptions {
+            percentile,
+            provenance: !self.no_provenance,
+        };
+
+        let mut words = vec!["pack".to_string()];
+        words.extend(self.data.words());
+        words.extend(["--config".into(), self.config.name.into()]);
+        if self.calibration != CALIBRATION {
+            words.extend(["--calibration".into(), self.calibration.to_string()]);
+        }
+        if percentile != PackOptions::default().percentile {
+            words.extend(["--percentile".into(), percentile.to_string()]);
+        }
+        words.extend([
+            provenance::file_name(&input),
+            "-o".into(),
+            provenance::file_name(&self.output),
+        ]);
+        let command = provenance::chained(&network.provenance, &words);
+
+        let data = self.data.to_train_on()?;
+        let image = pack_network(
+            network,
+            self.config,
+            &data,
+            self.calibration,
+            &options,
+            command,
+        )
+        .with_context(|| input.display().to_string())?;
+        save(&image, self.config, &self.output, output)
+    }
+}
+
+/// Packs with the first `calibration` images of the data that the network was trained on.
+pub fn pack_network(
+    mut network: Network,
+    config: &Config,
+    data: &Data,
+    calibration: usize,
+    options: &PackOptions,
+    command: String,
+) -> Result<Image> {
+    if let Some(trained) = network.provenance.get("data")
+        && trained != data.hash()
+    {
+        bail!(
+            "the network was trained on data with SHA-256 {trained}, the data given has {}; choose it by --data",
+            data.hash()
+        );
+    }
+    let (got, expected) = (data.train().shape, network.input);
+    ensure!(
+        got == expected,
+        "the data has images of {} x {} x {}, expected {} x {} x {}: the network takes no others; choose other data",
+        got.width,
+        got.height,
+        got.channels,
+        expected.width,
+        expected.height,
+        expected.channels
+    );
+    let count = calibration.min(data.train().len());
+    let inputs: Vec<&[u8]> = (0..count).map(|index| data.train().image(index)).collect();
+    network.provenance = provenance::of_image(&network.provenance, command);
+    Ok(pack(&network, config, &inputs, options)?)
+}
+
+/// Writes an image and prints what it is.
+pub fn save(image: &Image, config: &Config, path: &Path, output: &Output) -> Result<Verdict> {
+    let bytes = image.to_bytes()?;
+    files::write(path, &bytes)?;
+    let sizes = image.sizes()?;
+    let sum = |get: fn(&thresh_model::image::Size) -> u64| sizes.iter().map(get).sum::<u64>();
+    let (parameters, float) = (sum(|s| s.parameters), sum(|s| s.float_bytes()));
+    let (nonzeros, padding) = (sum(|s| s.nonzeros), sum(|s| s.padding));
+    let times = ratio(float as f64, bytes.len() as f64);
+    let text = facts(&[
+        ("image", format!("{} for {}", image.name, config.name)),
+        (
+            "size",
+            format!(
+                "{} bytes, {times:.1} times smaller than {float} bytes of float32",
+                bytes.len()
+            ),
+        ),
+        (
+            "weights",
+            format!("{nonzeros} of {parameters} parameters, and {padding} padding zeros"),
+        ),
+        ("saved as", path.display().to_string()),
+    ]);
+    let value = json!({
+        "image": image.name,
+        "file": path.display().to_string(),
+        "config": config.name,
+        "bytes": bytes.len(),
+        "float32_bytes": float,
+        "ratio": times,
+        "parameters": parameters,
+        "nonzeros": nonzeros,
+        "padding": padding,
+        "provenance": image.provenance,
+    });
+    output.result(text, &value)?;
+    Ok(Verdict::Holds)
+}

@@ -1,0 +1,188 @@
+//! `thresh run`.
+
+use crate::input::{self, DataSet, Input};
+use crate::output::{Output, Verdict};
+use crate::{draw, files, target};
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use thresh_driver::Device;
+use thresh_model::idx::Split;
+use thresh_model::{Image, Reference};
+use thresh_regs::Config;
+use thresh_sim::VirtualDevice;
+
+/// Run inputs through a network.
+///
+/// On the virtual device, every logit is compared with the bit-exact reference as well.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  thresh run net.thresh digit.png               an 8-bit grey picture of the network's input size
+  thresh run net.thresh --invert scan.png       black on white
+  thresh run net.thresh --digit 0 --digit 7     of the MNIST test set
+  thresh run net.thresh .data/mnist/train-images.idx3-ubyte:42 --on reference --json")]
+pub struct Run {
+    /// The image.
+    #[arg(value_name = "IMAGE.thresh")]
+    image: PathBuf,
+    /// A PNG picture, or IDX-FILE:INDEX.
+    #[arg(value_name = "INPUT", required_unless_present = "digit")]
+    inputs: Vec<String>,
+    /// An image of the test set, by its index.
+    #[arg(long, value_name = "INDEX")]
+    digit: Vec<usize>,
+    /// Whose test set.
+    #[arg(long, value_enum, default_value_t)]
+    data: DataSet,
+    /// Turn black to white and white to black in the INPUTs, not in images of --digit.
+    #[arg(long)]
+    invert: bool,
+    /// What computes.
+    #[arg(long, value_enum, default_value_t)]
+    on: BackEnd,
+    /// The engine of the virtual device [default: the first that holds the image].
+    #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
+    config: Option<&'static Config>,
+    /// Draw the inputs even if stdout is no terminal.
+    #[arg(long)]
+    draw: bool,
+}
+
+/// What computes an inference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum BackEnd {
+    /// The Verilated engine.
+    #[default]
+    Virtual,
+    /// The bit-exact model in software.
+    Reference,
+}
+
+impl Run {
+    pub fn run(self, output: &Output) -> Result<Verdict> {
+        let image = files::image(&self.image)?;
+        if image.input.channels != 1 {
+            bail!(
+                "{} takes {} channels, expected 1: pictures are grey",
+                image.name,
+                image.input.channels
+            );
+        }
+        let config = target::config_for(&image, self.config)
+            .with_context(|| self.image.display().to_string())?;
+        let inputs = self.read_inputs(&image)?;
+        let reference = Reference::new(&image)?;
+        let mut device = match self.on {
+            BackEnd::Virtual => Some(target::virtual_device(config, &image)?),
+            BackEnd::Reference => None,
+        };
+        let mut values = Vec::new();
+        let mut equal = true;
+        for input in &inputs {
+            if self.draw || output.is_terminal() {
+                output.text(draw::picture(image.input, &input.bytes).join("\n"))?;
+            }
+            let (text, value, same) = infer(&image, &reference, device.as_mut(), input)
+                .with_context(|| input.name.clone())?;
+            output.text(text)?;
+            values.push(value);
+            equal &= same;
+        }
+        let on = device.as_ref().map_or("reference", |_| config.name);
+        if output.is_json() {
+            output.result(
+                "",
+                &json!({"image": image.name, "on": on, "inferences": values}),
+            )?;
+        }
+        Ok(Verdict::of(equal))
+    }
+
+    fn read_inputs(&self, image: &Image) -> Result<Vec<Input>> {
+        let mut inputs: Vec<Input> = self
+            .inputs
+            .iter()
+            .map(|text| input::read(text, image.input, self.invert))
+            .collect::<Result<_>>()?;
+        if !self.digit.is_empty() {
+            let name = self.data.name();
+            let data = self.data.load(Split::Test, image.input)?;
+            for &index in &self.digit {
+                inputs.push(input::of_data(&format!("{name} test image"), &data, index)?);
+            }
+        }
+        Ok(inputs)
+    }
+}
+
+/// One inference as text and as JSON, and whether engine and reference agree.
+fn infer(
+    image: &Image,
+    reference: &Reference,
+    device: Option<&mut Device<VirtualDevice>>,
+    input: &Input,
+) -> Result<(String, Value, bool)> {
+    let expected = reference.run(&input.bytes)?;
+    let measured = device.map(|device| device.run(&input.bytes)).transpose()?;
+    let logits = measured
+        .as_ref()
+        .map_or(&expected.logits, |inference| &inference.logits);
+    let class = measured
+        .as_ref()
+        .map_or(expected.argmax(), |inference| inference.class);
+    let same = *logits == expected.logits;
+    let real: Vec<f64> = logits
+        .iter()
+        .map(|&v| f64::from(v) * f64::from(image.logit_scale))
+        .collect();
+
+    let mut text = format!("{}: {}", input.name, image.label(class));
+    if let Some(label) = input.label {
+        let mark = if label == class { "right" } else { "wrong" };
+        text.push_str(&format!(" ({mark}: it is {})", image.label(label)));
+    }
+    for (output, (value, real)) in logits.iter().zip(&real).enumerate() {
+        text.push_str(&format!(
+            "\n  {:>12} {value:>11} {real:>9.3}",
+            image.label(output)
+        ));
+    }
+    let mut value = json!({
+        "input": input.name,
+        "answer": image.label(class),
+        "class": class,
+        "label": input.label,
+        "logits": logits,
+        "values": real,
+    });
+    match &measured {
+        Some(inference) => {
+            let counters = &inference.counters;
+            text.push_str(&format!(
+                "\n  {} cycles, {} MACs",
+                counters.cycles, counters.macs
+            ));
+            value["counters"] = counters
+                .list()
+                .into_iter()
+                .map(|(n, v)| (n.to_string(), json!(v)))
+                .collect();
+            value["matches_reference"] = json!(same);
+            if !same {
+                text.push_str(&format!(
+                    "\n  MISMATCH: the reference says {:?}",
+                    expected.logits
+                ));
+                value["reference_logits"] = json!(expected.logits);
+            }
+        }
+        None => {
+            let macs: u64 = expected.macs.iter().sum();
+            text.push_str(&format!("\n  {macs} MACs"));
+            value["macs"] = json!(macs);
+        }
+    }
+    Ok((text, value, same))
+}

@@ -1,0 +1,141 @@
+//! `thresh train`.
+
+use super::{Setting, apply, parse_setting};
+use crate::input::DataSet;
+use crate::output::{Output, Verdict, facts, percent};
+use crate::{bars, files, provenance};
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use thresh_compress::{Context, Data, TrainOptions};
+use thresh_model::Network;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  thresh train                                  LeNet-300-100 on MNIST
+  thresh train --data fashion-mnist --hidden 128,64 --epochs 20 -o .work/clothes/train.safetensors
+  thresh train --set rate=0.05 --set shift=0";
+
+/// Train a fully connected network.
+///
+/// The network is saved as a safetensors file. A checkpoint is kept after every epoch; the same
+/// command goes on where it was interrupted, and gives the same network to the bit.
+#[derive(Debug, Args)]
+pub struct Train {
+    /// Where the network goes [default: .work/DATA/train.safetensors].
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What to learn.
+    #[arg(long, value_enum, default_value_t)]
+    data: DataSet,
+    /// Outputs of each hidden layer, with commas between.
+    #[arg(long, value_name = "SIZES", value_delimiter = ',')]
+    hidden: Option<Vec<usize>>,
+    /// Passes over the training images.
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Where all random numbers come from.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Set any option of training; --help lists them.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    set: Vec<Setting>,
+    /// Where checkpoints are kept [default: the folder of the output].
+    #[arg(long, value_name = "FOLDER")]
+    work: Option<PathBuf>,
+}
+
+/// The default place of what belongs to a data set.
+pub fn work_folder(data: DataSet) -> PathBuf {
+    Path::new(".work").join(data.name())
+}
+
+impl Train {
+    pub fn run(self, output: &Output) -> Result<Verdict> {
+        let path = self
+            .output
+            .unwrap_or_else(|| work_folder(self.data).join("train.safetensors"));
+        let mut options = TrainOptions::default();
+        apply(&self.set, &mut options)?;
+        options.hidden = self.hidden.unwrap_or(options.hidden);
+        options.epochs = self.epochs.unwrap_or(options.epochs);
+        options.seed = self.seed.unwrap_or(options.seed);
+
+        let mut words = vec!["train".to_string()];
+        words.extend(self.data.words());
+        words.extend(provenance::changed(
+            "--set",
+            &options,
+            &TrainOptions::default(),
+        ));
+        words.extend(["-o".into(), provenance::file_name(&path)]);
+        let command = provenance::chained(&Default::default(), &words);
+
+        let folder = self
+            .work
+            .unwrap_or_else(|| files::folder(&path).to_path_buf());
+        let network = train(&options, &self.data.to_train_on()?, folder, command)?;
+        files::save_network(&path, &network)?;
+        report(output, &network, &path)
+    }
+}
+
+/// Trains with progress on stderr.
+pub fn train(
+    options: &TrainOptions,
+    data: &Data,
+    folder: PathBuf,
+    command: String,
+) -> Result<Network> {
+    let mut progress = bars::Training::new();
+    let mut context = Context {
+        folder: Some(folder),
+        command,
+        progress: &mut progress,
+    };
+    Ok(thresh_compress::train(options, data, &mut context)?)
+}
+
+/// Prints what a network is.
+pub fn report(output: &Output, network: &Network, path: &Path) -> Result<Verdict> {
+    let nonzero = |layer: &thresh_model::Layer| match &layer.weights {
+        thresh_model::Weights::Float(values) => values.iter().filter(|&&v| v != 0.0).count(),
+        thresh_model::Weights::Shared { codebook, codes } => {
+            let live = |&&code: &&u8| code > 0 && codebook.get(usize::from(code) - 1) != Some(&0.0);
+            codes.iter().filter(live).count()
+        }
+    };
+    let weights: usize = network.layers.iter().map(|layer| layer.weights.len()).sum();
+    let live: usize = network.layers.iter().map(nonzero).sum();
+    let accuracy = ["accuracy", "train.accuracy"]
+        .iter()
+        .find_map(|key| network.provenance.get(*key)?.parse::<f64>().ok());
+    let text = facts(&[
+        ("network", network.name.clone()),
+        ("weights", format!("{live} of {weights} are not zero")),
+        (
+            "accuracy",
+            accuracy.map_or("unknown".into(), |a| {
+                format!("{} of the test set", percent(a))
+            }),
+        ),
+        ("saved as", path.display().to_string()),
+    ]);
+    let layers: Vec<_> = network
+        .layers
+        .iter()
+        .map(|layer| json!({"name": layer.name, "weights": layer.weights.len(), "nonzeros": nonzero(layer)}))
+        .collect();
+    let value = json!({
+        "network": network.name,
+        "file": path.display().to_string(),
+        "weights": weights,
+        "nonzeros": live,
+        "accuracy": accuracy,
+        "layers": layers,
+        "provenance": network.provenance,
+    });
+    output.result(text, &value)?;
+    Ok(Verdict::Holds)
+}

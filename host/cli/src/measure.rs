@@ -1,0 +1,252 @@
+//! Runs a data set through virtual devices and holds every result against the reference.
+
+mod report;
+
+pub use report::Report;
+
+use crate::output::Output;
+use crate::{bars, target};
+use anyhow::{Context, Result};
+use indicatif::ProgressBar;
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use thresh_driver::{Counters, Device};
+use thresh_model::{Dataset, Image, Reference};
+use thresh_regs::Config;
+use thresh_sim::VirtualDevice;
+
+/// Passes are counted one by one in so many inferences at most.
+const PROFILED: usize = 200;
+
+/// What is to be measured.
+pub struct Plan<'a> {
+    pub image: &'a Image,
+    pub config: &'static Config,
+    pub data: &'a Dataset,
+    /// How many images, the first ones.
+    pub count: usize,
+    pub threads: usize,
+}
+
+/// One inference.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub index: usize,
+    pub right: bool,
+    pub counters: Counters,
+    /// Counters of each pass, where they were asked for.
+    pub passes: Option<Vec<Counters>>,
+    /// What differs from the reference: the first logit, or a count.
+    pub difference: Option<String>,
+    /// Logits of the reference.
+    pub logits: usize,
+    /// Logits that differ.
+    pub wrong_logits: usize,
+}
+
+/// All inferences, by index.
+pub struct Measurement {
+    pub records: Vec<Record>,
+    /// Cycles that all virtual devices were clocked, loading left out.
+    pub simulated_cycles: u64,
+    pub elapsed: Duration,
+    pub threads: usize,
+    /// Where the first wrong inference goes wrong.
+    pub first_mismatch: Option<String>,
+}
+
+/// Runs the plan on as many virtual devices as it has threads.
+pub fn measure(plan: &Plan<'_>, output: &Output) -> Result<Measurement> {
+    let reference = Reference::new(plan.image)?;
+    let threads = plan.threads.clamp(1, plan.count.max(1));
+    let bar = bars::bar("bench", plan.count as u64);
+    if !std::io::stderr().is_terminal() {
+        output.note(format!(
+            "running {} inferences on {threads} virtual devices",
+            plan.count
+        ));
+    }
+    let shared = Shared {
+        plan,
+        reference: &reference,
+        bar: &bar,
+        next: AtomicUsize::new(0),
+        stop: AtomicBool::new(false),
+        wrong: AtomicUsize::new(0),
+        records: Mutex::new(Vec::with_capacity(plan.count)),
+    };
+    let start = Instant::now();
+    let workers: Vec<Result<u64>> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| shared.work()))
+            .collect();
+        let joined = handles.into_iter().map(|handle| handle.join());
+        joined
+            .map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let elapsed = start.elapsed();
+    bar.finish_and_clear();
+    let mut simulated_cycles = 0;
+    for cycles in workers {
+        simulated_cycles += cycles?;
+    }
+    let mut records = shared
+        .records
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    records.sort_by_key(|record| record.index);
+    let first = records
+        .iter()
+        .find_map(|r| Some((r.index, r.difference.as_ref()?)));
+    let first_mismatch = match first {
+        Some((index, difference)) => Some(locate(plan, &reference, index, difference)?),
+        None => None,
+    };
+    Ok(Measurement {
+        records,
+        simulated_cycles,
+        elapsed,
+        threads,
+        first_mismatch,
+    })
+}
+
+/// What the threads share.
+struct Shared<'a> {
+    plan: &'a Plan<'a>,
+    reference: &'a Reference,
+    bar: &'a ProgressBar,
+    next: AtomicUsize,
+    stop: AtomicBool,
+    wrong: AtomicUsize,
+    records: Mutex<Vec<Record>>,
+}
+
+impl Shared<'_> {
+    /// Runs images until there are none left; gives the cycles of its device.
+    fn work(&self) -> Result<u64> {
+        let result = self.run();
+        if result.is_err() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    fn run(&self) -> Result<u64> {
+        let mut device = target::virtual_device(self.plan.config, self.plan.image)?;
+        let loaded = device.transport_mut().cycles();
+        let mut records = Vec::new();
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            if index >= self.plan.count || self.stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let record = self
+                .infer(&mut device, index)
+                .with_context(|| format!("test image {index}"))?;
+            if record.difference.is_some() {
+                let wrong = 1 + self.wrong.fetch_add(1, Ordering::Relaxed);
+                self.bar.set_message(format!("{wrong} mismatches"));
+            }
+            self.bar.inc(1);
+            records.push(record);
+        }
+        let cycles = device.transport_mut().cycles() - loaded;
+        self.records
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .extend(records);
+        Ok(cycles)
+    }
+
+    fn infer(&self, device: &mut Device<VirtualDevice>, index: usize) -> Result<Record> {
+        let input = self.plan.data.image(index);
+        let expected = self.reference.run(input)?;
+        let got = device.run(input)?;
+        let differs = |(i, (got, expected)): (usize, (&i32, &i32))| (got != expected).then_some(i);
+        let wrong: Vec<usize> = got
+            .logits
+            .iter()
+            .zip(&expected.logits)
+            .enumerate()
+            .filter_map(differs)
+            .collect();
+        let macs: u64 = expected.macs.iter().sum();
+        let mut difference = wrong.first().map(|&logit| {
+            format!(
+                "logit {logit} is {}, expected {}",
+                got.logits[logit], expected.logits[logit]
+            )
+        });
+        if got.logits.len() != expected.logits.len() {
+            difference = Some(format!(
+                "got {} logits, expected {}",
+                got.logits.len(),
+                expected.logits.len()
+            ));
+        } else if difference.is_none() && got.counters.macs != macs {
+            difference = Some(format!(
+                "the engine counts {} MACs, expected {macs}",
+                got.counters.macs
+            ));
+        }
+        let mut passes = None;
+        if index % self.plan.count.div_ceil(PROFILED).max(1) == 0 {
+            let profile = device.run_profiled(input)?;
+            let stepped: Vec<u64> = profile
+                .passes
+                .iter()
+                .map(|counters| counters.macs)
+                .collect();
+            if difference.is_none() && profile.inference != got {
+                difference = Some(format!(
+                    "run pass by pass it gives {:?}, run at once {got:?}",
+                    profile.inference
+                ));
+            } else if difference.is_none() && stepped != expected.macs {
+                difference = Some(format!(
+                    "the passes count {stepped:?} MACs, expected {:?}",
+                    expected.macs
+                ));
+            }
+            passes = Some(profile.passes);
+        }
+        Ok(Record {
+            index,
+            right: got.class == usize::from(self.plan.data.labels[index]),
+            counters: got.counters,
+            passes,
+            difference,
+            logits: expected.logits.len(),
+            wrong_logits: wrong.len(),
+        })
+    }
+}
+
+/// Says where an inference goes wrong first: runs it again pass by pass on a fresh device.
+fn locate(
+    plan: &Plan<'_>,
+    reference: &Reference,
+    index: usize,
+    difference: &str,
+) -> Result<String> {
+    let input = plan.data.image(index);
+    let expected = reference.run(input)?;
+    let mut device = target::virtual_device(plan.config, plan.image)?;
+    device.put_input(input)?;
+    for pass in 0..plan.image.passes.len() {
+        device.step(pass)?;
+        let got = device.activations(pass)?;
+        if let Some(found) = reference.explain_difference(&expected, pass, &got) {
+            return Ok(format!(
+                "test image {index}: {difference}; first: {found:?}"
+            ));
+        }
+    }
+    Ok(format!(
+        "test image {index}: {difference}; pass by pass on a fresh device, every activation is right"
+    ))
+}

@@ -1,0 +1,321 @@
+//! What a measurement says, as text and as JSON.
+
+use super::{Measurement, Plan, Record};
+use crate::output::{facts, percent, ratio, table};
+use serde_json::{Value, json};
+use thresh_driver::Counters;
+
+/// Bits of a second on a serial line at 3 Mbaud.
+const UART_BAUD: f64 = 3e6;
+
+/// Bits of a byte on a serial line, start and stop bit included.
+const UART_BITS_A_BYTE: f64 = 10.0;
+
+/// The numbers of a measurement.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub count: usize,
+    pub right: usize,
+    pub mismatches: usize,
+    logits: usize,
+    wrong_logits: usize,
+    first_mismatch: Option<String>,
+    config: &'static str,
+    num_pes: usize,
+    /// Counters of all inferences together.
+    total: Counters,
+    min_cycles: u64,
+    max_cycles: u64,
+    layers: Vec<LayerReport>,
+    profiled: usize,
+    clock_mhz: Option<f64>,
+    link_bytes: usize,
+    simulated_cycles: u64,
+    seconds: f64,
+    threads: usize,
+}
+
+/// The counters of one layer, over all inferences that were run pass by pass.
+#[derive(Clone, Debug)]
+struct LayerReport {
+    passes: usize,
+    total: Counters,
+}
+
+impl Report {
+    /// Sums up. Rates are told for a clock of `clock_mhz`.
+    pub fn new(plan: &Plan<'_>, measured: &Measurement, clock_mhz: Option<f64>) -> Report {
+        let records = &measured.records;
+        let cycles = || records.iter().map(|record| record.counters.cycles);
+        let image = plan.image;
+        let last = image.passes.len() - 1;
+        let bytes = image.input_window().len() + image.output_window(last).len();
+        Report {
+            count: records.len(),
+            right: records.iter().filter(|record| record.right).count(),
+            mismatches: records
+                .iter()
+                .filter(|record| record.difference.is_some())
+                .count(),
+            logits: records.iter().map(|record| record.logits).sum(),
+            wrong_logits: records.iter().map(|record| record.wrong_logits).sum(),
+            first_mismatch: measured.first_mismatch.clone(),
+            config: plan.config.name,
+            num_pes: plan.config.num_pes,
+            total: records.iter().map(|record| record.counters).sum(),
+            min_cycles: cycles().min().unwrap_or(0),
+            max_cycles: cycles().max().unwrap_or(0),
+            layers: layers(plan, records),
+            profiled: records
+                .iter()
+                .filter(|record| record.passes.is_some())
+                .count(),
+            clock_mhz,
+            link_bytes: bytes,
+            simulated_cycles: measured.simulated_cycles,
+            seconds: measured.elapsed.as_secs_f64(),
+            threads: measured.threads,
+        }
+    }
+
+    /// Whether engine and reference agreed in everything, and anything was run at all.
+    pub fn holds(&self) -> bool {
+        self.count > 0 && self.mismatches == 0
+    }
+
+    fn mean(&self, value: u64) -> f64 {
+        ratio(value as f64, self.count as f64)
+    }
+
+    fn compute_seconds(&self) -> Option<f64> {
+        self.clock_mhz
+            .map(|mhz| self.mean(self.total.cycles) / (mhz * 1e6))
+    }
+
+    fn link_seconds(&self) -> f64 {
+        self.link_bytes as f64 * UART_BITS_A_BYTE / UART_BAUD
+    }
+
+    pub fn accuracy(&self) -> f64 {
+        ratio(self.right as f64, self.count as f64)
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let t = &self.total;
+        let mean = |value: u64| format!("{:.1}", self.mean(value));
+        let pe_cycles = (self.num_pes as u64 * (t.scan_cycles + t.flush_cycles)) as f64;
+        let of_pes = |value: u64| {
+            format!(
+                "{} ({} of PE cycles in scan and flush)",
+                mean(value),
+                percent(ratio(value as f64, pe_cycles))
+            )
+        };
+        let mut lines = vec![
+            (
+                "engine",
+                format!("{}, {} PEs, Verilated", self.config, self.num_pes),
+            ),
+            (
+                "accuracy",
+                format!(
+                    "{}, {} of {}",
+                    percent(self.accuracy()),
+                    self.right,
+                    self.count
+                ),
+            ),
+            (
+                "mismatches",
+                format!(
+                    "{} of {} inferences, {} of {} logits differ from the reference",
+                    self.mismatches, self.count, self.wrong_logits, self.logits
+                ),
+            ),
+            (
+                "cycles",
+                format!(
+                    "{} mean, {} to {}",
+                    mean(t.cycles),
+                    self.min_cycles,
+                    self.max_cycles
+                ),
+            ),
+            (
+                "  of which",
+                format!(
+                    "fetch {}, scan {}, flush {}, drain {}",
+                    mean(t.fetch_cycles),
+                    mean(t.scan_cycles),
+                    mean(t.flush_cycles),
+                    mean(t.drain_cycles)
+                ),
+            ),
+            ("MACs", mean(t.macs)),
+            (
+                "utilisation",
+                format!(
+                    "{} = MACs / (PEs x cycles)",
+                    percent(t.utilisation(self.num_pes))
+                ),
+            ),
+            ("working", of_pes(t.macs)),
+            ("starved", of_pes(t.starved)),
+            ("seeking", of_pes(t.seeking)),
+            (
+                "broadcasts",
+                format!(
+                    "{}, and {} cycles waiting for a full FIFO",
+                    mean(t.broadcasts),
+                    mean(t.fifo_stalls)
+                ),
+            ),
+        ];
+        if let (Some(mhz), Some(compute)) = (self.clock_mhz, self.compute_seconds()) {
+            let both = compute + self.link_seconds();
+            lines.push((
+                "compute",
+                format!(
+                    "{:.0} inferences/s at {mhz} MHz, input and output left out",
+                    ratio(1.0, compute)
+                ),
+            ));
+            lines.push((
+                "with link",
+                format!(
+                    "{:.0} inferences/s at {mhz} MHz: an estimate for a UART of {} Mbaud, {} bytes of input and output an \
+                     inference, without framing",
+                    ratio(1.0, both), UART_BAUD / 1e6, self.link_bytes
+                ),
+            ));
+        }
+        lines.push((
+            "simulation",
+            format!(
+                "{:.1} s on {} threads, {:.2} M cycles/s",
+                self.seconds,
+                self.threads,
+                ratio(self.simulated_cycles as f64, self.seconds) / 1e6
+            ),
+        ));
+        if let Some(first) = &self.first_mismatch {
+            lines.push(("MISMATCH", first.clone()));
+        }
+        facts(&lines)
+    }
+
+    /// The counters of each layer, for people.
+    pub fn layer_table(&self) -> String {
+        let header = [
+            "layer",
+            "passes",
+            "cycles",
+            "scan",
+            "flush",
+            "drain",
+            "MACs",
+            "utilisation",
+            "starved",
+            "seeking",
+            "broadcasts",
+            "FIFO stalls",
+        ];
+        let rows = self.layers.iter().enumerate().map(|(index, layer)| {
+            let t = &layer.total;
+            let mean = |value: u64| format!("{:.1}", ratio(value as f64, self.profiled as f64));
+            vec![
+                (index + 1).to_string(),
+                layer.passes.to_string(),
+                mean(t.cycles),
+                mean(t.scan_cycles),
+                mean(t.flush_cycles),
+                mean(t.drain_cycles),
+                mean(t.macs),
+                percent(t.utilisation(self.num_pes)),
+                mean(t.starved),
+                mean(t.seeking),
+                mean(t.broadcasts),
+                mean(t.fifo_stalls),
+            ]
+        });
+        format!(
+            "{}\nMeans over {} inferences that were run pass by pass.",
+            table(&header, rows),
+            self.profiled
+        )
+    }
+
+    /// For programs.
+    pub fn json(&self) -> Value {
+        let means = |total: &Counters, count: usize| -> Value {
+            let mean = |value: u64| json!(ratio(value as f64, count as f64));
+            total
+                .list()
+                .into_iter()
+                .map(|(name, value)| (name.to_string(), mean(value)))
+                .collect()
+        };
+        let layers: Vec<Value> = self
+            .layers
+            .iter()
+            .map(|layer| {
+                json!({
+                    "passes": layer.passes,
+                    "mean": means(&layer.total, self.profiled),
+                    "utilisation": layer.total.utilisation(self.num_pes),
+                })
+            })
+            .collect();
+        let compute = self.compute_seconds();
+        json!({
+            "config": self.config,
+            "num_pes": self.num_pes,
+            "inferences": self.count,
+            "right": self.right,
+            "accuracy": self.accuracy(),
+            "mismatches": self.mismatches,
+            "logits": self.logits,
+            "wrong_logits": self.wrong_logits,
+            "first_mismatch": self.first_mismatch,
+            "cycles": {"mean": self.mean(self.total.cycles), "min": self.min_cycles, "max": self.max_cycles},
+            "mean": means(&self.total, self.count),
+            "utilisation": self.total.utilisation(self.num_pes),
+            "layers": layers,
+            "profiled_inferences": self.profiled,
+            "clock_mhz": self.clock_mhz,
+            "inferences_per_second": compute.map(|seconds| ratio(1.0, seconds)),
+            "uart_estimate": {
+                "baud": UART_BAUD,
+                "bytes_per_inference": self.link_bytes,
+                "inferences_per_second": compute.map(|seconds| ratio(1.0, seconds + self.link_seconds())),
+            },
+            "simulation": {
+                "seconds": self.seconds,
+                "threads": self.threads,
+                "cycles": self.simulated_cycles,
+                "cycles_per_second": ratio(self.simulated_cycles as f64, self.seconds),
+            },
+        })
+    }
+}
+
+fn layers(plan: &Plan<'_>, records: &[Record]) -> Vec<LayerReport> {
+    let mut layers: Vec<LayerReport> = Vec::new();
+    for pass in 0..plan.image.passes.len() {
+        let layer = plan.image.layer_of(pass);
+        layers.resize(
+            layer + 1,
+            LayerReport {
+                passes: 0,
+                total: Counters::default(),
+            },
+        );
+        let counters = records
+            .iter()
+            .filter_map(|record| record.passes.as_ref()?.get(pass).copied());
+        layers[layer].passes += 1;
+        layers[layer].total = layers[layer].total + counters.sum();
+    }
+    layers
+}

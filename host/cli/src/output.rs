@@ -1,0 +1,106 @@
+//! Where results and messages go: results to stdout, as text or as JSON; everything else to stderr.
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+
+/// Whether what a command checked holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Holds,
+    Fails,
+}
+
+impl Verdict {
+    pub fn of(holds: bool) -> Verdict {
+        if holds {
+            Verdict::Holds
+        } else {
+            Verdict::Fails
+        }
+    }
+}
+
+/// The output of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub fn new(json: bool) -> Self {
+        Output { json }
+    }
+
+    /// Prints a result: `text` for people, or `value` for programs.
+    pub fn result(&self, text: impl Display, value: &impl Serialize) -> Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        if self.json {
+            writeln!(stdout, "{}", serde_json::to_string_pretty(value)?)?;
+        } else {
+            writeln!(stdout, "{text}")?;
+        }
+        Ok(stdout.flush()?)
+    }
+
+    /// Prints for people alone.
+    pub fn text(&self, text: impl Display) -> Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        if !self.json {
+            writeln!(stdout, "{text}")?;
+        }
+        Ok(stdout.flush()?)
+    }
+
+    /// Says something on stderr.
+    pub fn note(&self, text: impl Display) {
+        // A message that nobody can read is no reason to stop.
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    /// Whether programs read stdout.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether people look at stdout.
+    pub fn is_terminal(&self) -> bool {
+        !self.json && std::io::stdout().is_terminal()
+    }
+}
+
+/// A table: names to the left, numbers to the right.
+pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// Lines of a name and a value each, the values below each other.
+pub fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines: Vec<String> = facts
+        .iter()
+        .map(|(name, value)| format!("{name:width$}  {value}"))
+        .collect();
+    lines.join("\n")
+}
+
+/// A share in percent.
+pub fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// `part / whole`, 0 when there is no whole.
+pub fn ratio(part: f64, whole: f64) -> f64 {
+    if whole == 0.0 { 0.0 } else { part / whole }
+}

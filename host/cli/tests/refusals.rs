@@ -1,0 +1,492 @@
+//! What is refused, and how: a sentence with what was got, what was expected and what to do next, an
+//! exit status, nothing on stdout, no panic.
+
+mod common;
+
+use common::{Place, SIDE, idx};
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::process::Stdio;
+use thresh_model::{Activation, Layer, Network, Operator, Shape, Weights};
+
+/// Runs `arguments`, which must fail with `status` and a message that holds all of `texts`.
+#[track_caller]
+fn refused(place: &Place, arguments: &str, status: i32, texts: &[&str]) {
+    let output = place.thresh(arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(status),
+        "thresh {arguments}: {stderr}"
+    );
+    for text in texts {
+        assert!(
+            stderr.contains(text),
+            "thresh {arguments}: no {text:?} in: {stderr}"
+        );
+    }
+    assert!(!stderr.contains("panicked"), "thresh {arguments}: {stderr}");
+    assert_eq!(output.stdout, b"", "thresh {arguments} fails, and prints");
+}
+
+/// One hidden layer of `hidden` outputs; all weights are equal.
+fn network(hidden: usize) -> Network {
+    let layer = |name: &str, inputs, outputs, activation| Layer {
+        name: name.into(),
+        operator: Operator::Dense { inputs, outputs },
+        weights: Weights::Shared {
+            codebook: vec![0.5],
+            codes: vec![1; inputs * outputs],
+        },
+        bias: vec![0.0; outputs],
+        activation,
+    };
+    Network {
+        name: "test".into(),
+        input: Shape {
+            channels: 1,
+            height: SIDE,
+            width: SIDE,
+        },
+        input_scale: 0.01,
+        layers: vec![
+            layer("fc1", SIDE * SIDE, hidden, Activation::Relu),
+            layer("fc2", hidden, 4, Activation::None),
+        ],
+        labels: vec![],
+        provenance: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn images_that_are_none_or_not_for_the_engine() {
+    let place = Place::new();
+    place.pack();
+    let good = place.read("net.thresh");
+    let changed = |index: usize, bit: u8| {
+        let mut bytes = good.clone();
+        bytes[index] ^= bit;
+        bytes
+    };
+    place.write("empty.thresh", b"");
+    place.write("short.thresh", &good[..good.len() - 3]);
+    place.write("long.thresh", [&good[..], b"x"].concat());
+    place.write("flipped.thresh", changed(good.len() - 2, 4));
+    place.write("version.thresh", changed(4, 0x40));
+    let images: [(&str, &[&str]); 8] = [
+        (
+            "missing.thresh",
+            &[
+                "missing.thresh",
+                "expected a .thresh image",
+                "thresh pack",
+                "No such file",
+            ],
+        ),
+        ("empty.thresh", &["empty.thresh", "expected"]),
+        (
+            "short.thresh",
+            &[
+                "short.thresh",
+                &format!("got {} bytes", good.len() - 3),
+                "expected",
+                "copy the file again",
+            ],
+        ),
+        (
+            "long.thresh",
+            &["long.thresh", "expected", "copy the file again"],
+        ),
+        (
+            "flipped.thresh",
+            &[
+                "flipped.thresh",
+                "CRC-32",
+                "expected",
+                "the file is damaged",
+            ],
+        ),
+        (
+            "version.thresh",
+            &[
+                "version.thresh",
+                "image format 65, expected 1",
+                "pack the network again",
+            ],
+        ),
+        (
+            "train.safetensors",
+            &[
+                "train.safetensors",
+                "starts with",
+                "expected",
+                "no .thresh image",
+            ],
+        ),
+        ("data", &["data", "expected a .thresh image"]),
+    ];
+    for (image, texts) in images {
+        for command in ["info", "run --digit 0", "bench"] {
+            refused(&place, &format!("{command} {image}"), 1, texts);
+        }
+    }
+    for command in ["run --digit 0", "bench"] {
+        let texts = [
+            "net.thresh",
+            "image for 2 PEs",
+            "icebreaker has 4",
+            "--config icebreaker",
+        ];
+        refused(
+            &place,
+            &format!("{command} net.thresh --config icebreaker"),
+            1,
+            &texts,
+        );
+    }
+}
+
+#[test]
+fn networks_that_cannot_be_packed() {
+    let place = Place::new();
+    place.write("large.safetensors", network(150).to_safetensors().unwrap());
+    place.write("good.safetensors", network(6).to_safetensors().unwrap());
+    place.write("text.safetensors", "no network");
+    place.write("file", "");
+    place.ok("pack --config tiny good.safetensors -o good.thresh");
+    let cases: [(&str, i32, &[&str]); 9] = [
+        (
+            "large.safetensors -o x.thresh",
+            1,
+            &[
+                "large.safetensors",
+                "does not fit configuration tiny",
+                "there are",
+            ],
+        ),
+        (
+            "text.safetensors -o x.thresh",
+            1,
+            &[
+                "text.safetensors",
+                "not a safetensors file",
+                "expected a network",
+            ],
+        ),
+        (
+            "good.thresh -o x.thresh",
+            1,
+            &["good.thresh", "not a safetensors file"],
+        ),
+        (
+            "missing.safetensors -o x.thresh",
+            1,
+            &["missing.safetensors", "expected a network", "thresh train"],
+        ),
+        (
+            "good.safetensors -o file/x.thresh",
+            1,
+            &["cannot write file/x.thresh"],
+        ),
+        (
+            "good.safetensors -o x.thresh --calibration 0",
+            1,
+            &["no calibration inputs", "expected at least one"],
+        ),
+        (
+            "good.safetensors -o x.thresh --percentile 0",
+            1,
+            &["got --percentile 0", "at most 100"],
+        ),
+        (
+            "good.safetensors -o x.thresh --percentile NaN",
+            1,
+            &["got --percentile NaN"],
+        ),
+        ("good.safetensors", 2, &["--output"]),
+    ];
+    for (arguments, status, texts) in cases {
+        refused(
+            &place,
+            &format!("pack --config tiny {arguments}"),
+            status,
+            texts,
+        );
+        assert!(!place.path("x.thresh").exists(), "{arguments}");
+    }
+    refused(
+        &place,
+        "pack --config huge good.safetensors -o x.thresh",
+        2,
+        &["huge", "icebreaker, ulx3s-25f"],
+    );
+    place.ok("train --hidden 4 --epochs 1 -o train.safetensors");
+    let other = "pack --config tiny train.safetensors --data fashion-mnist -o x.thresh";
+    refused(
+        &place,
+        other,
+        1,
+        &[
+            "trained on data with SHA-256",
+            "the data given has",
+            "--data",
+        ],
+    );
+}
+
+#[test]
+fn inputs_that_the_network_does_not_take() {
+    let place = Place::new();
+    place.write("net.safetensors", network(6).to_safetensors().unwrap());
+    place.ok("pack --config tiny net.safetensors -o net.thresh");
+    image::GrayImage::new(5, 4)
+        .save(place.path("wide.png"))
+        .unwrap();
+    image::RgbImage::new(4, 4)
+        .save(place.path("colour.png"))
+        .unwrap();
+    image::GrayImage::new(4, 4)
+        .save(place.path("good.png"))
+        .unwrap();
+    let png = place.read("good.png");
+    place.write("cut.png", &png[..png.len() - 20]);
+    place.write("text.png", "no picture");
+    place.write("other.idx", idx(&[1, 2, 2], &[0; 4]));
+    place.write("cut.idx", idx(&[2, 4, 4], &[0; 20]));
+    let idx3 = "data/mnist/test-images.idx3-ubyte";
+    let cases: [(&str, i32, &[&str]); 13] = [
+        (
+            "wide.png",
+            1,
+            &["wide.png", "5 x 4 x 1", "expected 4 x 4 x 1"],
+        ),
+        (
+            "colour.png",
+            1,
+            &["colour.png", "Rgb8", "expected 8-bit grey"],
+        ),
+        ("cut.png", 1, &["cut.png"]),
+        (
+            "text.png",
+            1,
+            &["text.png", "expected a PNG picture", "IDX-FILE:INDEX"],
+        ),
+        (
+            "missing.png",
+            1,
+            &[
+                "missing.png",
+                "an input is FILE.png or IDX-FILE:INDEX",
+                "No such file",
+            ],
+        ),
+        (
+            "data",
+            1,
+            &["data", "an input is FILE.png or IDX-FILE:INDEX"],
+        ),
+        (
+            "other.idx:0",
+            1,
+            &["other.idx", "2 x 2 x 1", "expected 4 x 4 x 1"],
+        ),
+        (
+            "cut.idx:0",
+            1,
+            &["cut.idx", "length in bytes is 36, expected 48"],
+        ),
+        (
+            &format!("{idx3}:40"),
+            1,
+            &["no image 40", "expected 0 to 39"],
+        ),
+        (
+            &format!("{idx3}:first"),
+            1,
+            &["index \"first\"", "expected a number"],
+        ),
+        ("--digit 40", 1, &["no image 40", "expected 0 to 39"]),
+        ("", 2, &["INPUT"]),
+        ("good.png --on board", 2, &["board", "virtual, reference"]),
+    ];
+    for (arguments, status, texts) in cases {
+        refused(
+            &place,
+            &format!("run net.thresh {arguments}"),
+            status,
+            texts,
+        );
+    }
+    place.ok("run net.thresh good.png --on reference");
+}
+
+#[test]
+fn data_that_lack_or_are_damaged() {
+    let place = Place::new();
+    place.write("net.safetensors", network(6).to_safetensors().unwrap());
+    place.ok("pack --config tiny net.safetensors -o net.thresh");
+    let commands = [
+        "train -o x.safetensors",
+        "compress net.safetensors -o x.safetensors",
+        "pack --config tiny net.safetensors -o x.thresh",
+        "make -o x.thresh",
+        "bench net.thresh",
+        "run net.thresh --digit 0",
+    ];
+    let labels = place.path("data/mnist/test-labels.idx1-ubyte");
+    std::fs::write(labels, idx(&[40], &[0; 39])).unwrap();
+    for command in commands {
+        refused(
+            &place,
+            command,
+            1,
+            &["test-labels.idx1-ubyte", "expected 48"],
+        );
+    }
+    std::fs::remove_dir_all(place.path("data")).unwrap();
+    for command in commands {
+        refused(
+            &place,
+            command,
+            1,
+            &[
+                "-images.idx3-ubyte",
+                "No such file",
+                "run scripts/setup",
+                "THRESH_DATA",
+            ],
+        );
+    }
+    assert!(!place.path("x.thresh").exists() && !place.path("x.safetensors").exists());
+}
+
+#[test]
+fn options_that_mean_nothing() {
+    let place = Place::new();
+    place.write("net.safetensors", network(6).to_safetensors().unwrap());
+    place.ok("pack --config tiny net.safetensors -o net.thresh");
+    let cases: [(&str, i32, &[&str]); 14] = [
+        (
+            "train --set colour=red",
+            1,
+            &["colour", "no such option", "hidden, epochs"],
+        ),
+        (
+            "train --set rate=fast",
+            1,
+            &["rate", "fast", "a finite number"],
+        ),
+        (
+            "train --set rate",
+            2,
+            &["expected NAME=VALUE", "--help lists the names"],
+        ),
+        ("train --hidden 4,x", 2, &["4,x"]),
+        (
+            "train --hidden 0",
+            1,
+            &["hidden", "every layer needs outputs"],
+        ),
+        (
+            "train --data letters",
+            2,
+            &["letters", "mnist, fashion-mnist"],
+        ),
+        (
+            "compress --method magic net.safetensors",
+            1,
+            &["magic", "deep-compression"],
+        ),
+        (
+            "compress --set codes=0 net.safetensors",
+            1,
+            &["codes", "1 to 255"],
+        ),
+        (
+            "bench net.thresh --count 0",
+            1,
+            &["got --count 0", "expected 1 to 40"],
+        ),
+        (
+            "bench net.thresh --count 41",
+            1,
+            &["got --count 41", "expected 1 to 40"],
+        ),
+        (
+            "bench net.thresh --clock=-1",
+            1,
+            &["got --clock -1", "above 0"],
+        ),
+        ("synth --config tiny", 2, &["tiny", "icebreaker, ulx3s-25f"]),
+        ("fly", 2, &["fly"]),
+        ("", 2, &["Usage"]),
+    ];
+    for (arguments, status, texts) in cases {
+        refused(&place, arguments, status, texts);
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_run_is_refused() {
+    let place = Place::new();
+    place.ok("train --hidden 4 --epochs 1 -o a.safetensors");
+    refused(
+        &place,
+        "train --hidden 5 --epochs 1 -o b.safetensors",
+        1,
+        &["hidden", "\"4\"", "\"5\"", "another folder"],
+    );
+    place.ok("train --hidden 5 --epochs 1 -o b.safetensors --work other");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let place = Place::new();
+    for arguments in [
+        "verilog --config ulx3s-85f",
+        "verilog --config ulx3s-85f --json",
+        "--help",
+    ] {
+        let mut child = place
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut stderr = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut stderr)
+            .unwrap();
+        assert_eq!(
+            child.wait().unwrap().code(),
+            Some(0),
+            "{arguments}: {stderr}"
+        );
+        assert_eq!(stderr, "", "{arguments}");
+    }
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let place = Place::new();
+    let help = place.ok("--help");
+    assert!(
+        help.contains("Exit status:") && help.contains("Examples:"),
+        "{help}"
+    );
+    let names = [
+        "demo", "train", "compress", "pack", "make", "info", "run", "bench", "verilog", "synth",
+    ];
+    for name in names {
+        assert!(help.contains(&format!("\n  {name} ")), "{name}: {help}");
+        let own = place.ok(&format!("{name} --help"));
+        assert!(own.contains("Examples:") && own.contains("--json"), "{own}");
+    }
+    assert!(place.ok("train --help").contains("hidden=300,100"));
+    assert!(place.ok("compress --help").contains("codes=16"));
+    assert!(place.ok("--version").starts_with("thresh "));
+}

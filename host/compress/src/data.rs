@@ -1,0 +1,164 @@
+//! What a run learns from and is measured on.
+
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use thresh_model::idx::{Dataset, Split};
+
+use crate::error::{Error, Result};
+
+/// What a run learns from, and what its accuracy is measured on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Data {
+    train: Dataset,
+    test: Dataset,
+    hash: String,
+}
+
+impl Data {
+    /// Joins the two sets.
+    ///
+    /// # Errors
+    ///
+    /// If one is empty, the shapes differ, or a set has another number of labels than of images.
+    pub fn new(train: Dataset, test: Dataset) -> Result<Self> {
+        for (name, set) in [("training", &train), ("test", &test)] {
+            let expected = set.labels.len().checked_mul(set.shape.len());
+            if set.is_empty() || set.shape.is_empty() || expected != Some(set.images.len()) {
+                return Err(Error::Data(format!(
+                    "{} {name} labels and {} bytes of images of {:?}; expected some, and whole images",
+                    set.labels.len(),
+                    set.images.len(),
+                    set.shape
+                )));
+            }
+        }
+        if train.shape != test.shape {
+            return Err(Error::Data(format!(
+                "training images are {:?}, test images {:?}; expected one shape",
+                train.shape, test.shape
+            )));
+        }
+        let hash = hash(&[&train, &test]);
+        Ok(Self { train, test, hash })
+    }
+
+    /// Reads both splits of a folder, as [`Dataset::load_from`].
+    ///
+    /// # Errors
+    ///
+    /// If a file is missing or malformed.
+    pub fn read(folder: &Path) -> Result<Self> {
+        Self::new(
+            Dataset::load_from(folder, Split::Train)?,
+            Dataset::load_from(folder, Split::Test)?,
+        )
+    }
+
+    /// Puts the last `count` training images in the place of the test images: to choose options with, so that
+    /// no choice depends on the test images.
+    ///
+    /// # Errors
+    ///
+    /// If nothing would be left on one side.
+    pub fn hold_out(&self, count: usize) -> Result<Self> {
+        let all = self.train.len();
+        let split = all.saturating_sub(count);
+        Self::new(slice(&self.train, 0, split), slice(&self.train, split, all))
+    }
+
+    /// The first `train` training images and the first `test` test images: for quick trials.
+    ///
+    /// # Errors
+    ///
+    /// If one number is 0.
+    pub fn first(&self, train: usize, test: usize) -> Result<Self> {
+        Self::new(
+            slice(&self.train, 0, train.min(self.train.len())),
+            slice(&self.test, 0, test.min(self.test.len())),
+        )
+    }
+
+    /// Images to learn from.
+    pub fn train(&self) -> &Dataset {
+        &self.train
+    }
+
+    /// Images to measure the accuracy on.
+    pub fn test(&self) -> &Dataset {
+        &self.test
+    }
+
+    /// SHA-256 over both sets, in hexadecimal.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Number of classes: the highest label of both sets and one.
+    pub fn classes(&self) -> usize {
+        let labels = self.train.labels.iter().chain(&self.test.labels);
+        labels.max().map_or(0, |&most| usize::from(most) + 1)
+    }
+}
+
+fn slice(set: &Dataset, start: usize, end: usize) -> Dataset {
+    let size = set.shape.len();
+    Dataset {
+        shape: set.shape,
+        images: set.images[start * size..end * size].to_vec(),
+        labels: set.labels[start..end].to_vec(),
+    }
+}
+
+fn hash(sets: &[&Dataset]) -> String {
+    let mut hash = Sha256::new();
+    for set in sets {
+        let shape = set.shape;
+        for size in [set.len(), shape.channels, shape.height, shape.width] {
+            hash.update((size as u64).to_le_bytes());
+        }
+        hash.update(&set.images);
+        hash.update(&set.labels);
+    }
+    hex(&hash.finalize())
+}
+
+/// Bytes as hexadecimal text.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thresh_model::network::Shape;
+
+    fn set(labels: &[u8], width: usize) -> Dataset {
+        let shape = Shape { channels: 1, height: 2, width };
+        let images = (0..labels.len() * shape.len()).map(|i| i as u8).collect();
+        Dataset { shape, images, labels: labels.to_vec() }
+    }
+
+    #[test]
+    fn the_last_training_images_are_held_out() {
+        let data = Data::new(set(&[0, 1, 2, 3], 2), set(&[5], 2)).unwrap();
+        assert_eq!(data.classes(), 6);
+        let held = data.hold_out(1).unwrap();
+        assert_eq!(held.train().labels, [0, 1, 2]);
+        assert_eq!(held.test().labels, [3]);
+        assert_eq!(held.test().image(0), data.train().image(3));
+        assert_ne!(held.hash(), data.hash());
+        assert!(data.hold_out(4).is_err());
+        assert!(data.hold_out(0).is_err());
+        assert_eq!(data.first(9, 9).unwrap(), data);
+    }
+
+    #[test]
+    fn sets_that_do_not_fit_are_refused() {
+        assert!(Data::new(set(&[], 2), set(&[5], 2)).is_err());
+        assert!(Data::new(set(&[1], 2), set(&[5], 3)).is_err());
+        let mut short = set(&[1, 2], 2);
+        short.images.pop();
+        let message = Data::new(short, set(&[5], 2)).unwrap_err().to_string();
+        assert!(message.contains("2 training labels and 7 bytes"), "{message}");
+    }
+}

@@ -1,0 +1,398 @@
+//! Gradual pruning by magnitude with masked retraining (cubic schedule of Zhu and Gupta, 1710.01878).
+//!
+//! Two things are added to plain magnitude, since a packed weight also costs its share of a column and of a neuron:
+//! the magnitude counts less where few weights share these ([`bits`]), and weights that cannot change an output
+//! are removed first ([`cut`]). A weight that is removed never comes back.
+
+use burn::tensor::Tensor;
+
+use super::DeepCompressionOptions;
+use crate::{
+    checkpoint::State,
+    mlp::{self, Affine},
+    run::{self, Stage},
+    sgd::Sgd,
+};
+
+/// Steps between two moves of the mask.
+const STEPS_A_MASK: usize = 50;
+
+/// Rough bits of a packed weight: its place in the column and its code.
+const WEIGHT_BITS: f64 = 7.5;
+/// Rough bits of a live input: the number of entries of its column, in each of 8 PEs.
+const INPUT_BITS: f64 = 11.0;
+/// Bits of the bias of a live neuron.
+const BIAS_BITS: f64 = 16.0;
+
+/// Weights under a mask that gets thinner.
+pub(crate) struct Masked {
+    layers: Vec<Affine>,
+    /// 1 where a weight lives, 0 where it is pruned and exactly 0.
+    masks: Vec<Tensor<2>>,
+    descent: Sgd,
+    targets: Targets,
+    structure: f64,
+}
+
+/// How many weights stay at the end.
+#[derive(Clone, Debug, PartialEq)]
+enum Targets {
+    /// In the whole network.
+    Together(usize),
+    /// In each layer.
+    Each(Vec<usize>),
+}
+
+impl Masked {
+    pub fn new(layers: Vec<Affine>, options: &DeepCompressionOptions) -> Self {
+        let sizes = layers.iter().map(|layer| layer.weight.shape().num_elements());
+        let targets = if options.densities.is_empty() {
+            Targets::Together(options.weights)
+        } else {
+            let kept = |(size, density): (usize, &f64)| (size as f64 * density).round() as usize;
+            Targets::Each(sizes.zip(&options.densities).map(kept).collect())
+        };
+        Self {
+            masks: layers.iter().map(|layer| layer.weight.ones_like()).collect(),
+            descent: Sgd::new(&layers, options.momentum, options.decay),
+            targets,
+            structure: options.structure,
+            layers,
+        }
+    }
+
+    /// Prunes to the target, and gives what is left.
+    pub fn finish(mut self) -> Vec<Affine> {
+        self.move_masks(1.0);
+        self.layers
+    }
+
+    /// Prunes to what the schedule wants after the share `done` of the stage.
+    fn move_masks(&mut self, done: f64) {
+        let mut grids: Vec<Grid> = self.layers.iter().map(Grid::new).collect();
+        let mut biases: Vec<Vec<f32>> = self.layers.iter().map(|l| mlp::values(&l.bias)).collect();
+        cut(&mut grids, &mut biases);
+        let scores = scores(&grids, self.structure);
+        match &self.targets {
+            Targets::Together(target) => {
+                let scores = scores.concat();
+                let mut keep = strongest(&scores, kept(scores.len(), *target, done)).into_iter();
+                for grid in &mut grids {
+                    grid.retain(|| keep.next().expect("one flag a weight"));
+                }
+            }
+            Targets::Each(targets) => {
+                for ((grid, scores), &target) in grids.iter_mut().zip(&scores).zip(targets) {
+                    let mut keep = strongest(scores, kept(scores.len(), target, done)).into_iter();
+                    grid.retain(|| keep.next().expect("one flag a weight"));
+                }
+            }
+        }
+        if done >= 1.0 {
+            cut(&mut grids, &mut biases);
+        }
+        for (index, (grid, bias)) in grids.iter().zip(&biases).enumerate() {
+            let mask: Vec<f32> = grid.values.iter().map(|&w| f32::from(u8::from(w != 0.0))).collect();
+            self.masks[index] = mlp::matrix(&mask, grid.inputs, grid.outputs);
+            self.layers[index] = Affine {
+                weight: mlp::matrix(&grid.values, grid.inputs, grid.outputs),
+                bias: mlp::vector(bias),
+            };
+            let velocity = &mut self.descent.velocity[index].weight;
+            *velocity = velocity.clone() * self.masks[index].clone();
+        }
+    }
+}
+
+/// The weights of one layer, row-major by input.
+#[derive(Clone, Debug, PartialEq)]
+struct Grid {
+    inputs: usize,
+    outputs: usize,
+    values: Vec<f32>,
+}
+
+impl Grid {
+    fn new(layer: &Affine) -> Self {
+        let (inputs, outputs) = layer.sizes();
+        Self { inputs, outputs, values: mlp::values(&layer.weight) }
+    }
+
+    fn row(&mut self, input: usize) -> &mut [f32] {
+        &mut self.values[input * self.outputs..][..self.outputs]
+    }
+
+    fn column(&mut self, output: usize) -> impl Iterator<Item = &mut f32> {
+        self.values.iter_mut().skip(output).step_by(self.outputs)
+    }
+
+    /// Living weights of each input, and of each output.
+    fn counts(&self) -> (Vec<usize>, Vec<usize>) {
+        let (mut by_input, mut by_output) = (vec![0; self.inputs], vec![0; self.outputs]);
+        for (index, &value) in self.values.iter().enumerate() {
+            if value != 0.0 {
+                by_input[index / self.outputs] += 1;
+                by_output[index % self.outputs] += 1;
+            }
+        }
+        (by_input, by_output)
+    }
+
+    /// Clears the weights for which `keep`, asked in order, says no.
+    fn retain(&mut self, mut keep: impl FnMut() -> bool) {
+        for value in &mut self.values {
+            if !keep() {
+                *value = 0.0;
+            }
+        }
+    }
+}
+
+/// Removes, without a change of any output, the weights that lead to a neuron that no output depends on, and those
+/// that come from a neuron without inputs, whose constant value goes to the biases behind it.
+fn cut(grids: &mut [Grid], biases: &mut [Vec<f32>]) {
+    for index in 1..grids.len() {
+        let (_, inputs) = grids[index - 1].counts();
+        for (neuron, &inputs) in inputs.iter().enumerate() {
+            if inputs == 0 {
+                let value = biases[index - 1][neuron].max(0.0);
+                for (weight, bias) in grids[index].row(neuron).iter_mut().zip(&mut biases[index]) {
+                    *bias += *weight * value;
+                    *weight = 0.0;
+                }
+            }
+        }
+    }
+    for index in (1..grids.len()).rev() {
+        let (outputs, _) = grids[index].counts();
+        for (neuron, &outputs) in outputs.iter().enumerate() {
+            if outputs == 0 {
+                grids[index - 1].column(neuron).for_each(|weight| *weight = 0.0);
+            }
+        }
+    }
+}
+
+/// Rough bits that a weight costs when its input has `row` living weights and its output `column`; a hidden neuron costs
+/// a bias and a column of the next layer.
+fn bits(row: usize, column: usize, hidden: bool) -> f64 {
+    let neuron = if hidden { BIAS_BITS + INPUT_BITS } else { 0.0 };
+    WEIGHT_BITS + INPUT_BITS / row.max(1) as f64 + neuron / column.max(1) as f64
+}
+
+/// How much each weight deserves to stay: its magnitude over the `structure`-th power of its relative cost.
+fn scores(grids: &[Grid], structure: f64) -> Vec<Vec<f32>> {
+    let last = grids.len() - 1;
+    grids
+        .iter()
+        .enumerate()
+        .map(|(index, grid)| {
+            let (rows, columns) = grid.counts();
+            let score = |(place, value): (usize, &f32)| {
+                if *value == 0.0 || structure == 0.0 {
+                    return value.abs();
+                }
+                let (row, column) = (rows[place / grid.outputs], columns[place % grid.outputs]);
+                let cost = bits(row, column, index < last) / WEIGHT_BITS;
+                (f64::from(value.abs()) / cost.powf(structure)) as f32
+            };
+            grid.values.iter().enumerate().map(score).collect()
+        })
+        .collect()
+}
+
+/// Weights that live after the share `done` of the stage: from all to `target` by a cubic law.
+fn kept(all: usize, target: usize, done: f64) -> usize {
+    let target = target.min(all);
+    target + ((all - target) as f64 * (1.0 - done).powi(3)).round() as usize
+}
+
+/// Marks the `count` highest scores; of equal ones, the earlier.
+fn strongest(scores: &[f32], count: usize) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    if count > 0 && count < order.len() {
+        order.select_nth_unstable_by(count - 1, |&a, &b| {
+            scores[b].total_cmp(&scores[a]).then(a.cmp(&b))
+        });
+    }
+    let mut marks = vec![false; scores.len()];
+    for &index in &order[..count.min(scores.len())] {
+        marks[index] = true;
+    }
+    marks
+}
+
+impl Stage for Masked {
+    fn name(&self) -> &'static str {
+        "prune"
+    }
+
+    fn weights(&self) -> Vec<Affine> {
+        self.layers.clone()
+    }
+
+    fn before(&mut self, step: usize, done: f64) {
+        if step.is_multiple_of(STEPS_A_MASK) {
+            self.move_masks(done);
+        }
+    }
+
+    fn step(&mut self, mut gradients: Vec<Affine>, rate: f64) {
+        for (gradient, mask) in gradients.iter_mut().zip(&self.masks) {
+            gradient.weight = gradient.weight.clone() * mask.clone();
+        }
+        self.descent.step(&mut self.layers, gradients, rate);
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::new();
+        run::put(&mut state, "layer", &self.layers);
+        run::put(&mut state, "velocity", &self.descent.velocity);
+        for (index, mask) in self.masks.iter().enumerate() {
+            state.insert(format!("mask.{index}"), mlp::values(mask));
+        }
+        state
+    }
+
+    fn restore(&mut self, mut state: State) -> Option<()> {
+        run::take(&mut state, "layer", &mut self.layers)?;
+        run::take(&mut state, "velocity", &mut self.descent.velocity)?;
+        for (index, mask) in self.masks.iter_mut().enumerate() {
+            let [inputs, outputs] = mask.dims();
+            let values = state.remove(&format!("mask.{index}"))?;
+            if values.len() != inputs * outputs {
+                return None;
+            }
+            *mask = mlp::matrix(&values, inputs, outputs);
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, generator};
+    use rand::RngExt;
+
+    fn random_layers() -> Vec<Affine> {
+        let mut random = generator(3, Purpose::Start, 0);
+        let mut values = |count: usize| -> Vec<f32> {
+            (0..count).map(|_| random.random_range(-1.0..1.0)).collect()
+        };
+        [(12, 10), (10, 8), (8, 4)]
+            .map(|(inputs, outputs)| Affine {
+                weight: mlp::matrix(&values(inputs * outputs), inputs, outputs),
+                bias: mlp::vector(&values(outputs)),
+            })
+            .to_vec()
+    }
+
+    fn pruned_to(options: &DeepCompressionOptions) -> Vec<Affine> {
+        Masked::new(random_layers(), options).finish()
+    }
+
+    #[test]
+    fn the_schedule_falls_from_all_to_the_target() {
+        assert_eq!(kept(1000, 100, 0.0), 1000);
+        assert_eq!(kept(1000, 100, 0.5), 100 + 900 / 8 + 1);
+        assert_eq!(kept(1000, 100, 1.0), 100);
+        assert_eq!(kept(50, 100, 0.3), 50);
+    }
+
+    #[test]
+    fn the_strongest_stay_and_of_equal_ones_the_earlier() {
+        assert_eq!(strongest(&[1.0, 3.0, 1.0, 2.0, 1.0], 3), [true, true, false, true, false]);
+        assert_eq!(strongest(&[1.0, 2.0], 0), [false, false]);
+        assert_eq!(strongest(&[1.0, 2.0], 5), [true, true]);
+    }
+
+    #[test]
+    fn plain_magnitude_keeps_the_largest_weights_of_each_layer() {
+        let options = DeepCompressionOptions {
+            densities: vec![0.5, 0.5, 0.75],
+            structure: 0.0,
+            ..DeepCompressionOptions::default()
+        };
+        let layers = pruned_to(&options);
+        for ((before, after), count) in random_layers().iter().zip(&layers).zip([60, 40, 24]) {
+            assert_eq!(mlp::live_weights(std::slice::from_ref(after)), count);
+            let (before, after) = (mlp::values(&before.weight), mlp::values(&after.weight));
+            let least = after.iter().filter(|w| **w != 0.0).fold(f32::MAX, |l, w| l.min(w.abs()));
+            for (before, after) in before.iter().zip(&after) {
+                assert!(after == before || *after == 0.0 && before.abs() <= least);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_pruned_stays_pruned_and_the_rest_is_trained() {
+        let options = DeepCompressionOptions { weights: 60, ..DeepCompressionOptions::default() };
+        let mut masked = Masked::new(random_layers(), &options);
+        let mut before = vec![false; 232];
+        let mut counts = Vec::new();
+        for step in 0..200 {
+            masked.before(step, step as f64 / 200.0);
+            let gradients = masked.layers.iter().map(|layer| Affine {
+                weight: layer.weight.ones_like() * 0.1,
+                bias: layer.bias.ones_like(),
+            });
+            masked.step(gradients.collect(), 0.01);
+            let all = masked.layers.iter().flat_map(|layer| mlp::values(&layer.weight));
+            let dead: Vec<bool> = all.map(|weight| weight == 0.0).collect();
+            assert!(before.iter().zip(&dead).all(|(before, now)| !before || *now), "step {step}");
+            counts.push(dead.iter().filter(|dead| !**dead).count());
+            before = dead;
+        }
+        // The mask moves every 50 steps: to all, then to 60 and 27/64, 8/64, 1/64 of the other 172.
+        assert_eq!([counts[0], counts[50], counts[100]], [232, 133, 82]);
+        let left = mlp::live_weights(&masked.finish());
+        assert!((30..=60).contains(&left), "{left}");
+    }
+
+    #[test]
+    fn structure_empties_inputs_and_neurons() {
+        let live = |structure| {
+            let options = DeepCompressionOptions { weights: 40, structure, ..DeepCompressionOptions::default() };
+            let layers = pruned_to(&options);
+            let counts = layers.iter().flat_map(|layer| Grid::new(layer).counts().0);
+            counts.filter(|count| *count > 0).count()
+        };
+        assert!(live(2.0) < live(0.0), "{} {}", live(2.0), live(0.0));
+    }
+
+    #[test]
+    fn cutting_changes_no_output_and_leaves_no_loose_end() {
+        let layers = random_layers();
+        let mut grids: Vec<Grid> = layers.iter().map(Grid::new).collect();
+        let mut biases: Vec<Vec<f32>> = layers.iter().map(|l| mlp::values(&l.bias)).collect();
+        // Neurons 0 to 4 of the first layer have no inputs, 5 to 7 of the second no outputs.
+        for neuron in 0..5 {
+            grids[0].column(neuron).for_each(|weight| *weight = 0.0);
+        }
+        for neuron in 5..8 {
+            grids[2].row(neuron).fill(0.0);
+        }
+        let outputs = |grids: &[Grid], biases: &[Vec<f32>]| {
+            let layers: Vec<Affine> = grids
+                .iter()
+                .zip(biases)
+                .map(|(grid, bias)| Affine {
+                    weight: mlp::matrix(&grid.values, grid.inputs, grid.outputs),
+                    bias: mlp::vector(bias),
+                })
+                .collect();
+            let x: Vec<f32> = (0..12).map(|i| i as f32 / 12.0).collect();
+            mlp::values(&mlp::forward(&layers, mlp::matrix(&x, 1, 12)))
+        };
+        let before = outputs(&grids, &biases);
+        cut(&mut grids, &mut biases);
+        for (before, after) in before.iter().zip(outputs(&grids, &biases)) {
+            assert!((before - after).abs() < 1e-5, "{before} {after}");
+        }
+        for pair in grids.windows(2) {
+            let (inputs, outputs) = (pair[0].counts().1, pair[1].counts().0);
+            assert!(inputs.iter().zip(&outputs).all(|(i, o)| (*i == 0) == (*o == 0)), "{inputs:?} {outputs:?}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Training and compression of networks for Thresh.
+//!
+//! [`train`] makes a network from labelled images; a [`Method`] makes it smaller. Both run on burn, save a checkpoint
+//! after each epoch to a working folder, and go on from there when they are started again with the same options:
+//! the result is the same to the bit. They do not pack: `thresh-model` does that.
+
+pub mod data;
+pub mod deep_compression;
+pub mod error;
+pub mod method;
+pub mod options;
+pub mod progress;
+pub mod train;
+
+mod checkpoint;
+mod compact;
+mod mlp;
+mod random;
+mod run;
+mod sgd;
+
+pub use data::Data;
+pub use deep_compression::{DeepCompression, DeepCompressionOptions};
+pub use error::{Error, Result};
+pub use method::{Method, method, methods};
+pub use options::{Options, Setting};
+pub use progress::{EpochInfo, Progress, Silent, StageInfo, StepInfo};
+pub use run::Context;
+pub use train::{TrainOptions, train};

@@ -1,0 +1,69 @@
+//! Compression methods by name.
+
+use thresh_model::network::Network;
+
+use crate::{
+    data::Data,
+    deep_compression::DeepCompression,
+    error::{Error, Result},
+    options::Options,
+    run::Context,
+};
+
+/// A way to make a network smaller.
+pub trait Method {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// What it does, in a sentence.
+    fn describe(&self) -> &'static str;
+
+    /// Its options.
+    fn options(&self) -> &dyn Options;
+
+    /// Its options, to change them.
+    fn options_mut(&mut self) -> &mut dyn Options;
+
+    /// Compresses `network`.
+    ///
+    /// # Errors
+    ///
+    /// If an option is impossible, the network is none that this method takes, a checkpoint in the working folder is
+    /// damaged or belongs to another run, a file cannot be written, the loss diverges, or the caller stops the run.
+    fn run(&self, network: &Network, data: &Data, context: &mut Context<'_>) -> Result<Network>;
+}
+
+/// All methods, with their default options. A new method is a new module and a line here.
+pub fn methods() -> Vec<Box<dyn Method>> {
+    vec![Box::new(DeepCompression::default())]
+}
+
+/// The method called `name`, with its default options.
+///
+/// # Errors
+///
+/// If there is none.
+pub fn method(name: &str) -> Result<Box<dyn Method>> {
+    let known: Vec<_> = methods().iter().map(|method| method.name()).collect();
+    methods()
+        .into_iter()
+        .find(|method| method.name() == name)
+        .ok_or_else(|| Error::Method {
+            name: name.to_string(),
+            known: known.join(", "),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_is_found_by_its_name() {
+        for known in methods() {
+            assert_eq!(method(known.name()).unwrap().describe(), known.describe());
+        }
+        let message = method("zip").err().expect("no such method").to_string();
+        assert!(message.contains("\"zip\"; there are: deep-compression"), "{message}");
+    }
+}

@@ -1,0 +1,65 @@
+//! How a run reports what it does, and how it is asked to stop.
+
+use std::ops::ControlFlow;
+
+/// A stage that begins or goes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StageInfo {
+    /// Name: `train`, `prune`, `share`, `fine-tune`.
+    pub stage: &'static str,
+    /// Epochs in all.
+    pub epochs: usize,
+    /// Steps of an epoch.
+    pub steps: usize,
+    /// Epochs that a checkpoint already holds.
+    pub resumed: usize,
+}
+
+/// A step that is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepInfo {
+    /// Name of the stage.
+    pub stage: &'static str,
+    /// Epoch, from 0.
+    pub epoch: usize,
+    /// Step in the epoch, from 0.
+    pub step: usize,
+    /// Mean loss over the batch.
+    pub loss: f32,
+}
+
+/// An epoch that is done (and saved, where there is a working folder).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochInfo {
+    /// Name of the stage.
+    pub stage: &'static str,
+    /// Epoch, from 0.
+    pub epoch: usize,
+    /// Mean loss over the epoch.
+    pub loss: f64,
+    /// Share of the test images that are classified rightly.
+    pub accuracy: f64,
+    /// Weights that are not zero.
+    pub weights: usize,
+}
+
+/// Receives what a run reports. Every function has an empty default.
+pub trait Progress {
+    /// A stage begins or goes on.
+    fn stage(&mut self, _info: &StageInfo) {}
+
+    /// A step is done.
+    fn step(&mut self, _info: &StepInfo) {}
+
+    /// An epoch is done. `Break` stops the run with [`Error::Stopped`](crate::Error::Stopped); started again with
+    /// the same working folder it goes on after this epoch.
+    fn epoch(&mut self, _info: &EpochInfo) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Reports nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {}

@@ -1,0 +1,84 @@
+//! The one way to reach an engine: whole 32-bit words at byte addresses of the register map.
+
+use std::time::Duration;
+use thiserror::Error;
+
+/// A link to an engine: the virtual device, and later a serial port or a PCIe BAR.
+///
+/// Addresses are byte offsets from the engine's base, multiples of four.
+pub trait Transport {
+    /// Reads `words.len()` consecutive words from `address` on.
+    ///
+    /// # Errors
+    /// When the link fails; `words` is then undefined.
+    fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), TransportError>;
+
+    /// Writes `words` to consecutive addresses from `address` on.
+    ///
+    /// # Errors
+    /// When the link fails; some of the words may have arrived.
+    fn write(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError>;
+
+    /// Writes all of `words`, one after the other, to the one register at `address`.
+    ///
+    /// # Errors
+    /// When the link fails; some of the words may have arrived.
+    fn write_stream(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError>;
+
+    /// What is at the other end, for messages, as `virtual device ulx3s-25f`.
+    fn describe(&self) -> String;
+}
+
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), TransportError> {
+        (**self).read(address, words)
+    }
+
+    fn write(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
+        (**self).write(address, words)
+    }
+
+    fn write_stream(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
+        (**self).write_stream(address, words)
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+}
+
+/// Why a link failed.
+#[derive(Debug, Error)]
+pub enum TransportError {
+    /// An address is not that of a whole word of the map.
+    #[error(
+        "address {address:#x} is not a word of the engine: expected a multiple of 4 below {end:#x}"
+    )]
+    Address {
+        /// The address.
+        address: u32,
+        /// The first address past the map.
+        end: u32,
+    },
+    /// The engine did not answer.
+    #[error(
+        "no answer at address {address:#x} within {limit:?}: is the board powered, and its bitstream loaded?"
+    )]
+    Timeout {
+        /// The address.
+        address: u32,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The simulated bus did not acknowledge.
+    #[error("the simulated engine did not acknowledge address {address:#x} within {cycles} cycles")]
+    NoAck {
+        /// The address.
+        address: u32,
+        /// How many cycles were waited.
+        cycles: u64,
+    },
+    /// The operating system refused.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}

@@ -1,0 +1,73 @@
+//! A decoder that needs the lengths only: it grows the code tree and walks it bit by bit.
+
+use super::CodeLengths;
+
+/// What a node's branch leads to.
+#[derive(Clone, Copy, Debug)]
+enum Branch {
+    Nothing,
+    Node(u16),
+    Symbol(u8),
+}
+
+/// The code tree; node 0 is the root.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    nodes: Vec<[Branch; 2]>,
+}
+
+impl Decoder {
+    /// The tree of a code.
+    pub fn new(code: &CodeLengths) -> Self {
+        let mut decoder = Decoder {
+            nodes: vec![[Branch::Nothing; 2]],
+        };
+        // Canonical words are the leaves from left to right, ordered by depth: so each symbol takes
+        // the leftmost free place at its depth.
+        for symbol in code.canonical() {
+            let depth = code.lengths()[usize::from(symbol)];
+            let placed = decoder.place(0, depth, symbol);
+            debug_assert!(placed, "a code whose lengths were checked fits its tree");
+        }
+        decoder
+    }
+
+    fn place(&mut self, node: usize, depth: u8, symbol: u8) -> bool {
+        for side in 0..2 {
+            let branch = self.nodes[node][side];
+            match branch {
+                Branch::Nothing if depth == 1 => {
+                    self.nodes[node][side] = Branch::Symbol(symbol);
+                    return true;
+                }
+                Branch::Nothing => {
+                    let child = self.nodes.len();
+                    self.nodes.push([Branch::Nothing; 2]);
+                    self.nodes[node][side] = Branch::Node(child as u16);
+                    return self.place(child, depth - 1, symbol);
+                }
+                Branch::Node(child)
+                    if depth > 1 && self.place(usize::from(child), depth - 1, symbol) =>
+                {
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// The next symbol of a bit string. `next` gives the next bit, `None` at the end.
+    ///
+    /// Gives `None` when the bits end or are no code word.
+    pub fn symbol(&self, mut next: impl FnMut() -> Option<u32>) -> Option<u8> {
+        let mut node = 0;
+        loop {
+            match self.nodes[node][next()? as usize & 1] {
+                Branch::Nothing => return None,
+                Branch::Node(child) => node = usize::from(child),
+                Branch::Symbol(symbol) => return Some(symbol),
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Where every bit of an image goes, and what it takes on the chip and on the link.
+
+use super::{Image, ImageError};
+use thresh_regs::{DESCRIPTOR_WORDS, MAX_CODE_LENGTH, Table};
+
+/// What a bit of the file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Magic, version, target, length, CRC, shapes and other numbers of the whole network.
+    Header,
+    /// Name of the network.
+    Name,
+    /// Names of the outputs.
+    Labels,
+    /// Where the network comes from.
+    Provenance,
+    /// Which inputs are sent.
+    InputMap,
+    /// Pass descriptor and number of parameters.
+    Descriptor,
+    /// Lengths of a code table.
+    Table(Table),
+    /// Codebook.
+    Codebook,
+    /// Biases.
+    Biases,
+    /// Symbols of a table in the streams.
+    Symbols(Table),
+    /// Bits that fill up the last byte.
+    Filling,
+}
+
+impl Part {
+    /// Its name for tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Header => "header",
+            Part::Name => "name",
+            Part::Labels => "labels",
+            Part::Provenance => "provenance",
+            Part::InputMap => "input map",
+            Part::Descriptor => "descriptor",
+            Part::Table(Table::Count) => "count table",
+            Part::Table(Table::Run) => "run table",
+            Part::Table(Table::Code) => "code table",
+            Part::Codebook => "codebook",
+            Part::Biases => "biases",
+            Part::Symbols(Table::Count) => "counts",
+            Part::Symbols(Table::Run) => "runs",
+            Part::Symbols(Table::Code) => "codes",
+            Part::Filling => "filling",
+        }
+    }
+}
+
+/// Bits of one part of one layer; no layer for what belongs to the whole network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The part.
+    pub part: Part,
+    /// The layer.
+    pub layer: Option<usize>,
+    /// Its bits in the file.
+    pub bits: u64,
+}
+
+/// Sizes of one layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Weights and biases before compression.
+    pub parameters: u64,
+    /// Entries with a weight other than zero.
+    pub nonzeros: u64,
+    /// Padding zeros.
+    pub padding: u64,
+    /// Bits in the file.
+    pub bits: u64,
+    /// Bytes on the chip: entries, biases and column pointers of 16 bits, codebook, descriptors.
+    pub resident_bytes: u64,
+    /// Bytes of all register and window writes that load it, four each, without link framing.
+    pub link_bytes: u64,
+}
+
+impl Size {
+    /// Bytes before compression, four a parameter.
+    pub fn float_bytes(&self) -> u64 {
+        4 * self.parameters
+    }
+}
+
+/// Collects accounts while an image is written.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    accounts: Vec<Account>,
+    bits: usize,
+}
+
+impl Tally {
+    /// Everything up to bit `end` that has no account yet belongs to `part`.
+    pub(super) fn upto(&mut self, end: usize, part: Part, layer: Option<usize>) {
+        self.add(end - self.bits, part, layer);
+    }
+
+    /// The next `bits` bits belong to `part`.
+    pub(super) fn add(&mut self, bits: usize, part: Part, layer: Option<usize>) {
+        self.bits += bits;
+        let same = |a: &&mut Account| a.part == part && a.layer == layer;
+        match self.accounts.iter_mut().find(same) {
+            Some(account) => account.bits += bits as u64,
+            None => self.accounts.push(Account {
+                part,
+                layer,
+                bits: bits as u64,
+            }),
+        }
+    }
+}
+
+impl Image {
+    /// Where every bit goes. The sum is eight times the file's length.
+    ///
+    /// # Errors
+    /// If the image is not sound, see [`Image::check`].
+    pub fn account(&self) -> Result<Vec<Account>, ImageError> {
+        Ok(self.write()?.1.accounts)
+    }
+
+    /// Sizes of each layer.
+    ///
+    /// # Errors
+    /// If the image is not sound, see [`Image::check`].
+    pub fn sizes(&self) -> Result<Vec<Size>, ImageError> {
+        let accounts = self.account()?;
+        let layers = self.layer_of(self.passes.len() - 1) + 1;
+        let mut sizes = vec![Size::default(); layers];
+        for account in accounts {
+            if let Some(layer) = account.layer {
+                sizes[layer].bits += account.bits;
+            }
+        }
+        for (i, pass) in self.passes.iter().enumerate() {
+            let size = &mut sizes[self.layer_of(i)];
+            size.parameters += u64::from(pass.parameters);
+            let mut halves = pass.codebook.len();
+            let mut words = DESCRIPTOR_WORDS + pass.codebook.len();
+            for table in &pass.tables {
+                words += MAX_CODE_LENGTH as usize + table.symbols();
+            }
+            for (pe, data) in pass.pes.iter().enumerate() {
+                let decoded = pass.decode(pe)?;
+                let codes = decoded.columns.iter().flatten().map(|entry| entry.code);
+                let zeros = codes
+                    .filter(|&code| pass.codebook[usize::from(code)] == 0)
+                    .count();
+                size.nonzeros += (data.entries - zeros) as u64;
+                size.padding += zeros as u64;
+                halves += data.entries + data.biases.len() + pass.columns() + 1;
+                words += LOAD_WORDS + data.words().count();
+                if !data.biases.is_empty() {
+                    words += LOAD_WORDS + data.bias_words().count();
+                }
+            }
+            size.resident_bytes += 2 * halves as u64 + 4 * DESCRIPTOR_WORDS as u64;
+            size.link_bytes += 4 * words as u64;
+        }
+        Ok(sizes)
+    }
+}
+
+/// Register writes that open a load: target, column, entry, control.
+const LOAD_WORDS: usize = 4;

@@ -1,0 +1,259 @@
+//! An image from bytes that nobody vouches for: everything is checked, nothing panics.
+
+use super::predict::{Context, FIELDS, fields};
+use super::write::{
+    BIAS_SHIFT_BITS, BIAS_WIDTH_BITS, CRC_AT, HEADER_BYTES, LENGTH_AT, LENGTH_BITS, SIZE_BITS, crc,
+};
+use super::{FORMAT_VERSION, Image, ImageError, MAGIC, Pass, PeData, allocation, check, map};
+use crate::bits::{BitReader, BitWriter};
+use crate::huffman::CodeLengths;
+use crate::network::Shape;
+use crate::stream;
+use std::collections::BTreeMap;
+use thresh_regs::{PassDescriptor, TABLE_SYMBOLS, Table};
+
+/// The most labels, and the most entries of the provenance: more is no network of ours.
+const MOST_TEXTS: usize = 1 << 16;
+
+type Reader<'a> = BitReader<'a>;
+
+fn truncated(what: &'static str) -> ImageError {
+    ImageError::Truncated { what }
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(std::array::from_fn(|i| bytes[at + i]))
+}
+
+impl Image {
+    /// Reads an image.
+    ///
+    /// # Errors
+    /// If `bytes` are not exactly what [`Image::to_bytes`] gives for a sound image.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ImageError> {
+        header(bytes)?;
+        let mut reader = Reader::new(bytes, usize::MAX);
+        reader
+            .take_bytes(HEADER_BYTES)
+            .ok_or(truncated("the header"))?;
+        let mut image = head(&mut reader, bytes[MAGIC.len() + 1])?;
+        let count = number(&mut reader, "the number of passes")? as usize;
+        check::passes(count)?;
+        image.name = text(&mut reader, "the name")?;
+        let labels = number(&mut reader, "the number of labels")? as usize;
+        image.labels = (0..labels.min(MOST_TEXTS))
+            .map(|_| text(&mut reader, "a label"))
+            .collect::<Result<_, _>>()?;
+        let entries = number(&mut reader, "the size of the provenance")? as usize;
+        for _ in 0..entries.min(MOST_TEXTS) {
+            let key = text(&mut reader, "the provenance")?;
+            image
+                .provenance
+                .insert(key, text(&mut reader, "the provenance")?);
+        }
+        check::input(&image)?;
+        image.input_map =
+            map::read(&mut reader, image.input.len()).ok_or(truncated("the input map"))?;
+        check::input(&image)?;
+        let mut context = Context::new(&image, count);
+        let mut next = vec![usize::from(image.entry_base); image.num_pes];
+        for i in 0..count {
+            let pass =
+                read_pass(&mut reader, &image, &context, &mut next).map_err(|e| e.in_pass(i))?;
+            context.step(&pass);
+            image.passes.push(pass);
+        }
+        let again = image.to_bytes()?;
+        if again != bytes {
+            let byte = again.iter().zip(bytes).position(|(a, b)| a != b);
+            let byte = byte.unwrap_or(again.len().min(bytes.len()));
+            return Err(ImageError::NotCanonical { byte });
+        }
+        Ok(image)
+    }
+}
+
+fn header(bytes: &[u8]) -> Result<(), ImageError> {
+    if !bytes.starts_with(&MAGIC) {
+        return Err(ImageError::Magic {
+            got: bytes[..bytes.len().min(MAGIC.len())].to_vec(),
+        });
+    }
+    match bytes.get(MAGIC.len()) {
+        Some(&FORMAT_VERSION) if bytes.len() >= HEADER_BYTES => {}
+        Some(&got) if got != FORMAT_VERSION => return Err(ImageError::Version { got }),
+        _ => return Err(truncated("the header")),
+    }
+    let expected = word(bytes, LENGTH_AT) as usize;
+    if bytes.len() != expected {
+        return Err(ImageError::Length {
+            got: bytes.len(),
+            expected,
+        });
+    }
+    let (got, expected) = (crc(bytes), word(bytes, CRC_AT));
+    if got != expected {
+        return Err(ImageError::Crc { got, expected });
+    }
+    check::pes(bytes[MAGIC.len() + 1].into())?;
+    for (i, (what, expected)) in allocation::WIDTHS.into_iter().enumerate() {
+        let got = bytes[MAGIC.len() + 2 + i];
+        if u32::from(got) != expected {
+            return Err(ImageError::Widths {
+                what,
+                got,
+                expected,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn head(reader: &mut Reader<'_>, num_pes: u8) -> Result<Image, ImageError> {
+    let mut size = || Ok::<_, ImageError>(number(reader, "the shapes")? as usize);
+    let input = Shape {
+        channels: size()?,
+        height: size()?,
+        width: size()?,
+    };
+    let outputs = size()?;
+    let scale = reader.take_bytes(4).ok_or(truncated("the logit scale"))?;
+    let entry_base = number(reader, "the entry address")?;
+    let entry_base = u16::try_from(entry_base)
+        .map_err(|_| ImageError::value("entry address", entry_base, "at most 65535"))?;
+    Ok(Image {
+        name: String::new(),
+        num_pes: num_pes.into(),
+        input,
+        input_map: None,
+        entry_base,
+        passes: Vec::new(),
+        outputs,
+        logit_scale: f32::from_bits(word(&scale, 0)),
+        labels: Vec::new(),
+        provenance: BTreeMap::new(),
+    })
+}
+
+fn number(reader: &mut Reader<'_>, what: &'static str) -> Result<u32, ImageError> {
+    reader.take_varint().ok_or(truncated(what))
+}
+
+fn text(reader: &mut Reader<'_>, what: &'static str) -> Result<String, ImageError> {
+    let length = number(reader, what)? as usize;
+    let bytes = reader.take_bytes(length).ok_or(truncated(what))?;
+    String::from_utf8(bytes).map_err(|_| ImageError::Text { what })
+}
+
+fn read_pass(
+    reader: &mut Reader<'_>,
+    image: &Image,
+    context: &Context,
+    next: &mut [usize],
+) -> Result<Pass, ImageError> {
+    let parameters = number(reader, "the number of parameters")?;
+    let descriptor = read_descriptor(reader, context)?;
+    let mut pass = Pass {
+        descriptor,
+        parameters,
+        tables: Default::default(),
+        codebook: Vec::new(),
+        pes: vec![PeData::default(); image.num_pes],
+    };
+    check::descriptor(image, &pass)?;
+    for table in Table::ALL {
+        let before = image.passes.last().map(|pass| pass.table(table));
+        pass.tables[table as usize] = read_table(reader, table, before)?;
+    }
+    let codes = reader.take(SIZE_BITS).ok_or(truncated("the codebook"))?;
+    let weight = |_| Some(reader.take(16)? as u16 as i16);
+    pass.codebook = (0..codes)
+        .map(weight)
+        .collect::<Option<_>>()
+        .ok_or(truncated("the codebook"))?;
+    if !descriptor.keep {
+        read_biases(reader, &mut pass).ok_or(truncated("the biases"))?;
+    }
+    let decoders = check::decoders(&pass.tables);
+    for (pe, next) in next.iter_mut().enumerate() {
+        pass.pes[pe].entry_address = u16::try_from(*next)
+            .map_err(|_| ImageError::value("entry address", *next as i64, "at most 65535"))?;
+        let start = reader.clone();
+        let decoded = stream::decode_from(reader, &decoders, pass.limits(pe))
+            .map_err(|source| ImageError::Stream { pe, source })?;
+        let data = &mut pass.pes[pe];
+        data.bits = reader.position() - start.position();
+        data.stream = copy_bits(start, data.bits);
+        data.entries = decoded.entries();
+        *next += data.entries;
+    }
+    Ok(pass)
+}
+
+fn read_descriptor(
+    reader: &mut Reader<'_>,
+    context: &Context,
+) -> Result<PassDescriptor, ImageError> {
+    let mut mask = reader.take(FIELDS).ok_or(truncated("a pass descriptor"))? << (32 - FIELDS);
+    let mut descriptor = PassDescriptor::default();
+    fields(&mut descriptor, context, |predicted, _| {
+        let stored = mask >> 31 == 1;
+        mask <<= 1;
+        let value = if stored {
+            number(reader, "a pass descriptor")? as usize
+        } else {
+            predicted
+        };
+        u16::try_from(value)
+            .map_err(|_| ImageError::value("descriptor field", value as i64, "at most 65535"))
+    })?;
+    Ok(descriptor)
+}
+
+fn read_table(
+    reader: &mut Reader<'_>,
+    table: Table,
+    before: Option<&CodeLengths>,
+) -> Result<CodeLengths, ImageError> {
+    let end = truncated("a code table");
+    if let Some(before) = before
+        && reader.bit().ok_or(end.clone())? == 1
+    {
+        return Ok(before.clone());
+    }
+    let symbols = reader.take(SIZE_BITS).ok_or(end.clone())? as usize;
+    let mut lengths = Vec::new();
+    while lengths.len() < symbols.min(TABLE_SYMBOLS) {
+        let length = reader.take(LENGTH_BITS).ok_or(end.clone())?;
+        lengths.push(length as u8);
+        if length == 0 {
+            let zeros = reader.take(LENGTH_BITS).ok_or(end.clone())? as usize;
+            lengths.resize(lengths.len() + zeros, 0);
+        }
+    }
+    CodeLengths::new(lengths).map_err(|source| ImageError::Code { table, source })
+}
+
+fn read_biases(reader: &mut Reader<'_>, pass: &mut Pass) -> Option<()> {
+    let shift = reader.take(BIAS_SHIFT_BITS)?;
+    let width = reader.take(BIAS_WIDTH_BITS)?;
+    let rows = usize::from(pass.descriptor.rows);
+    for pe in &mut pass.pes {
+        for _ in 0..rows {
+            // Moved to the top and back down, so that the sign fills the bits above.
+            let value = reader.take(width)?.checked_shl(32 - width).unwrap_or(0) as i32;
+            let value = value.checked_shr(32 - width).unwrap_or(0);
+            pe.biases.push((value << shift) as i16);
+        }
+    }
+    Some(())
+}
+
+fn copy_bits(mut reader: Reader<'_>, bits: usize) -> Vec<u8> {
+    let mut out = BitWriter::default();
+    while out.len() < bits {
+        let width = (bits - out.len()).min(32) as u32;
+        out.put(reader.take(width).unwrap_or(0), width);
+    }
+    out.into_bytes()
+}

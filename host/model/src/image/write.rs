@@ -1,0 +1,213 @@
+//! An image as bytes. `read` is its mirror, field by field.
+
+use super::account::{Part, Tally};
+use super::predict::{Context, FIELDS, fields};
+use super::{CodeLengths, FORMAT_VERSION, Image, ImageError, MAGIC, Pass, allocation, map};
+use crate::bits::BitWriter;
+use thresh_regs::{PassDescriptor, Table};
+
+/// Byte offset of the file's length, and of its CRC behind it.
+pub(super) const LENGTH_AT: usize = 9;
+pub(super) const CRC_AT: usize = 13;
+
+/// Bytes of the fixed header.
+pub(super) const HEADER_BYTES: usize = 17;
+
+/// Bits of the number of symbols of a code table, and of the number of codes.
+pub(super) const SIZE_BITS: u32 = 9;
+
+/// Bits of a code length.
+pub(super) const LENGTH_BITS: u32 = 4;
+
+/// Bits of a pass's bias shift and bias width.
+pub(super) const BIAS_SHIFT_BITS: u32 = 4;
+pub(super) const BIAS_WIDTH_BITS: u32 = 5;
+
+/// CRC-32/ISO-HDLC of the whole file but the four bytes of the CRC itself.
+pub(super) fn crc(bytes: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&bytes[..CRC_AT]);
+    hasher.update(&bytes[HEADER_BYTES..]);
+    hasher.finalize()
+}
+
+impl Image {
+    /// The image as the bytes of a file.
+    ///
+    /// # Errors
+    /// If the image is not sound, see [`Image::check`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ImageError> {
+        Ok(self.write()?.0)
+    }
+
+    /// The bytes, and what each of them is for.
+    pub(super) fn write(&self) -> Result<(Vec<u8>, Tally), ImageError> {
+        self.check()?;
+        let mut out = BitWriter::default();
+        let mut tally = Tally::default();
+        self.write_head(&mut out, &mut tally);
+        let mut context = Context::new(self, self.passes.len());
+        for (i, pass) in self.passes.iter().enumerate() {
+            let layer = Some(self.layer_of(i));
+            out.put_varint(pass.parameters);
+            write_descriptor(&mut out, &pass.descriptor, &context);
+            tally.upto(out.len(), Part::Descriptor, layer);
+            for table in Table::ALL {
+                let before = i.checked_sub(1).map(|i| self.passes[i].table(table));
+                write_table(&mut out, pass.table(table), before);
+                tally.upto(out.len(), Part::Table(table), layer);
+            }
+            out.put(pass.codebook.len() as u32, SIZE_BITS);
+            pass.codebook
+                .iter()
+                .for_each(|&weight| out.put(weight as u16 as u32, 16));
+            tally.upto(out.len(), Part::Codebook, layer);
+            if !pass.descriptor.keep {
+                write_biases(&mut out, pass);
+                tally.upto(out.len(), Part::Biases, layer);
+            }
+            for (pe, data) in pass.pes.iter().enumerate() {
+                write_bits(&mut out, &data.stream, data.bits);
+                let decoded = pass.decode(pe)?;
+                for table in Table::ALL {
+                    tally.add(decoded.bits[table as usize], Part::Symbols(table), layer);
+                }
+            }
+            context.step(pass);
+        }
+        let mut bytes = out.into_bytes();
+        tally.upto(bytes.len() * 8, Part::Filling, None);
+        let length = bytes.len() as u32;
+        bytes[LENGTH_AT..CRC_AT].copy_from_slice(&length.to_le_bytes());
+        let crc = crc(&bytes).to_le_bytes();
+        bytes[CRC_AT..HEADER_BYTES].copy_from_slice(&crc);
+        Ok((bytes, tally))
+    }
+
+    fn write_head(&self, out: &mut BitWriter, tally: &mut Tally) {
+        out.put_bytes(&MAGIC);
+        out.put_bytes(&[FORMAT_VERSION, self.num_pes as u8]);
+        out.put_bytes(&allocation::WIDTHS.map(|(_, width)| width as u8));
+        out.put_bytes(&[0; HEADER_BYTES - LENGTH_AT]);
+        for size in [
+            self.input.channels,
+            self.input.height,
+            self.input.width,
+            self.outputs,
+        ] {
+            out.put_varint(size as u32);
+        }
+        out.put_bytes(&self.logit_scale.to_le_bytes());
+        out.put_varint(self.entry_base.into());
+        out.put_varint(self.passes.len() as u32);
+        tally.upto(out.len(), Part::Header, None);
+        write_text(out, &self.name);
+        tally.upto(out.len(), Part::Name, None);
+        out.put_varint(self.labels.len() as u32);
+        self.labels.iter().for_each(|label| write_text(out, label));
+        tally.upto(out.len(), Part::Labels, None);
+        out.put_varint(self.provenance.len() as u32);
+        for (key, value) in &self.provenance {
+            write_text(out, key);
+            write_text(out, value);
+        }
+        tally.upto(out.len(), Part::Provenance, None);
+        map::write(out, self.input_map.as_deref(), self.input.len());
+        tally.upto(out.len(), Part::InputMap, None);
+    }
+}
+
+fn write_text(out: &mut BitWriter, text: &str) {
+    out.put_varint(text.len() as u32);
+    out.put_bytes(text.as_bytes());
+}
+
+/// A table: one bit if it is that of the pass before; else the number of symbols and their lengths,
+/// where a zero is followed by how many zeros follow it, up to 15.
+fn write_table(out: &mut BitWriter, code: &CodeLengths, before: Option<&CodeLengths>) {
+    if let Some(before) = before {
+        out.put(u32::from(code == before), 1);
+        if code == before {
+            return;
+        }
+    }
+    let mut lengths = code.lengths();
+    out.put(lengths.len() as u32, SIZE_BITS);
+    while let [length, rest @ ..] = lengths {
+        out.put(u32::from(*length), LENGTH_BITS);
+        lengths = rest;
+        if *length == 0 {
+            let zeros = rest
+                .iter()
+                .take((1 << LENGTH_BITS) - 1)
+                .take_while(|&&l| l == 0)
+                .count();
+            out.put(zeros as u32, LENGTH_BITS);
+            lengths = &rest[zeros..];
+        }
+    }
+}
+
+/// Bits that the lengths of a code take in the file.
+pub(crate) fn table_bits(code: &CodeLengths) -> u64 {
+    let mut out = BitWriter::default();
+    write_table(&mut out, code, None);
+    out.len() as u64
+}
+
+/// The biases: zero bits that all of them end with, bits that the rest takes, then each of them.
+fn write_biases(out: &mut BitWriter, pass: &Pass) {
+    let biases = || pass.pes.iter().flat_map(|pe| pe.biases.iter().copied());
+    let shift = biases()
+        .filter(|&b| b != 0)
+        .map(i16::trailing_zeros)
+        .min()
+        .unwrap_or(0);
+    let width = biases().map(|b| signed_bits(b >> shift)).max().unwrap_or(0);
+    out.put(shift, BIAS_SHIFT_BITS);
+    out.put(width, BIAS_WIDTH_BITS);
+    for bias in biases() {
+        let value = (bias >> shift) as u16;
+        out.put(u32::from(value) & ((1 << width) - 1), width);
+    }
+}
+
+/// Bits that a number takes in two's complement; none for zero.
+fn signed_bits(value: i16) -> u32 {
+    match value {
+        0 => 0,
+        _ => {
+            17 - if value < 0 {
+                value.leading_ones()
+            } else {
+                value.leading_zeros()
+            }
+        }
+    }
+}
+
+fn write_bits(out: &mut BitWriter, bytes: &[u8], bits: usize) {
+    for (i, &byte) in bytes.iter().enumerate() {
+        let width = (bits - 8 * i).min(8) as u32;
+        out.put(u32::from(byte) >> (8 - width), width);
+    }
+}
+
+fn write_descriptor(out: &mut BitWriter, descriptor: &PassDescriptor, context: &Context) {
+    let mut mask = 0;
+    let mut values = Vec::new();
+    let visited: Result<(), std::convert::Infallible> =
+        fields(&mut descriptor.clone(), context, |predicted, actual| {
+            mask <<= 1;
+            if predicted != usize::from(actual) {
+                mask |= 1;
+                values.push(actual);
+            }
+            Ok(actual)
+        });
+    let Ok(()) = visited;
+    out.put(mask, FIELDS);
+    values
+        .into_iter()
+        .for_each(|value| out.put_varint(value.into()));
+}

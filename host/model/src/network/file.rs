@@ -1,0 +1,229 @@
+//! A network as a safetensors file.
+//!
+//! Tensors: `<i>.weight` (float32, in the operator's shape) or `<i>.codebook` (float32) with
+//! `<i>.codes` (uint8, in the operator's shape), and `<i>.bias`. Metadata: `format`, `name`,
+//! `input`, `input_scale`, `labels`, `layers` and `provenance`, JSON where they are not plain text.
+
+use super::{Activation, Layer, Network, NetworkError, Operator, Shape, Weights};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// Value of the metadata key `format`.
+const FORMAT: &str = "thresh-network-1";
+
+fn content(what: impl ToString, got: impl ToString, expected: impl ToString) -> NetworkError {
+    let [what, got, expected] = [what.to_string(), got.to_string(), expected.to_string()];
+    NetworkError::Content {
+        what,
+        got,
+        expected,
+    }
+}
+
+impl Network {
+    /// Writes the network to a file.
+    ///
+    /// # Errors
+    /// If the network is not sound or the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), NetworkError> {
+        let io = |source| NetworkError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        std::fs::write(path, self.to_safetensors()?).map_err(io)
+    }
+
+    /// Reads a network from a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is malformed, or holds a network that is not sound.
+    pub fn load(path: &Path) -> Result<Self, NetworkError> {
+        let io = |source| NetworkError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        Self::from_safetensors(&std::fs::read(path).map_err(io)?)
+    }
+
+    /// The network as the bytes of a safetensors file; the same network gives the same bytes.
+    ///
+    /// # Errors
+    /// If the network is not sound.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>, NetworkError> {
+        self.check()?;
+        let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+        let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        for (i, layer) in self.layers.iter().enumerate() {
+            let shape = shape(&layer.operator);
+            match &layer.weights {
+                Weights::Float(values) => {
+                    tensors.push((format!("{i}.weight"), Dtype::F32, shape, floats(values)));
+                }
+                Weights::Shared { codebook, codes } => {
+                    let size = vec![codebook.len()];
+                    tensors.push((format!("{i}.codebook"), Dtype::F32, size, floats(codebook)));
+                    tensors.push((format!("{i}.codes"), Dtype::U8, shape, codes.clone()));
+                }
+            }
+            let size = vec![layer.bias.len()];
+            tensors.push((format!("{i}.bias"), Dtype::F32, size, floats(&layer.bias)));
+        }
+        let layers: Vec<Value> = self.layers.iter().map(layer_json).collect();
+        // One key, since the container keeps its metadata in a map of no order.
+        let header = json!({
+            "format": FORMAT,
+            "name": self.name,
+            "input": [self.input.channels, self.input.height, self.input.width],
+            "input_scale": self.input_scale,
+            "labels": self.labels,
+            "layers": layers,
+            "provenance": self.provenance,
+        });
+        let metadata = HashMap::from([(KEY.to_string(), header.to_string())]);
+        let views = tensors
+            .iter()
+            .map(|(name, dtype, shape, data)| {
+                Ok((name, TensorView::new(*dtype, shape.clone(), data)?))
+            })
+            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+        Ok(safetensors::serialize(views, Some(metadata))?)
+    }
+
+    /// Reads a network from the bytes of a safetensors file.
+    ///
+    /// # Errors
+    /// If they are malformed, or the network is not sound.
+    pub fn from_safetensors(bytes: &[u8]) -> Result<Self, NetworkError> {
+        let (_, metadata) = SafeTensors::read_metadata(bytes)?;
+        let tensors = SafeTensors::deserialize(bytes)?;
+        let metadata = metadata.metadata().clone().unwrap_or_default();
+        let text = metadata
+            .get(KEY)
+            .ok_or_else(|| content("metadata", "none", KEY))?;
+        let header: Value =
+            serde_json::from_str(text).map_err(|e| content("metadata", e, "JSON"))?;
+        let format = header["format"].as_str().unwrap_or_default();
+        if format != FORMAT {
+            return Err(content("format", format, FORMAT));
+        }
+        let sizes: [usize; 3] = take(&header, "input")?;
+        let layers: Vec<Value> = take(&header, "layers")?;
+        let layers = layers
+            .iter()
+            .enumerate()
+            .map(|(i, value)| layer(&tensors, i, value));
+        let network = Network {
+            name: take(&header, "name")?,
+            input: Shape {
+                channels: sizes[0],
+                height: sizes[1],
+                width: sizes[2],
+            },
+            input_scale: take(&header, "input_scale")?,
+            layers: layers.collect::<Result<_, _>>()?,
+            labels: take(&header, "labels")?,
+            provenance: take::<BTreeMap<String, String>>(&header, "provenance")?,
+        };
+        network.check()?;
+        Ok(network)
+    }
+}
+
+/// The metadata key.
+const KEY: &str = "thresh";
+
+fn take<T: serde::de::DeserializeOwned>(header: &Value, key: &str) -> Result<T, NetworkError> {
+    let got = &header[key];
+    T::deserialize(got).map_err(|e| content(key, got, e))
+}
+
+fn layer_json(layer: &Layer) -> Value {
+    let activation = match layer.activation {
+        Activation::None => "none",
+        Activation::Relu => "relu",
+    };
+    let operator = match layer.operator {
+        Operator::Dense { .. } => "dense",
+    };
+    json!({ "name": layer.name, "operator": operator, "activation": activation })
+}
+
+fn shape(operator: &Operator) -> Vec<usize> {
+    match *operator {
+        Operator::Dense { inputs, outputs } => vec![outputs, inputs],
+    }
+}
+
+fn operator(kind: &str, shape: &[usize]) -> Option<Operator> {
+    match (kind, shape) {
+        ("dense", &[outputs, inputs]) => Some(Operator::Dense { inputs, outputs }),
+        _ => None,
+    }
+}
+
+fn layer(tensors: &SafeTensors<'_>, i: usize, value: &Value) -> Result<Layer, NetworkError> {
+    let tensor = |part: &str, dtype: Dtype| {
+        let name = format!("{i}.{part}");
+        let tensor = tensors.tensor(&name)?;
+        match tensor.dtype() == dtype {
+            true => Ok(tensor),
+            false => Err(content(
+                name,
+                format!("{:?}", tensor.dtype()),
+                format!("{dtype:?}"),
+            )),
+        }
+    };
+    let floats = |tensor: &TensorView<'_>| -> Vec<f32> {
+        let word = |bytes: &[u8]| f32::from_le_bytes(std::array::from_fn(|i| bytes[i]));
+        tensor.data().chunks_exact(4).map(word).collect()
+    };
+    let shared = tensors
+        .names()
+        .iter()
+        .any(|name| **name == format!("{i}.codes"));
+    let (weights, shape) = if shared {
+        let codes = tensor("codes", Dtype::U8)?;
+        let codebook = floats(&tensor("codebook", Dtype::F32)?);
+        (
+            Weights::Shared {
+                codebook,
+                codes: codes.data().to_vec(),
+            },
+            codes.shape().to_vec(),
+        )
+    } else {
+        let weight = tensor("weight", Dtype::F32)?;
+        (Weights::Float(floats(&weight)), weight.shape().to_vec())
+    };
+    let kind = value["operator"].as_str().unwrap_or_default();
+    let operator = operator(kind, &shape).ok_or_else(|| {
+        content(
+            format!("operator of layer {i}"),
+            format!("{kind} {shape:?}"),
+            "dense, of two dimensions",
+        )
+    })?;
+    let activation = match value["activation"].as_str() {
+        Some("none") => Activation::None,
+        Some("relu") => Activation::Relu,
+        other => {
+            let got = other.unwrap_or("nothing");
+            return Err(content(
+                format!("activation of layer {i}"),
+                got,
+                "none or relu",
+            ));
+        }
+    };
+    let bias = floats(&tensor("bias", Dtype::F32)?);
+    Ok(Layer {
+        name: take(value, "name")?,
+        operator,
+        weights,
+        bias,
+        activation,
+    })
+}

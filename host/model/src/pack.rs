@@ -1,0 +1,169 @@
+//! From a network to an image for one configuration.
+//!
+//! Weights become codes (`share`), dead neurons and inputs go (`trim`), ranges are measured and
+//! numbers become integers (`calibrate`), neurons are dealt to PEs (`deal`), columns are coded
+//! (`tables`) and everything gets its address (`emit`).
+
+mod calibrate;
+mod deal;
+mod emit;
+mod share;
+mod tables;
+mod trim;
+
+use crate::image::{Image, ImageError, Shortage};
+use crate::network::{Activation, Network, NetworkError};
+use thresh_regs::{CONFIGS, Config};
+
+/// Choices of the packer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PackOptions {
+    /// Share of calibration values, in percent, that an activation's range covers. 100, the default,
+    /// covers all: with pruned networks a smaller one agrees with the float network less often
+    /// (`cargo run --release -p thresh-model --example calibration` measures it).
+    pub percentile: f64,
+    /// Whether the image carries the network's provenance.
+    pub provenance: bool,
+}
+
+impl Default for PackOptions {
+    fn default() -> Self {
+        PackOptions {
+            percentile: 100.0,
+            provenance: true,
+        }
+    }
+}
+
+/// Why a network cannot be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The network is not sound.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The packed image would not be sound.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// Nothing to calibrate with.
+    #[error(
+        "got no calibration inputs, expected at least one; activation ranges are measured on them"
+    )]
+    NoCalibration,
+    /// An activation that a wide drain leaves out.
+    #[error(
+        "layer {layer} ends the network with a ReLU, expected none: logits are drained as whole sums; remove it"
+    )]
+    LastActivation {
+        /// Name of the layer.
+        layer: String,
+    },
+    /// Too many weights to share.
+    #[error(
+        "layer {layer} has {got} distinct non-zero weights, a codebook holds {limit}; cluster the weights first"
+    )]
+    Codebook {
+        /// Name of the layer.
+        layer: String,
+        /// Distinct weights.
+        got: usize,
+        /// Most that there may be.
+        limit: usize,
+    },
+    /// Numbers out of reach of the arithmetic.
+    #[error(
+        "layer {layer}: no requantising shift from 1 to 31 keeps {what} in range; rescale the layer or calibrate with other inputs"
+    )]
+    Range {
+        /// Name of the layer.
+        layer: String,
+        /// What would overflow.
+        what: &'static str,
+    },
+    /// Too large.
+    #[error("layer {layer} does not fit configuration {config}: {shortage}; {}", hint(.others))]
+    TooLarge {
+        /// Name of the layer.
+        layer: String,
+        /// Name of the configuration.
+        config: String,
+        /// What is missing.
+        shortage: Shortage,
+        /// Configurations that would hold the network.
+        others: Vec<&'static str>,
+    },
+}
+
+fn hint(others: &[&'static str]) -> String {
+    match others {
+        [] => "no configuration holds this network: prune it further".into(),
+        _ => format!("it would fit {}", others.join(", ")),
+    }
+}
+
+/// Packs `network` for `config`. `calibration` inputs, `network.input.len()` bytes each, set the
+/// range of every hidden activation.
+///
+/// # Errors
+/// See [`PackError`].
+pub fn pack(
+    network: &Network,
+    config: &Config,
+    calibration: &[&[u8]],
+    options: &PackOptions,
+) -> Result<Image, PackError> {
+    network.check()?;
+    if calibration.is_empty() {
+        return Err(PackError::NoCalibration);
+    }
+    if let Some(input) = calibration
+        .iter()
+        .find(|input| input.len() != network.input.len())
+    {
+        let what = "a calibration input has one byte for every value of the network's input shape";
+        let (got, expected) = (input.len(), network.input.len());
+        return Err(ImageError::DataLength {
+            what,
+            got,
+            expected,
+        }
+        .into());
+    }
+    if let Some(last) = network
+        .layers
+        .last()
+        .filter(|l| l.activation != Activation::None)
+    {
+        return Err(PackError::LastActivation {
+            layer: last.name.clone(),
+        });
+    }
+    let mut layers = share::layers(network)?;
+    let inputs = trim::trim(&mut layers);
+    let ranges = calibrate::ranges(network, &layers, calibration, options.percentile);
+    let quantised = calibrate::quantise(&layers, network.input_scale, &ranges)?;
+    let job = emit::Job {
+        network,
+        layers: &quantised,
+        inputs: &inputs,
+        options,
+    };
+    let fits = |other: &&Config| other.name != config.name && job.allocate(other).is_ok();
+    match job.allocate(config) {
+        Ok(plan) => Ok(job.emit(config, plan)?),
+        Err(shortage) => Err(PackError::TooLarge {
+            layer: network.layers[shortage.pass.min(network.layers.len() - 1)]
+                .name
+                .clone(),
+            config: config.name.into(),
+            shortage,
+            others: CONFIGS
+                .iter()
+                .filter(fits)
+                .map(|other| other.name)
+                .collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

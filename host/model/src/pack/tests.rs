@@ -1,0 +1,334 @@
+use super::*;
+use crate::network::tests::{float, random};
+use crate::network::{Layer, Operator, Weights};
+use crate::reference::argmax;
+use crate::{Outputs, Reference, idx};
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use thresh_regs::Table;
+
+fn inputs(network: &Network, count: usize, seed: u64) -> Vec<Vec<u8>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut byte = || {
+        if rng.random_bool(0.3) {
+            rng.random()
+        } else {
+            0
+        }
+    };
+    (0..count)
+        .map(|_| (0..network.input.len()).map(|_| byte()).collect())
+        .collect()
+}
+
+fn packed(network: &Network, config: &str, calibration: &[Vec<u8>]) -> Result<Image, PackError> {
+    let calibration: Vec<&[u8]> = calibration.iter().map(Vec::as_slice).collect();
+    pack(
+        network,
+        Config::named(config).unwrap(),
+        &calibration,
+        &PackOptions::default(),
+    )
+}
+
+fn run(image: &Image, input: &[u8]) -> Outputs {
+    Reference::new(image).unwrap().run(input).unwrap()
+}
+
+/// Root of the mean squared error of the logits, by the root of their mean square.
+fn error(network: &Network, image: &Image, inputs: &[Vec<u8>]) -> f64 {
+    let reference = Reference::new(image).unwrap();
+    let (mut wrong, mut all) = (0.0, 0.0);
+    for input in inputs {
+        let logits = reference.run(input).unwrap().logits;
+        for (got, want) in logits.iter().zip(network.forward(input)) {
+            wrong += (f64::from(*got) * f64::from(image.logit_scale) - f64::from(want)).powi(2);
+            all += f64::from(want).powi(2);
+        }
+    }
+    (wrong / all).sqrt()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_packed_network_is_close_to_its_float_network(
+        hidden in prop::collection::vec(1usize..60, 0..3),
+        (first, outputs) in (1usize..120, 1usize..12),
+        density in 0.02f64..0.9,
+        values in 1usize..40,
+        seed in any::<u64>(),
+        config in 0usize..CONFIGS.len(),
+    ) {
+        let sizes: Vec<usize> = [first].into_iter().chain(hidden).chain([outputs]).collect();
+        let network = random(&sizes, density, values, seed);
+        let inputs = inputs(&network, 30, seed);
+        let calibration: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+        let image = match pack(&network, &CONFIGS[config], &calibration, &PackOptions::default()) {
+            Err(PackError::TooLarge { .. }) => return Ok(()),
+            other => other.unwrap(),
+        };
+        image.check_target(&CONFIGS[config]).unwrap();
+        prop_assert_eq!(&Image::from_bytes(&image.to_bytes().unwrap()).unwrap(), &image);
+        let error = error(&network, &image, &inputs);
+        prop_assert!(error < 0.02, "{}", error);
+        // Without hidden activations, only weights and biases are rounded.
+        prop_assert!(sizes.len() > 2 || error < 0.001, "{}", error);
+        let again = pack(&float(&network), &CONFIGS[config], &calibration, &PackOptions::default());
+        prop_assert_eq!(again.unwrap(), image);
+    }
+}
+
+#[test]
+fn signed_activations_are_packed_too() {
+    let mut network = random(&[40, 30, 20, 10], 0.4, 15, 3);
+    network.layers[0].activation = Activation::None;
+    let inputs = inputs(&network, 50, 1);
+    let image = packed(&network, "icebreaker", &inputs).unwrap();
+    assert!(image.passes[1].descriptor.in_signed && !image.passes[2].descriptor.in_signed);
+    let error = error(&network, &image, &inputs);
+    assert!(error < 0.02, "{error}");
+}
+
+fn dense(
+    name: &str,
+    inputs: usize,
+    weights: &[f32],
+    bias: &[f32],
+    activation: Activation,
+) -> Layer {
+    Layer {
+        name: name.into(),
+        operator: Operator::Dense {
+            inputs,
+            outputs: bias.len(),
+        },
+        weights: Weights::Float(weights.to_vec()),
+        bias: bias.to_vec(),
+        activation,
+    }
+}
+
+/// Four inputs, four hidden neurons, two outputs. Neuron 0 is alive, 1 is used by nothing, 2 is
+/// constant 3, 3 is constant zero. Input 1 only feeds the dead neuron.
+fn with_dead_parts() -> Network {
+    let mut network = random(&[4, 4, 2], 0.5, 3, 1);
+    let first = [
+        1.0, 0.0, 0.5, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+    ];
+    let second = [1.0, 0.0, 0.5, 1.0, 0.0, 0.0, 1.0, 0.0];
+    network.layers = vec![
+        dense("a", 4, &first, &[0.25, 1.0, 3.0, -1.0], Activation::Relu),
+        dense("b", 4, &second, &[0.0, -1.0], Activation::None),
+    ];
+    network
+}
+
+#[test]
+fn dead_parts_are_cut_and_constants_folded() {
+    let network = with_dead_parts();
+    let inputs = inputs(&network, 20, 4);
+    let image = packed(&network, "tiny", &inputs).unwrap();
+    assert_eq!(image.input_map, Some(vec![0, 2]));
+    assert_eq!(image.passes[0].descriptor.rows, 1);
+    let sizes = image.sizes().unwrap();
+    assert_eq!([sizes[0].nonzeros, sizes[1].nonzeros], [2, 1]);
+    assert_eq!([sizes[0].parameters, sizes[1].parameters], [20, 10]);
+    let error = error(&network, &image, &inputs);
+    assert!(error < 0.005, "{error}");
+    // Output 1 is the constant 3 - 1.
+    let logit = f64::from(run(&image, &inputs[0]).logits[1]) * f64::from(image.logit_scale);
+    assert!((logit - 2.0).abs() < 0.01, "{logit}");
+}
+
+#[test]
+fn a_network_of_constants_still_packs() {
+    let mut network = random(&[4, 3, 2], 0.5, 3, 1);
+    for layer in &mut network.layers {
+        layer.weights = Weights::Float(vec![0.0; layer.weights.len()]);
+    }
+    let image = packed(&network, "icebreaker", &[vec![9; 4]]).unwrap();
+    let logits = run(&image, &[1, 2, 3, 4]).logits;
+    for (logit, bias) in logits.iter().zip(&network.layers[1].bias) {
+        assert!((logit.to_owned() as f32 * image.logit_scale - bias).abs() < 1e-3);
+    }
+}
+
+#[test]
+fn nonzeros_are_balanced_and_padding_is_used_only_where_needed() {
+    let network = random(&[100, 120, 10], 0.2, 15, 8);
+    let inputs = inputs(&network, 5, 1);
+    let image = packed(&network, "ulx3s-85f", &inputs).unwrap();
+    let entries = image.passes[0].pes.iter().map(|pe| pe.entries);
+    let (least, most) = (entries.clone().min().unwrap(), entries.max().unwrap());
+    assert!(most - least <= 2, "{least} {most}");
+    assert!(
+        image
+            .passes
+            .iter()
+            .all(|pass| pass.codebook.iter().all(|&w| w != 0))
+    );
+
+    // One PE, 600 rows, one weight far down: two paddings.
+    let mut network = random(&[2, 600, 1], 0.5, 3, 1);
+    let mut codes = vec![0; 1200];
+    (0..600).for_each(|row| codes[2 * row] = 1);
+    codes[2 * 599 + 1] = 2;
+    network.layers[0].weights = Weights::Shared {
+        codebook: vec![1.0, 0.5],
+        codes,
+    };
+    network.layers[1].weights = Weights::Shared {
+        codebook: vec![1.0],
+        codes: vec![1; 600],
+    };
+    let image = packed(&network, "solo", &[vec![200, 100]]).unwrap();
+    // The neuron with two weights is dealt first.
+    assert_eq!(image.sizes().unwrap()[0].padding, 0);
+    (0..300).for_each(|row| {
+        if let Weights::Shared { codes, .. } = &mut network.layers[0].weights {
+            codes[2 * row] = if row == 0 { 1 } else { 0 };
+            codes[2 * row + 1] = 1;
+        }
+    });
+    let image = packed(&network, "solo", &[vec![200, 100]]).unwrap();
+    assert_eq!(image.sizes().unwrap()[0].padding, 1);
+    assert_eq!(image.passes[0].codebook.last(), Some(&0));
+    let error = error(&network, &image, &[vec![200, 100], vec![0, 255]]);
+    assert!(error < 0.02, "{error}");
+}
+
+#[test]
+fn centroids_that_round_alike_are_merged_and_unused_ones_dropped() {
+    let mut network = random(&[8, 2], 0.5, 3, 1);
+    let codebook = vec![1.0, 0.500_001, 0.5, 1e-9, 77.0];
+    network.layers[0].weights = Weights::Shared {
+        codebook,
+        codes: [1, 2, 3, 4].repeat(4),
+    };
+    let image = packed(&network, "tiny", &[vec![1; 8]]).unwrap();
+    assert_eq!(image.passes[0].codebook.len(), 2);
+    let weights = &image.passes[0].codebook;
+    assert!(
+        (f64::from(weights[1]) / f64::from(weights[0]) - 2.0).abs() < 0.001,
+        "{weights:?}"
+    );
+    assert_eq!(image.sizes().unwrap()[0].nonzeros, 12);
+}
+
+#[test]
+fn errors_say_what_is_wrong_and_what_to_do() {
+    let network = random(&[20, 10, 5], 0.5, 3, 1);
+    let says = |result: Result<Image, PackError>, parts: &[&str]| {
+        let text = result.unwrap_err().to_string();
+        parts
+            .iter()
+            .for_each(|part| assert!(text.contains(part), "{text}"));
+    };
+    says(
+        packed(&network, "tiny", &[]),
+        &["calibration", "at least one"],
+    );
+    says(
+        packed(&network, "tiny", &[vec![0; 3]]),
+        &["got 3 bytes, expected 20"],
+    );
+    let large = random(&[784, 300, 100, 10], 0.09, 15, 1);
+    let one = vec![vec![7; 784]];
+    says(
+        packed(&large, "tiny", &one),
+        &[
+            "layer fc1",
+            "tiny",
+            "needs",
+            "there are",
+            "fit solo, ulx3s-85f",
+        ],
+    );
+    let huge = random(&[784, 1000, 10], 0.5, 15, 1);
+    says(
+        packed(&huge, "icebreaker", &one),
+        &["no configuration", "prune"],
+    );
+
+    let mut many = random(&[20, 20], 0.5, 3, 1);
+    many.layers[0].weights = Weights::Float((0..400).map(|i| i as f32).collect());
+    says(
+        packed(&many, "tiny", &[vec![1; 20]]),
+        &["fc1", "399", "255"],
+    );
+    let mut last = network.clone();
+    last.layers[1].activation = Activation::Relu;
+    says(packed(&last, "tiny", &[vec![1; 20]]), &["fc2", "ReLU"]);
+    let mut range = network;
+    range.layers[0].bias[0] = 1e9;
+    range.layers[0].bias[1] = -1e30;
+    says(packed(&range, "tiny", &[vec![1; 20]]), &["fc1", "biases"]);
+}
+
+#[test]
+fn tables_are_shared_where_that_is_smaller() {
+    let network = random(&[64, 64, 64, 64], 0.1, 15, 2);
+    let image = packed(&network, "ulx3s-25f", &inputs(&network, 5, 1)).unwrap();
+    assert_eq!(
+        image.passes[1].table(Table::Run),
+        image.passes[2].table(Table::Run)
+    );
+    let table = |layer| {
+        let accounts = image.account().unwrap();
+        let own = |a: &&crate::image::Account| {
+            a.part == crate::image::Part::Table(Table::Run) && a.layer == Some(layer)
+        };
+        accounts.iter().find(own).unwrap().bits
+    };
+    assert!(table(0) > 20);
+    assert_eq!(table(2), 1);
+}
+
+#[test]
+fn ten_thousand_digits_take_seconds() {
+    let network = random(&[784, 300, 100, 10], 0.08, 15, 2);
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let digits: Vec<Vec<u8>> = match idx::Dataset::load("mnist", idx::Split::Test) {
+        Ok(data) => data
+            .iter()
+            .take(1000)
+            .map(|(image, _)| image.to_vec())
+            .collect(),
+        Err(_) => {
+            let mut byte = || {
+                if rng.random_bool(0.19) {
+                    rng.random()
+                } else {
+                    0
+                }
+            };
+            (0..1000)
+                .map(|_| (0..784).map(|_| byte()).collect())
+                .collect()
+        }
+    };
+    let image = packed(&network, "ulx3s-85f", &digits[..100]).unwrap();
+    let reference = Reference::new(&image).unwrap();
+    let start = std::time::Instant::now();
+    let mut same = 0;
+    let mut macs = 0;
+    for digit in &digits {
+        let outputs = reference.run(digit).unwrap();
+        same += usize::from(outputs.argmax() == argmax(&network.forward(digit)));
+        macs += outputs.macs.iter().sum::<u64>();
+    }
+    // Mostly the time of the float network; ten times this is ten thousand digits.
+    println!(
+        "{:?} for {} digits, {macs} MACs",
+        start.elapsed(),
+        digits.len()
+    );
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    assert!(
+        macs > 1_000_000 && same > 950,
+        "{macs} MACs, {same} of 1000 digits as the float network"
+    );
+}

@@ -1,0 +1,51 @@
+use super::*;
+use thresh_regs::{CONFIGS, Table};
+
+#[test]
+fn images_are_sound_fit_and_cover_what_the_engine_can_do() {
+    let mut seen = BTreeMap::<&str, usize>::new();
+    for config in CONFIGS {
+        for seed in 0..300 {
+            let image = image(config, seed);
+            image
+                .check()
+                .unwrap_or_else(|e| panic!("{} seed {seed}: {e}", config.name));
+            image.check_target(config).unwrap();
+            let mut see = |what, is: bool| *seen.entry(what).or_default() += usize::from(is);
+            see("map", image.input_map.is_some());
+            for pass in &image.passes {
+                let d = &pass.descriptor;
+                see("positions", d.positions > 1);
+                see("keep", d.keep);
+                see("wide", d.out_wide);
+                see("narrow last", d.last && !d.out_wide);
+                see("signed", d.in_signed);
+                see("no relu", !d.relu && !d.keep);
+                see("255 codes", pass.codebook.len() == 255);
+                see("one code", pass.codebook.len() == 1);
+                see("long words", pass.tables.iter().any(|t| t.counts()[15] > 0));
+                see("no entries", pass.table(Table::Run).symbols() == 0);
+                let columns = pass.decode(0).unwrap().columns;
+                see("empty column", columns.iter().any(Vec::is_empty));
+                see(
+                    "full column",
+                    columns.iter().any(|c| c.len() == usize::from(d.rows)),
+                );
+                see("continued count", columns.iter().any(|c| c.len() >= 255));
+                let padding = |e: &&Entry| {
+                    usize::from(e.step) == MAX_STEP && pass.codebook[usize::from(e.code)] == 0
+                };
+                see("padding", columns.iter().flatten().any(|e| padding(&e)));
+            }
+        }
+    }
+    for (what, count) in seen {
+        assert!(count >= 5, "{what}: {count}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_image() {
+    assert_eq!(image(&CONFIGS[0], 7), image(&CONFIGS[0], 7));
+    assert_ne!(image(&CONFIGS[0], 7), image(&CONFIGS[0], 8));
+}

@@ -1,0 +1,4 @@
+//! Prints `docs/registers.md`.
+fn main() {
+    print!("{}", thresh_regs::registers_markdown());
+}

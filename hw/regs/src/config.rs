@@ -1,0 +1,163 @@
+//! The configurations: which engine is built for which device.
+
+/// How a PE keeps its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightStore {
+    /// Entries and column pointers in block RAMs of their own: a seek and an entry every cycle.
+    BlockRam,
+    /// Entries and column pointers in one single-port RAM (SPRAM on iCE40 UP5K): a seek costs
+    /// two cycles of the port. Column pointers take the words at the top, downwards.
+    SinglePort,
+}
+
+/// The parameters of one engine build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Name, as given to `--config`.
+    pub name: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+    /// Number of PEs and of activation banks: 1, 2, 4, 8, 16, 32 or 64.
+    pub num_pes: usize,
+    /// Activations in a bank, log2.
+    pub act_addr_bits: u32,
+    /// Words in a PE's weight store, log2, at most 16.
+    pub weight_addr_bits: u32,
+    /// Accumulators of a PE, log2, at least 8 (the gateware widens row steps to it).
+    pub acc_addr_bits: u32,
+    /// Column pointers of a PE, log2.
+    pub col_addr_bits: u32,
+    /// Weights in the codebook memory, log2, at least 8.
+    pub codebook_addr_bits: u32,
+    /// Pass descriptors, log2.
+    pub pass_addr_bits: u32,
+    /// Depth of an activation FIFO, log2.
+    pub fifo_addr_bits: u32,
+    /// Kind of weight store.
+    pub store: WeightStore,
+}
+
+impl Config {
+    /// The configuration called `name`.
+    pub fn named(name: &str) -> Option<&'static Config> {
+        CONFIGS.iter().find(|config| config.name == name)
+    }
+
+    /// Words that a PE's weight store has for entries and biases when `columns` pointers are used.
+    pub fn store_words(&self, columns: usize) -> usize {
+        let words = 1usize << self.weight_addr_bits;
+        match self.store {
+            WeightStore::BlockRam => words,
+            WeightStore::SinglePort => words.saturating_sub(columns),
+        }
+    }
+}
+
+/// Every configuration.
+pub const CONFIGS: &[Config] = &[
+    Config {
+        name: "solo",
+        doc: "simulation only: one PE, so that a column holds every row",
+        num_pes: 1,
+        act_addr_bits: 11,
+        weight_addr_bits: 15,
+        acc_addr_bits: 10,
+        col_addr_bits: 11,
+        codebook_addr_bits: 10,
+        pass_addr_bits: 4,
+        fifo_addr_bits: 3,
+        store: WeightStore::BlockRam,
+    },
+    Config {
+        name: "tiny",
+        doc: "simulation only: small memories, for tests of limits",
+        num_pes: 2,
+        act_addr_bits: 7,
+        weight_addr_bits: 9,
+        acc_addr_bits: 8,
+        col_addr_bits: 8,
+        codebook_addr_bits: 8,
+        pass_addr_bits: 3,
+        fifo_addr_bits: 2,
+        store: WeightStore::BlockRam,
+    },
+    Config {
+        name: "icebreaker",
+        doc: "iCE40 UP5K: one SPRAM a PE",
+        num_pes: 4,
+        act_addr_bits: 9,
+        weight_addr_bits: 14,
+        acc_addr_bits: 8,
+        col_addr_bits: 10,
+        codebook_addr_bits: 8,
+        pass_addr_bits: 3,
+        fifo_addr_bits: 2,
+        store: WeightStore::SinglePort,
+    },
+    Config {
+        name: "ulx3s-25f",
+        doc: "ECP5-25F: eight PEs",
+        num_pes: 8,
+        act_addr_bits: 9,
+        weight_addr_bits: 11,
+        acc_addr_bits: 8,
+        col_addr_bits: 10,
+        codebook_addr_bits: 8,
+        pass_addr_bits: 3,
+        fifo_addr_bits: 4,
+        store: WeightStore::BlockRam,
+    },
+    Config {
+        name: "ulx3s-85f",
+        doc: "ECP5-85F: sixteen PEs, 64 Ki entries",
+        num_pes: 16,
+        act_addr_bits: 10,
+        weight_addr_bits: 12,
+        acc_addr_bits: 9,
+        col_addr_bits: 11,
+        codebook_addr_bits: 10,
+        pass_addr_bits: 4,
+        fifo_addr_bits: 4,
+        store: WeightStore::BlockRam,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS};
+
+    #[test]
+    fn every_memory_fits_its_window() {
+        for c in CONFIGS {
+            assert!(c.num_pes.is_power_of_two() && c.num_pes <= 64, "{}", c.name);
+            assert!(
+                c.num_pes << c.act_addr_bits <= ACTIVATION_WINDOW.bytes as usize,
+                "{}",
+                c.name
+            );
+            assert!(
+                4 << c.codebook_addr_bits <= CODEBOOK_WINDOW.bytes as usize,
+                "{}",
+                c.name
+            );
+            assert!(
+                4 * DESCRIPTOR_WORDS << c.pass_addr_bits <= DESCRIPTOR_WINDOW.bytes as usize,
+                "{}",
+                c.name
+            );
+            assert!(
+                c.weight_addr_bits <= 16 && c.col_addr_bits <= 16,
+                "{}",
+                c.name
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for (i, c) in CONFIGS.iter().enumerate() {
+            assert_eq!(Config::named(c.name), Some(&CONFIGS[i]));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The facts that gateware, simulator, driver, packer and documents share: register map, memory
+//! windows, pass descriptor, configurations and arithmetic constants. Each stands here once.
+//!
+//! The crate has no dependencies, so anything may depend on it.
+
+mod config;
+mod descriptor;
+mod markdown;
+mod registers;
+
+pub use config::{CONFIGS, Config, WeightStore};
+pub use descriptor::{DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, DescriptorField, PassDescriptor};
+pub use markdown::registers_markdown;
+pub use registers::{
+    ACTIVATION_WINDOW, ADDRESS_BITS, Access, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, Field, REGISTERS,
+    Register, WINDOWS, Window, map_hash, reg,
+};
+
+/// Value of the `ID` register: the ASCII letters `THSH`, first letter in the highest byte.
+pub const ID: u32 = 0x5448_5348;
+
+/// Version of the register map and of the engine's behaviour, `major << 16 | minor << 8 | patch`.
+pub const VERSION: u32 = 0x0000_0100;
+
+/// Longest canonical Huffman code word in bits, for every code table.
+pub const MAX_CODE_LENGTH: u32 = 15;
+
+/// Symbols in one code table, at most.
+pub const TABLE_SYMBOLS: usize = 256;
+
+/// Bits of an activation.
+pub const ACT_BITS: u32 = 8;
+
+/// Bits of a code, the index of a weight in a pass's codebook.
+pub const CODE_BITS: u32 = 8;
+
+/// Bits of the row step of a stored entry. A longer zero run needs padding zeros.
+pub const STEP_BITS: u32 = 8;
+
+/// Bits of a codebook weight, signed.
+pub const WEIGHT_BITS: u32 = 16;
+
+/// Bits of an accumulator, signed; sums wrap.
+pub const ACC_BITS: u32 = 32;
+
+/// A stored bias is a 16-bit signed word that stands for `bias << BIAS_SHIFT` accumulator units.
+pub const BIAS_SHIFT: u32 = 8;
+
+/// Activations in one 32-bit word of the activation window.
+pub const ACTS_PER_WORD: usize = 4;
+
+/// Bytes that one accumulator takes in activation memory when a pass drains wide.
+pub const WIDE_BYTES: usize = 4;
+
+/// The three code tables of a column stream, in the order in which their symbols follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Entries in a column: 0 to 254, or 255 for "255 entries, and another count follows".
+    Count = 0,
+    /// Zero run before an entry, in rows: 0 to 255.
+    Run = 1,
+    /// Code of the entry's weight.
+    Code = 2,
+}
+
+impl Table {
+    /// All tables, by index.
+    pub const ALL: [Table; 3] = [Table::Count, Table::Run, Table::Code];
+}
+
+/// The count symbol that says "255 entries, and another count of the same column follows".
+pub const COUNT_CONTINUES: u8 = 255;

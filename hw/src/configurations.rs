@@ -1,0 +1,141 @@
+//! From the table of configurations to engines.
+
+use crate::emit::{Module, emit};
+use crate::engine::{BlockEngine, SinglePortEngine};
+use thresh_regs::{
+    ACT_BITS, CODE_BITS, CONFIGS, Config, ID, MAX_CODE_LENGTH, STEP_BITS, VERSION, WeightStore,
+    map_hash, reg,
+};
+
+/// Values of the constant registers of `config`: `ID`, `VERSION`, `SHAPE`, `SIZES`, `LIMITS`,
+/// `MAP_HASH`.
+pub fn constant_registers(config: &Config) -> [u32; 6] {
+    let shape = reg::SHAPE.field("num_pes").put(config.num_pes as u32)
+        | reg::SHAPE.field("act_bits").put(ACT_BITS)
+        | reg::SHAPE.field("code_bits").put(CODE_BITS)
+        | reg::SHAPE.field("step_bits").put(STEP_BITS);
+    let sizes = reg::SIZES.field("act_addr_bits").put(config.act_addr_bits)
+        | reg::SIZES
+            .field("weight_addr_bits")
+            .put(config.weight_addr_bits)
+        | reg::SIZES.field("acc_addr_bits").put(config.acc_addr_bits)
+        | reg::SIZES.field("col_addr_bits").put(config.col_addr_bits);
+    let shared = u32::from(config.store == WeightStore::SinglePort);
+    let limits = reg::LIMITS
+        .field("codebook_addr_bits")
+        .put(config.codebook_addr_bits)
+        | reg::LIMITS
+            .field("pass_addr_bits")
+            .put(config.pass_addr_bits)
+        | reg::LIMITS
+            .field("fifo_addr_bits")
+            .put(config.fifo_addr_bits)
+        | reg::LIMITS.field("shared_store").put(shared);
+    const {
+        assert!(
+            MAX_CODE_LENGTH == 15,
+            "the decoder's tables have 15 lengths"
+        )
+    };
+    [ID, VERSION, shape, sizes, limits, map_hash()]
+}
+
+const fn log2(value: usize) -> usize {
+    value.trailing_zeros() as usize
+}
+
+const fn parts(num_pes: usize) -> usize {
+    if num_pes < 4 { 4 / num_pes } else { 1 }
+}
+
+macro_rules! configurations {
+    ($($index:literal => $engine:ident, $constructor:ident;)*) => {
+        $(
+            #[doc = concat!("Entry ", $index, " of [`CONFIGS`].")]
+            pub fn $constructor() -> engines::$constructor {
+                <engines::$constructor>::new(constant_registers(&CONFIGS[$index]))
+            }
+        )*
+
+        /// The type of each configuration's engine.
+        pub mod engines {
+            use super::*;
+            $(configurations!(@type $engine, $constructor, CONFIGS[$index]);)*
+        }
+
+        /// The engine of `config` as Verilog; its top module is `engine`.
+        ///
+        /// # Panics
+        /// If `config` is not an entry of [`CONFIGS`]: each needs a line in this file.
+        pub fn configuration(config: &Config) -> Module {
+            $(if *config == CONFIGS[$index] {
+                return emit("engine", $constructor());
+            })*
+            panic!("configuration {} has no engine type in hw/src/configurations.rs", config.name)
+        }
+    };
+    (@type block, $name:ident, $config:expr) => {
+        #[allow(missing_docs, non_camel_case_types)]
+        pub type $name = BlockEngine<
+            { $config.num_pes },
+            { if $config.num_pes < 2 { 2 } else { $config.num_pes } },
+            { $config.act_addr_bits as usize },
+            { $config.weight_addr_bits as usize },
+            { $config.acc_addr_bits as usize },
+            { $config.col_addr_bits as usize },
+            { $config.col_addr_bits as usize - 1 },
+            { $config.codebook_addr_bits as usize },
+            { $config.fifo_addr_bits as usize },
+            { $config.pass_addr_bits as usize + 3 },
+            { $config.act_addr_bits as usize + log2($config.num_pes) - 2 },
+            { parts($config.num_pes) },
+            { log2(parts($config.num_pes)) },
+            { if $config.num_pes < 4 { 0 } else { log2($config.num_pes / 4) } },
+            { if $config.num_pes < 4 { 8 * $config.num_pes } else { 0 } },
+        >;
+    };
+    (@type single_port, $name:ident, $config:expr) => {
+        #[allow(missing_docs, non_camel_case_types)]
+        pub type $name = SinglePortEngine<
+            { $config.num_pes },
+            { if $config.num_pes < 2 { 2 } else { $config.num_pes } },
+            { $config.act_addr_bits as usize },
+            { $config.weight_addr_bits as usize },
+            { $config.acc_addr_bits as usize },
+            { $config.col_addr_bits as usize },
+            { $config.codebook_addr_bits as usize },
+            { $config.fifo_addr_bits as usize },
+            { $config.pass_addr_bits as usize + 3 },
+            { $config.act_addr_bits as usize + log2($config.num_pes) - 2 },
+            { parts($config.num_pes) },
+            { log2(parts($config.num_pes)) },
+            { if $config.num_pes < 4 { 0 } else { log2($config.num_pes / 4) } },
+            { if $config.num_pes < 4 { 8 * $config.num_pes } else { 0 } },
+        >;
+    };
+}
+
+configurations! {
+    0 => block, solo;
+    1 => block, tiny;
+    2 => single_port, icebreaker;
+    3 => block, ulx3s_25f;
+    4 => block, ulx3s_85f;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_configuration_has_an_engine_with_its_name() {
+        for config in CONFIGS {
+            let module = configuration(config);
+            assert!(module.verilog.contains("module engine("), "{}", config.name);
+            let last_pe = format!("module engine$pe${}(", config.num_pes - 1);
+            let beyond = format!("module engine$pe${}(", config.num_pes);
+            assert!(module.verilog.contains(&last_pe), "{}", config.name);
+            assert!(!module.verilog.contains(&beyond), "{}", config.name);
+        }
+    }
+}

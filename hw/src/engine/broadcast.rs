@@ -1,0 +1,135 @@
+use crate::primitives::{BlockRam, Literal};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// Broadcast: sends each token to the PEs that have an entry in its column, and to no other.
+///
+/// The occupancy memory holds a bit a PE for every column; the loader writes it. A token that no
+/// PE wants is dropped, so an empty column costs no PE a cycle. A token waits until every FIFO that
+/// it goes to has room. Latency 2, one token a cycle.
+///
+/// `M` bits of a PE mask (at least 2), `R` accumulator, `C` column address bits.
+#[derive(LogicBlock, Default)]
+pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Drops all tokens.
+    pub abort: Signal<In, Bit>,
+    /// A token is offered.
+    pub valid: Signal<In, Bit>,
+    /// Its column pointer index.
+    pub column: Signal<In, Bits<C>>,
+    /// Its activation.
+    pub value: Signal<In, Bits<9>>,
+    /// Its accumulator base.
+    pub base: Signal<In, Bits<R>>,
+    /// The token is taken in this cycle if it is offered.
+    pub ready: Signal<Out, Bit>,
+    /// FIFOs without room, a bit a PE.
+    pub full: Signal<In, Bits<M>>,
+    /// FIFOs that take the token at the next outputs, a bit a PE.
+    pub push: Signal<Out, Bits<M>>,
+    /// Column of the token sent.
+    pub push_column: Signal<Out, Bits<C>>,
+    /// Activation of the token sent.
+    pub push_value: Signal<Out, Bits<9>>,
+    /// Base of the token sent.
+    pub push_base: Signal<Out, Bits<R>>,
+    /// A token waits for a full FIFO.
+    pub stalled: Signal<Out, Bit>,
+    /// A token is sent.
+    pub sent: Signal<Out, Bit>,
+    /// Tokens are under way.
+    pub busy: Signal<Out, Bit>,
+    /// The loader reads the occupancy of `load_column`; only while no token is under way.
+    pub load_read: Signal<In, Bit>,
+    /// Column of the loader.
+    pub load_column: Signal<In, Bits<C>>,
+    /// Its occupancy, two cycles later.
+    pub occupancy: Signal<Out, Bits<M>>,
+    /// The loader sets the occupancy of `load_column`.
+    pub load_write: Signal<In, Bit>,
+    /// To this.
+    pub load_occupancy: Signal<In, Bits<M>>,
+    memory: BlockRam<C, M>,
+    look_valid: DFF<Bit>,
+    look_column: DFF<Bits<C>>,
+    look_value: DFF<Bits<9>>,
+    look_base: DFF<Bits<R>>,
+    look_moves: Signal<Local, Bit>,
+    send_valid: DFF<Bit>,
+    send_mask: DFF<Bits<M>>,
+    send_column: DFF<Bits<C>>,
+    send_value: DFF<Bits<9>>,
+    send_base: DFF<Bits<R>>,
+    send_moves: Signal<Local, Bit>,
+    wanted: Signal<Local, Bit>,
+    blocked: Signal<Local, Bit>,
+    clashes: Signal<Local, Bits<M>>,
+    nobody: Literal<M, 0>,
+}
+
+impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self,
+            clock,
+            look_valid,
+            look_column,
+            look_value,
+            look_base,
+            send_valid,
+            send_mask,
+            send_column,
+            send_value,
+            send_base
+        );
+        self.memory.clock.next = self.clock.val();
+        self.clashes.next = self.send_mask.q.val() & self.full.val();
+        self.blocked.next = self.clashes.val().any();
+        self.wanted.next = self.send_valid.q.val() & self.send_mask.q.val().any();
+        self.send_moves.next = !self.wanted.val() | !self.blocked.val();
+        self.look_moves.next = !self.look_valid.q.val() | self.send_moves.val();
+        self.ready.next = self.look_moves.val();
+
+        self.memory.read_address.next = self.column.val();
+        self.memory.read_enable.next =
+            (self.valid.val() & self.look_moves.val()) | self.load_read.val();
+        if self.load_read.val() {
+            self.memory.read_address.next = self.load_column.val();
+        }
+        self.memory.write_address.next = self.load_column.val();
+        self.memory.write_enable.next = self.load_write.val();
+        self.memory.write_data.next = self.load_occupancy.val();
+        if self.look_moves.val() {
+            self.look_valid.d.next = self.valid.val();
+            self.look_column.d.next = self.column.val();
+            self.look_value.d.next = self.value.val();
+            self.look_base.d.next = self.base.val();
+        }
+        if self.send_moves.val() {
+            self.send_valid.d.next = self.look_valid.q.val();
+            self.send_mask.d.next = self.memory.read_data.val();
+            self.send_column.d.next = self.look_column.q.val();
+            self.send_value.d.next = self.look_value.q.val();
+            self.send_base.d.next = self.look_base.q.val();
+        }
+        if self.abort.val() {
+            self.look_valid.d.next = false;
+            self.send_valid.d.next = false;
+        }
+
+        self.push.next = self.nobody.val();
+        if self.wanted.val() & !self.blocked.val() {
+            self.push.next = self.send_mask.q.val();
+        }
+        self.push_column.next = self.send_column.q.val();
+        self.push_value.next = self.send_value.q.val();
+        self.push_base.next = self.send_base.q.val();
+        self.stalled.next = self.wanted.val() & self.blocked.val();
+        self.sent.next = self.wanted.val() & !self.blocked.val();
+        self.busy.next = self.look_valid.q.val() | self.send_valid.q.val();
+        self.occupancy.next = self.send_mask.q.val();
+    }
+}

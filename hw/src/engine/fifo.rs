@@ -1,0 +1,90 @@
+use crate::primitives::{Literal, LutRam};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// Activation FIFO of one PE: `2^F` tokens of a column, a value and an accumulator base.
+///
+/// A token pushed into an empty FIFO can be popped in the next cycle. Push and pop may come
+/// together. It does not protect itself: never push when `full` or pop when not `valid`.
+#[derive(LogicBlock, Default)]
+pub struct Fifo<const F: usize, const C: usize, const R: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Empties the FIFO.
+    pub clear: Signal<In, Bit>,
+    /// Whether to take a token.
+    pub push: Signal<In, Bit>,
+    /// Its column pointer index.
+    pub push_column: Signal<In, Bits<C>>,
+    /// Its activation, two's complement.
+    pub push_value: Signal<In, Bits<9>>,
+    /// Accumulator address of the column's row 0.
+    pub push_base: Signal<In, Bits<R>>,
+    /// No room.
+    pub full: Signal<Out, Bit>,
+    /// Whether to drop the oldest token.
+    pub pop: Signal<In, Bit>,
+    /// There is a token, and it stands at the next three outputs.
+    pub valid: Signal<Out, Bit>,
+    /// Column pointer index of the oldest token.
+    pub column: Signal<Out, Bits<C>>,
+    /// Activation of the oldest token.
+    pub value: Signal<Out, Bits<9>>,
+    /// Accumulator base of the oldest token.
+    pub base: Signal<Out, Bits<R>>,
+    columns: LutRam<F, C>,
+    values: LutRam<F, 9>,
+    bases: LutRam<F, R>,
+    tail: DFF<Bits<F>>,
+    head: DFF<Bits<F>>,
+    filled: DFF<Bit>,
+    level_wraps: Signal<Local, Bit>,
+    one: Literal<F, 1>,
+    zero: Literal<F, 0>,
+}
+
+impl<const F: usize, const C: usize, const R: usize> Logic for Fifo<F, C, R> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, tail, head, filled);
+        self.columns.clock.next = self.clock.val();
+        self.values.clock.next = self.clock.val();
+        self.bases.clock.next = self.clock.val();
+        // Equal pointers mean full after a push and empty after a pop.
+        self.level_wraps.next = self.tail.q.val() == self.head.q.val();
+        self.full.next = self.level_wraps.val() & self.filled.q.val();
+        self.valid.next = !(self.level_wraps.val() & !self.filled.q.val());
+        self.columns.write_address.next = self.tail.q.val();
+        self.values.write_address.next = self.tail.q.val();
+        self.bases.write_address.next = self.tail.q.val();
+        self.columns.write_data.next = self.push_column.val();
+        self.values.write_data.next = self.push_value.val();
+        self.bases.write_data.next = self.push_base.val();
+        self.columns.write_enable.next = self.push.val();
+        self.values.write_enable.next = self.push.val();
+        self.bases.write_enable.next = self.push.val();
+        self.columns.read_address.next = self.head.q.val();
+        self.values.read_address.next = self.head.q.val();
+        self.bases.read_address.next = self.head.q.val();
+        self.column.next = self.columns.read_data.val();
+        self.value.next = self.values.read_data.val();
+        self.base.next = self.bases.read_data.val();
+        if self.push.val() {
+            self.tail.d.next = self.tail.q.val() + self.one.val();
+        }
+        if self.pop.val() {
+            self.head.d.next = self.head.q.val() + self.one.val();
+        }
+        if self.push.val() & !self.pop.val() {
+            self.filled.d.next = true;
+        }
+        if self.pop.val() & !self.push.val() {
+            self.filled.d.next = false;
+        }
+        if self.clear.val() {
+            self.tail.d.next = self.zero.val();
+            self.head.d.next = self.zero.val();
+            self.filled.d.next = false;
+        }
+    }
+}

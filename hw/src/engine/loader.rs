@@ -1,0 +1,465 @@
+use super::Decoder;
+use crate::primitives::Literal;
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// What the loader does.
+#[derive(Copy, Clone, Debug, PartialEq, LogicState)]
+pub enum LoaderState {
+    /// No load is open.
+    Idle,
+    /// Writes the first column pointer.
+    Begin,
+    /// Decodes the number of entries of a column.
+    Count,
+    /// Decodes the zero run of an entry.
+    Run,
+    /// Decodes the code of an entry.
+    Code,
+    /// Writes the entry.
+    Entry,
+    /// Reads the occupancy of the column.
+    Look,
+    /// Waits for it.
+    Wait,
+    /// Has it in the memory's output.
+    Wait2,
+    /// Writes it back with this PE's bit, and the pointer to the column's end.
+    Close,
+    /// Waits for a stream word of raw words.
+    Raw,
+    /// Writes its low half.
+    Low,
+    /// Writes its high half.
+    High,
+}
+
+/// Ingress: turns the words of the stream register into entries, column pointers and occupancy.
+///
+/// A load of columns decodes, for each column, a count and that many runs and codes; a raw load
+/// copies 16-bit words. A stream that cannot be right raises an error for one cycle and closes the
+/// load; words that come later are not taken here. The loader never waits for anything but stream
+/// words, so the bus can always end a load.
+///
+/// `M` bits of a PE mask (at least 2), `W` store, `C` column address bits, `N` PEs.
+#[derive(LogicBlock)]
+pub struct Loader<const N: usize, const M: usize, const W: usize, const C: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Closes the load.
+    pub abort: Signal<In, Bit>,
+    /// Opens a load; the next inputs must hold until `loading` falls.
+    pub start: Signal<In, Bit>,
+    /// PE to load.
+    pub pe: Signal<In, Bits<8>>,
+    /// Copy words instead of decoding columns.
+    pub raw: Signal<In, Bit>,
+    /// First column pointer.
+    pub first: Signal<In, Bits<16>>,
+    /// Columns or words.
+    pub count: Signal<In, Bits<16>>,
+    /// Store address of the first entry or word.
+    pub address: Signal<In, Bits<16>>,
+    /// Rows of a column.
+    pub rows: Signal<In, Bits<16>>,
+    /// A load is open.
+    pub loading: Signal<Out, Bit>,
+    /// A stream word is offered.
+    pub word_valid: Signal<In, Bit>,
+    /// The stream word.
+    pub word: Signal<In, Bits<32>>,
+    /// The word is taken in this cycle if it is offered.
+    pub word_ready: Signal<Out, Bit>,
+    /// Set the number of code words of a length.
+    pub count_write: Signal<In, Bit>,
+    /// `table << 4 | length`.
+    pub count_address: Signal<In, Bits<6>>,
+    /// Code words.
+    pub count_data: Signal<In, Bits<9>>,
+    /// Set a symbol.
+    pub symbol_write: Signal<In, Bit>,
+    /// `table << 8 | index`.
+    pub symbol_address: Signal<In, Bits<10>>,
+    /// The symbol.
+    pub symbol_data: Signal<In, Bits<8>>,
+    /// The PE that the writes go to, a bit a PE.
+    pub target: Signal<Out, Bits<M>>,
+    /// Write a word of the target's store.
+    pub entry_write: Signal<Out, Bit>,
+    /// Its address.
+    pub entry_address: Signal<Out, Bits<W>>,
+    /// Its value.
+    pub entry_data: Signal<Out, Bits<16>>,
+    /// Write a column pointer of the target.
+    pub pointer_write: Signal<Out, Bit>,
+    /// Its index.
+    pub pointer_address: Signal<Out, Bits<C>>,
+    /// Its value.
+    pub pointer_data: Signal<Out, Bits<W>>,
+    /// Read the occupancy of `occupancy_column`.
+    pub occupancy_read: Signal<Out, Bit>,
+    /// Column whose occupancy is read or written.
+    pub occupancy_column: Signal<Out, Bits<C>>,
+    /// The occupancy, two cycles after the read.
+    pub occupancy: Signal<In, Bits<M>>,
+    /// Write the occupancy.
+    pub occupancy_write: Signal<Out, Bit>,
+    /// Its new value.
+    pub occupancy_data: Signal<Out, Bits<M>>,
+    /// A bit pattern is no code word.
+    pub bad_code: Signal<Out, Bit>,
+    /// A row lies beyond `rows`.
+    pub row_range: Signal<Out, Bit>,
+    /// A word lies beyond the store.
+    pub store_range: Signal<Out, Bit>,
+    /// A column pointer lies beyond their memory.
+    pub column_range: Signal<Out, Bit>,
+    /// The PE does not exist.
+    pub bad_target: Signal<Out, Bit>,
+    state: DFF<LoaderState>,
+    decoder: Decoder,
+    at: DFF<Bits<17>>,
+    at_next: Signal<Local, Bits<17>>,
+    store_full: Signal<Local, Bit>,
+    column: DFF<Bits<17>>,
+    column_next: Signal<Local, Bits<17>>,
+    columns_full: Signal<Local, Bit>,
+    left: DFF<Bits<16>>,
+    left_next: Signal<Local, Bits<16>>,
+    entries: DFF<Bits<8>>,
+    entries_next: Signal<Local, Bits<8>>,
+    continues: DFF<Bit>,
+    any_entry: DFF<Bit>,
+    row: DFF<Bits<17>>,
+    row_here: Signal<Local, Bits<17>>,
+    row_next: Signal<Local, Bits<17>>,
+    run: DFF<Bits<8>>,
+    code: DFF<Bits<8>>,
+    half: DFF<Bits<32>>,
+    failed: Signal<Local, Bit>,
+    pe_bit: Signal<Local, Bits<M>>,
+    pe_bits: [Constant<Bits<M>>; N],
+    pe_numbers: [Constant<Bits<8>>; N],
+    pes: Literal<8, N>,
+    no_pe: Literal<M, 0>,
+    store_bits: Literal<17, W>,
+    column_bits: Literal<17, C>,
+    byte_bits: Literal<16, 8>,
+    one: Literal<17, 1>,
+    zero: Literal<17, 0>,
+    one_left: Literal<16, 1>,
+    none_left: Literal<16, 0>,
+    one_entry: Literal<8, 1>,
+    no_entry: Literal<8, 0>,
+    full_count: Literal<8, { thresh_regs::COUNT_CONTINUES as usize }>,
+    counts: Literal<2, { thresh_regs::Table::Count as usize }>,
+    runs: Literal<2, { thresh_regs::Table::Run as usize }>,
+    codes: Literal<2, { thresh_regs::Table::Code as usize }>,
+}
+
+impl<const N: usize, const M: usize, const W: usize, const C: usize> Default
+    for Loader<N, M, W, C>
+{
+    fn default() -> Self {
+        Self {
+            clock: Default::default(),
+            abort: Default::default(),
+            start: Default::default(),
+            pe: Default::default(),
+            raw: Default::default(),
+            first: Default::default(),
+            count: Default::default(),
+            address: Default::default(),
+            rows: Default::default(),
+            loading: Default::default(),
+            word_valid: Default::default(),
+            word: Default::default(),
+            word_ready: Default::default(),
+            count_write: Default::default(),
+            count_address: Default::default(),
+            count_data: Default::default(),
+            symbol_write: Default::default(),
+            symbol_address: Default::default(),
+            symbol_data: Default::default(),
+            target: Default::default(),
+            entry_write: Default::default(),
+            entry_address: Default::default(),
+            entry_data: Default::default(),
+            pointer_write: Default::default(),
+            pointer_address: Default::default(),
+            pointer_data: Default::default(),
+            occupancy_read: Default::default(),
+            occupancy_column: Default::default(),
+            occupancy: Default::default(),
+            occupancy_write: Default::default(),
+            occupancy_data: Default::default(),
+            bad_code: Default::default(),
+            row_range: Default::default(),
+            store_range: Default::default(),
+            column_range: Default::default(),
+            bad_target: Default::default(),
+            state: Default::default(),
+            decoder: Default::default(),
+            at: Default::default(),
+            at_next: Default::default(),
+            store_full: Default::default(),
+            column: Default::default(),
+            column_next: Default::default(),
+            columns_full: Default::default(),
+            left: Default::default(),
+            left_next: Default::default(),
+            entries: Default::default(),
+            entries_next: Default::default(),
+            continues: Default::default(),
+            any_entry: Default::default(),
+            row: Default::default(),
+            row_here: Default::default(),
+            row_next: Default::default(),
+            run: Default::default(),
+            code: Default::default(),
+            half: Default::default(),
+            failed: Default::default(),
+            pe_bit: Default::default(),
+            pe_bits: std::array::from_fn(|i| Constant::new((1u64 << i).into())),
+            pe_numbers: std::array::from_fn(|i| Constant::new((i as u64).into())),
+            pes: Default::default(),
+            no_pe: Default::default(),
+            store_bits: Default::default(),
+            column_bits: Default::default(),
+            byte_bits: Default::default(),
+            one: Default::default(),
+            zero: Default::default(),
+            one_left: Default::default(),
+            none_left: Default::default(),
+            one_entry: Default::default(),
+            no_entry: Default::default(),
+            full_count: Default::default(),
+            counts: Default::default(),
+            runs: Default::default(),
+            codes: Default::default(),
+        }
+    }
+}
+
+impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for Loader<N, M, W, C> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self, clock, state, at, column, left, entries, continues, any_entry, row, run, code,
+            half
+        );
+        self.decoder.clock.next = self.clock.val();
+        self.decoder.clear.next = self.start.val() | self.abort.val();
+        self.decoder.count_write.next = self.count_write.val();
+        self.decoder.count_address.next = self.count_address.val();
+        self.decoder.count_data.next = self.count_data.val();
+        self.decoder.symbol_write.next = self.symbol_write.val();
+        self.decoder.symbol_address.next = self.symbol_address.val();
+        self.decoder.symbol_data.next = self.symbol_data.val();
+        self.decoder.request.next = false;
+        self.decoder.code_table.next = self.counts.val();
+        self.decoder.word.next = self.word.val();
+        self.decoder.word_valid.next = false;
+
+        // The PE's bit.
+        self.pe_bit.next = self.no_pe.val();
+        for i in 0..N {
+            if self.pe.val() == self.pe_numbers[i].val() {
+                self.pe_bit.next = self.pe_bits[i].val();
+            }
+        }
+        self.target.next = self.pe_bit.val();
+
+        self.at_next.next = self.at.q.val() + self.one.val();
+        self.store_full.next = (self.at.q.val() >> self.store_bits.val()).any();
+        self.column_next.next = self.column.q.val() + self.one.val();
+        self.columns_full.next = (self.column.q.val() >> self.column_bits.val()).any();
+        self.left_next.next = self.left.q.val() - self.one_left.val();
+        self.entries_next.next = self.entries.q.val() - self.one_entry.val();
+        self.row_here.next = self.row.q.val() + bit_cast::<17, 8>(self.run.q.val());
+        self.row_next.next = self.row_here.val() + self.one.val();
+
+        self.word_ready.next = false;
+        self.entry_write.next = false;
+        self.entry_address.next = self.at.q.val().get_bits::<W>(0);
+        self.entry_data.next = (bit_cast::<16, 8>(self.run.q.val()) << self.byte_bits.val())
+            | bit_cast::<16, 8>(self.code.q.val());
+        self.pointer_write.next = false;
+        self.pointer_address.next = self.column.q.val().get_bits::<C>(0);
+        self.pointer_data.next = self.at.q.val().get_bits::<W>(0);
+        self.occupancy_read.next = false;
+        self.occupancy_column.next = self.column.q.val().get_bits::<C>(0);
+        self.occupancy_write.next = false;
+        self.occupancy_data.next = self.occupancy.val() & !self.pe_bit.val();
+        if self.any_entry.q.val() {
+            self.occupancy_data.next = self.occupancy.val() | self.pe_bit.val();
+        }
+        self.bad_code.next = false;
+        self.row_range.next = false;
+        self.store_range.next = false;
+        self.column_range.next = false;
+        self.bad_target.next = false;
+        self.failed.next = false;
+
+        match self.state.q.val() {
+            LoaderState::Idle => {}
+            LoaderState::Begin => {
+                self.pointer_write.next = true;
+                self.state.d.next = LoaderState::Count;
+                if self.columns_full.val() {
+                    self.pointer_write.next = false;
+                    self.column_range.next = true;
+                    self.failed.next = true;
+                }
+            }
+            LoaderState::Count => {
+                self.decoder.request.next = true;
+                self.decoder.code_table.next = self.counts.val();
+                if self.decoder.valid.val() {
+                    self.entries.d.next = self.decoder.symbol.val();
+                    self.continues.d.next = self.decoder.symbol.val() == self.full_count.val();
+                    self.state.d.next = LoaderState::Run;
+                    if self.decoder.symbol.val() == self.no_entry.val() {
+                        self.state.d.next = LoaderState::Look;
+                    }
+                }
+            }
+            LoaderState::Run => {
+                self.decoder.request.next = true;
+                self.decoder.code_table.next = self.runs.val();
+                if self.decoder.valid.val() {
+                    self.run.d.next = self.decoder.symbol.val();
+                    self.state.d.next = LoaderState::Code;
+                }
+            }
+            LoaderState::Code => {
+                self.decoder.request.next = true;
+                self.decoder.code_table.next = self.codes.val();
+                if self.decoder.valid.val() {
+                    self.code.d.next = self.decoder.symbol.val();
+                    self.state.d.next = LoaderState::Entry;
+                }
+            }
+            LoaderState::Entry => {
+                self.entry_write.next = true;
+                self.any_entry.d.next = true;
+                self.at.d.next = self.at_next.val();
+                self.row.d.next = self.row_next.val();
+                self.entries.d.next = self.entries_next.val();
+                self.state.d.next = LoaderState::Run;
+                if self.entries_next.val() == self.no_entry.val() {
+                    self.state.d.next = LoaderState::Look;
+                    if self.continues.q.val() {
+                        self.state.d.next = LoaderState::Count;
+                    }
+                }
+                if self.row_here.val() >= bit_cast::<17, 16>(self.rows.val()) {
+                    self.entry_write.next = false;
+                    self.row_range.next = true;
+                    self.failed.next = true;
+                }
+                if self.store_full.val() {
+                    self.entry_write.next = false;
+                    self.store_range.next = true;
+                    self.failed.next = true;
+                }
+            }
+            LoaderState::Look => {
+                self.occupancy_read.next = true;
+                self.state.d.next = LoaderState::Wait;
+            }
+            LoaderState::Wait => {
+                self.state.d.next = LoaderState::Wait2;
+            }
+            LoaderState::Wait2 => {
+                self.occupancy_write.next = true;
+                self.column.d.next = self.column_next.val();
+                self.state.d.next = LoaderState::Close;
+            }
+            LoaderState::Close => {
+                self.pointer_write.next = true;
+                self.any_entry.d.next = false;
+                self.row.d.next = self.zero.val();
+                self.left.d.next = self.left_next.val();
+                self.state.d.next = LoaderState::Count;
+                if self.left_next.val() == self.none_left.val() {
+                    self.state.d.next = LoaderState::Idle;
+                }
+                if self.columns_full.val() {
+                    self.pointer_write.next = false;
+                    self.column_range.next = true;
+                    self.failed.next = true;
+                }
+            }
+            LoaderState::Raw => {
+                self.word_ready.next = true;
+                if self.word_valid.val() {
+                    self.half.d.next = self.word.val();
+                    self.state.d.next = LoaderState::Low;
+                }
+            }
+            LoaderState::Low => {
+                self.entry_write.next = true;
+                self.entry_data.next = self.half.q.val().get_bits::<16>(0);
+                self.at.d.next = self.at_next.val();
+                self.left.d.next = self.left_next.val();
+                self.state.d.next = LoaderState::High;
+                if self.left_next.val() == self.none_left.val() {
+                    self.state.d.next = LoaderState::Idle;
+                }
+                if self.store_full.val() {
+                    self.entry_write.next = false;
+                    self.store_range.next = true;
+                    self.failed.next = true;
+                }
+            }
+            LoaderState::High => {
+                self.entry_write.next = true;
+                self.entry_data.next = self.half.q.val().get_bits::<16>(16);
+                self.at.d.next = self.at_next.val();
+                self.left.d.next = self.left_next.val();
+                self.state.d.next = LoaderState::Raw;
+                if self.left_next.val() == self.none_left.val() {
+                    self.state.d.next = LoaderState::Idle;
+                }
+                if self.store_full.val() {
+                    self.entry_write.next = false;
+                    self.store_range.next = true;
+                    self.failed.next = true;
+                }
+            }
+        }
+
+        // While columns are decoded the decoder takes the words.
+        self.loading.next = self.state.q.val() != LoaderState::Idle;
+        if self.decoder.request.val() {
+            self.decoder.word_valid.next = self.word_valid.val();
+            self.word_ready.next = self.decoder.word_ready.val();
+        }
+        if self.decoder.bad.val() {
+            self.bad_code.next = true;
+            self.failed.next = true;
+        }
+        if self.start.val() {
+            self.at.d.next = bit_cast::<17, 16>(self.address.val());
+            self.column.d.next = bit_cast::<17, 16>(self.first.val());
+            self.left.d.next = self.count.val();
+            self.any_entry.d.next = false;
+            self.row.d.next = self.zero.val();
+            self.state.d.next = LoaderState::Begin;
+            if self.raw.val() {
+                self.state.d.next = LoaderState::Raw;
+            }
+            if self.count.val() == self.none_left.val() {
+                self.state.d.next = LoaderState::Idle;
+            }
+            if self.pe.val() >= self.pes.val() {
+                self.state.d.next = LoaderState::Idle;
+                self.bad_target.next = true;
+            }
+        }
+        if self.failed.val() | self.abort.val() {
+            self.state.d.next = LoaderState::Idle;
+        }
+    }
+}

@@ -1,0 +1,266 @@
+use crate::primitives::{BlockRam, Literal};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// What the sequencer does.
+#[derive(Copy, Clone, Debug, PartialEq, LogicState)]
+pub enum SequencerState {
+    /// Nothing runs.
+    Idle,
+    /// Reads a descriptor.
+    Fetch,
+    /// Activations are scanned and broadcast.
+    Scan,
+    /// PEs finish.
+    Flush,
+    /// Accumulators are drained.
+    Drain,
+    /// A reset clears the accumulators.
+    Clear,
+}
+
+/// Runs passes: fetches a descriptor, starts the scan, waits for the PEs, starts the drain, and goes
+/// on to the next pass until one is marked last, or after one pass when stepping.
+///
+/// Fetching takes 8 cycles. A reset aborts everything and clears all accumulators, `2^R` cycles.
+///
+/// `D` descriptor word address bits; `A`, `W`, `R`, `C`, `K` address bits of activations, store,
+/// accumulators, columns, codebook.
+#[derive(LogicBlock, Default)]
+pub struct Sequencer<
+    const D: usize,
+    const A: usize,
+    const W: usize,
+    const R: usize,
+    const C: usize,
+    const K: usize,
+> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Begin with the descriptor `pass`; only while idle.
+    pub start: Signal<In, Bit>,
+    /// Stop after one pass; with `start`.
+    pub step: Signal<In, Bit>,
+    /// Index of the first descriptor.
+    pub pass: Signal<In, Bits<16>>,
+    /// Abort and clear.
+    pub reset: Signal<In, Bit>,
+    /// Write a descriptor word.
+    pub descriptor_write: Signal<In, Bit>,
+    /// Its address.
+    pub descriptor_address: Signal<In, Bits<D>>,
+    /// Its value.
+    pub descriptor_data: Signal<In, Bits<32>>,
+    /// Scan or broadcast have something under way.
+    pub scan_busy: Signal<In, Bit>,
+    /// A PE has something under way.
+    pub pe_busy: Signal<In, Bit>,
+    /// The drain runs.
+    pub drain_busy: Signal<In, Bit>,
+    /// Start the scan; its fields are valid from here on.
+    pub scan_start: Signal<Out, Bit>,
+    /// Start the drain.
+    pub drain_start: Signal<Out, Bit>,
+    /// Abort scan, broadcast, PEs, drain and loader.
+    pub abort: Signal<Out, Bit>,
+    /// Clear an accumulator of every PE.
+    pub clear: Signal<Out, Bit>,
+    /// Which.
+    pub clear_address: Signal<Out, Bits<R>>,
+    /// Passes run, or a reset clears.
+    pub busy: Signal<Out, Bit>,
+    /// The last start has ended.
+    pub done: Signal<Out, Bit>,
+    /// A reset clears.
+    pub clearing: Signal<Out, Bit>,
+    /// Phase, for the counters.
+    pub fetching: Signal<Out, Bit>,
+    /// Phase, for the counters.
+    pub scanning: Signal<Out, Bit>,
+    /// Phase, for the counters.
+    pub flushing: Signal<Out, Bit>,
+    /// Phase, for the counters.
+    pub draining: Signal<Out, Bit>,
+    /// Descriptor field.
+    pub relu: Signal<Out, Bit>,
+    /// Descriptor field.
+    pub in_signed: Signal<Out, Bit>,
+    /// Descriptor field.
+    pub out_wide: Signal<Out, Bit>,
+    /// Descriptor field.
+    pub shift: Signal<Out, Bits<5>>,
+    /// Descriptor field.
+    pub in_base: Signal<Out, Bits<A>>,
+    /// Descriptor field.
+    pub out_base: Signal<Out, Bits<A>>,
+    /// Descriptor field.
+    pub col_base: Signal<Out, Bits<C>>,
+    /// Descriptor field.
+    pub bias_base: Signal<Out, Bits<W>>,
+    /// Descriptor field.
+    pub groups: Signal<Out, Bits<16>>,
+    /// Descriptor field.
+    pub positions: Signal<Out, Bits<16>>,
+    /// Descriptor field.
+    pub rows: Signal<Out, Bits<16>>,
+    /// Descriptor field.
+    pub accs: Signal<Out, Bits<16>>,
+    /// Descriptor field.
+    pub codebook_base: Signal<Out, Bits<K>>,
+    descriptors: BlockRam<D, 32>,
+    state: DFF<SequencerState>,
+    stepping: DFF<Bit>,
+    index: DFF<Bits<16>>,
+    count: DFF<Bits<3>>,
+    finished: DFF<Bit>,
+    word: DFF<Bits<32>>,
+    word0: DFF<Bits<32>>,
+    word1: DFF<Bits<32>>,
+    word2: DFF<Bits<32>>,
+    word3: DFF<Bits<32>>,
+    word4: DFF<Bits<32>>,
+    word5: DFF<Bits<32>>,
+    clear_at: DFF<Bits<R>>,
+    fetch_address: Signal<Local, Bits<16>>,
+    pass_done: Signal<Local, Bit>,
+    one: Literal<16, 1>,
+    word_bits: Literal<16, 3>,
+    zero_count: Literal<3, 0>,
+    one_count: Literal<3, 1>,
+    count2: Literal<3, 2>,
+    count3: Literal<3, 3>,
+    count4: Literal<3, 4>,
+    count5: Literal<3, 5>,
+    count6: Literal<3, 6>,
+    count7: Literal<3, 7>,
+    zero_acc: Literal<R, 0>,
+    one_acc: Literal<R, 1>,
+}
+
+impl<const D: usize, const A: usize, const W: usize, const R: usize, const C: usize, const K: usize>
+    Logic for Sequencer<D, A, W, R, C, K>
+{
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self, clock, state, stepping, index, count, finished, word, word0, word1, word2, word3,
+            word4, word5, clear_at
+        );
+        self.descriptors.clock.next = self.clock.val();
+        self.descriptors.write_enable.next = self.descriptor_write.val();
+        self.descriptors.write_address.next = self.descriptor_address.val();
+        self.descriptors.write_data.next = self.descriptor_data.val();
+        self.fetch_address.next =
+            (self.index.q.val() << self.word_bits.val()) | bit_cast::<16, 3>(self.count.q.val());
+        self.descriptors.read_address.next = self.fetch_address.val().get_bits::<D>(0);
+        self.descriptors.read_enable.next = true;
+        self.word.d.next = self.descriptors.read_data.val();
+
+        self.scan_start.next = false;
+        self.drain_start.next = false;
+        self.pass_done.next = false;
+        match self.state.q.val() {
+            SequencerState::Idle => {
+                self.count.d.next = self.zero_count.val();
+                if self.start.val() {
+                    self.state.d.next = SequencerState::Fetch;
+                    self.index.d.next = self.pass.val();
+                    self.stepping.d.next = self.step.val();
+                    self.finished.d.next = false;
+                }
+            }
+            SequencerState::Fetch => {
+                // A word arrives two cycles after its address.
+                self.count.d.next = self.count.q.val() + self.one_count.val();
+                if self.count.q.val() == self.count2.val() {
+                    self.word0.d.next = self.word.q.val();
+                }
+                if self.count.q.val() == self.count3.val() {
+                    self.word1.d.next = self.word.q.val();
+                }
+                if self.count.q.val() == self.count4.val() {
+                    self.word2.d.next = self.word.q.val();
+                }
+                if self.count.q.val() == self.count5.val() {
+                    self.word3.d.next = self.word.q.val();
+                }
+                if self.count.q.val() == self.count6.val() {
+                    self.word4.d.next = self.word.q.val();
+                }
+                if self.count.q.val() == self.count7.val() {
+                    self.word5.d.next = self.word.q.val();
+                    self.scan_start.next = true;
+                    self.state.d.next = SequencerState::Scan;
+                }
+            }
+            SequencerState::Scan => {
+                self.count.d.next = self.zero_count.val();
+                if !self.scan_busy.val() {
+                    self.state.d.next = SequencerState::Flush;
+                }
+            }
+            SequencerState::Flush => {
+                if !self.pe_busy.val() {
+                    if self.word0.q.val().get_bit(4) {
+                        self.pass_done.next = true;
+                    } else {
+                        self.drain_start.next = true;
+                        self.state.d.next = SequencerState::Drain;
+                    }
+                }
+            }
+            SequencerState::Drain => {
+                if !self.drain_busy.val() {
+                    self.pass_done.next = true;
+                }
+            }
+            SequencerState::Clear => {
+                self.clear_at.d.next = self.clear_at.q.val() + self.one_acc.val();
+                if self.clear_at.q.val().all() {
+                    self.state.d.next = SequencerState::Idle;
+                }
+            }
+        }
+        if self.pass_done.val() {
+            self.index.d.next = self.index.q.val() + self.one.val();
+            self.state.d.next = SequencerState::Fetch;
+            if self.stepping.q.val() | self.word0.q.val().get_bit(0) {
+                self.state.d.next = SequencerState::Idle;
+                self.finished.d.next = true;
+            }
+        }
+        self.abort.next = self.reset.val();
+        if self.reset.val() {
+            self.state.d.next = SequencerState::Clear;
+            self.clear_at.d.next = self.zero_acc.val();
+            self.count.d.next = self.zero_count.val();
+            self.finished.d.next = false;
+            self.scan_start.next = false;
+            self.drain_start.next = false;
+        }
+
+        self.busy.next = self.state.q.val() != SequencerState::Idle;
+        self.done.next = self.finished.q.val();
+        self.clearing.next = self.state.q.val() == SequencerState::Clear;
+        self.clear.next = self.state.q.val() == SequencerState::Clear;
+        self.clear_address.next = self.clear_at.q.val();
+        self.fetching.next = self.state.q.val() == SequencerState::Fetch;
+        self.scanning.next = self.state.q.val() == SequencerState::Scan;
+        self.flushing.next = self.state.q.val() == SequencerState::Flush;
+        self.draining.next = self.state.q.val() == SequencerState::Drain;
+
+        self.relu.next = self.word0.q.val().get_bit(1);
+        self.in_signed.next = self.word0.q.val().get_bit(2);
+        self.out_wide.next = self.word0.q.val().get_bit(3);
+        self.shift.next = self.word0.q.val().get_bits::<5>(8);
+        self.in_base.next = self.word1.q.val().get_bits::<A>(0);
+        self.out_base.next = self.word1.q.val().get_bits::<A>(16);
+        self.col_base.next = self.word2.q.val().get_bits::<C>(0);
+        self.bias_base.next = self.word2.q.val().get_bits::<W>(16);
+        self.groups.next = self.word3.q.val().get_bits::<16>(0);
+        self.positions.next = self.word3.q.val().get_bits::<16>(16);
+        self.rows.next = self.word4.q.val().get_bits::<16>(0);
+        self.accs.next = self.word4.q.val().get_bits::<16>(16);
+        self.codebook_base.next = self.word5.q.val().get_bits::<K>(0);
+    }
+}

@@ -1,0 +1,215 @@
+use crate::primitives::{Literal, SinglePortRam};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// Weight store of one PE in one single-port RAM, for the SPRAM of iCE40 UP5K.
+///
+/// Same ports and meaning as [`super::BlockStore`]. Column pointer `i` is the word at `!i`, so
+/// pointers grow down from the top and entries up from the bottom. A seek takes the port for two
+/// cycles, an entry for one: a column of `n` entries costs `n + 2` cycles, with no cycle between
+/// columns. A column without entries must not be sought (it would yield one stray entry).
+///
+/// `W` store address bits, `C` column bits (at most `W`), `R` accumulator address bits.
+#[derive(LogicBlock, Default)]
+pub struct SinglePortStore<const W: usize, const C: usize, const R: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Drops all tokens.
+    pub clear: Signal<In, Bit>,
+    /// A token is offered.
+    pub seek: Signal<In, Bit>,
+    /// Column pointer index of the token.
+    pub seek_column: Signal<In, Bits<C>>,
+    /// Activation of the token.
+    pub seek_value: Signal<In, Bits<9>>,
+    /// Accumulator base of the token.
+    pub seek_base: Signal<In, Bits<R>>,
+    /// The token is taken in this cycle if it is offered.
+    pub ready: Signal<Out, Bit>,
+    /// An entry stands at the next outputs.
+    pub entry_valid: Signal<Out, Bit>,
+    /// The entry: step and code. While draining, the word at `bias_address` two cycles ago.
+    pub entry: Signal<Out, Bits<16>>,
+    /// It is the first entry of its column.
+    pub first: Signal<Out, Bit>,
+    /// Activation of its token.
+    pub value: Signal<Out, Bits<9>>,
+    /// Accumulator base of its token.
+    pub base: Signal<Out, Bits<R>>,
+    /// A token or an entry is on its way.
+    pub busy: Signal<Out, Bit>,
+    /// The port reads `bias_address`.
+    pub draining: Signal<In, Bit>,
+    /// Store address of a bias.
+    pub bias_address: Signal<In, Bits<W>>,
+    /// Write a word.
+    pub entry_write: Signal<In, Bit>,
+    /// Its address.
+    pub entry_address: Signal<In, Bits<W>>,
+    /// Its value.
+    pub entry_data: Signal<In, Bits<16>>,
+    /// Write a column pointer; not together with `entry_write`.
+    pub pointer_write: Signal<In, Bit>,
+    /// Its index.
+    pub pointer_address: Signal<In, Bits<C>>,
+    /// Its value, a store address.
+    pub pointer_data: Signal<In, Bits<W>>,
+    ram: SinglePortRam<W, 16>,
+    accept: Signal<Local, Bit>,
+    pointer_index: Signal<Local, Bits<W>>,
+    next_column: Signal<Local, Bits<C>>,
+    // The pointers of the current column are read in these two cycles, one after the other.
+    start_read: DFF<Bit>,
+    end_read: DFF<Bit>,
+    column: DFF<Bits<C>>,
+    // The walk begins when the start pointer is here; the end pointer follows a cycle later.
+    start_here: DFF<Bit>,
+    end_here: DFF<Bit>,
+    walking: DFF<Bit>,
+    address: DFF<Bits<W>>,
+    last: DFF<Bits<W>>,
+    limit: Signal<Local, Bits<W>>,
+    done: Signal<Local, Bit>,
+    step: Signal<Local, Bit>,
+    at: Signal<Local, Bits<W>>,
+    at_next: Signal<Local, Bits<W>>,
+    tag_value: DFF<Bits<9>>,
+    tag_base: DFF<Bits<R>>,
+    fetch_valid: DFF<Bit>,
+    fetch_first: DFF<Bit>,
+    fetch_value: DFF<Bits<9>>,
+    fetch_base: DFF<Bits<R>>,
+    out_valid: DFF<Bit>,
+    word: DFF<Bits<16>>,
+    out_first: DFF<Bit>,
+    out_value: DFF<Bits<9>>,
+    out_base: DFF<Bits<R>>,
+    one_column: Literal<C, 1>,
+    one_word: Literal<W, 1>,
+}
+
+impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W, C, R> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(
+            self,
+            clock,
+            start_read,
+            end_read,
+            column,
+            start_here,
+            end_here,
+            walking,
+            address,
+            last,
+            tag_value,
+            tag_base,
+            fetch_valid,
+            fetch_first,
+            fetch_value,
+            fetch_base,
+            out_valid,
+            word,
+            out_first,
+            out_value,
+            out_base
+        );
+        self.ram.clock.next = self.clock.val();
+
+        // In the first cycle of a walk the start pointer is the address; in the second the end
+        // pointer has come; from then on it is held.
+        self.limit.next = self.last.q.val();
+        if self.end_here.q.val() {
+            self.limit.next = self.word.q.val().get_bits::<W>(0);
+            self.last.d.next = self.word.q.val().get_bits::<W>(0);
+        }
+        self.done.next = self.walking.q.val()
+            & !self.start_here.q.val()
+            & (self.address.q.val() >= self.limit.val());
+        self.step.next = self.walking.q.val() & !self.done.val();
+        self.at.next = self.address.q.val();
+        if self.start_here.q.val() {
+            self.at.next = self.word.q.val().get_bits::<W>(0);
+        }
+        self.at_next.next = self.at.val() + self.one_word.val();
+        if self.step.val() {
+            self.address.d.next = self.at_next.val();
+        }
+        if self.done.val() {
+            self.walking.d.next = false;
+        }
+
+        self.ready.next = !self.start_read.q.val()
+            & !self.end_read.q.val()
+            & (!self.walking.q.val() | self.done.val())
+            & !self.draining.val();
+        self.accept.next = self.seek.val() & self.ready.val();
+        // The start pointer is read in the cycle that takes the token, the end pointer in the next.
+        self.start_read.d.next = self.accept.val();
+        self.end_read.d.next = self.start_read.q.val();
+        self.start_here.d.next = self.start_read.q.val();
+        self.end_here.d.next = self.end_read.q.val();
+        self.next_column.next = self.seek_column.val() + self.one_column.val();
+        if self.accept.val() {
+            self.column.d.next = self.next_column.val();
+            self.tag_value.d.next = self.seek_value.val();
+            self.tag_base.d.next = self.seek_base.val();
+        }
+        if self.start_read.q.val() {
+            self.walking.d.next = true;
+        }
+
+        self.pointer_index.next = bit_cast::<W, C>(self.seek_column.val());
+        if self.start_read.q.val() {
+            self.pointer_index.next = bit_cast::<W, C>(self.column.q.val());
+        }
+        if self.pointer_write.val() {
+            self.pointer_index.next = bit_cast::<W, C>(self.pointer_address.val());
+        }
+        self.ram.address.next = !self.pointer_index.val();
+        if self.step.val() {
+            self.ram.address.next = self.at.val();
+        }
+        if self.draining.val() {
+            self.ram.address.next = self.bias_address.val();
+        }
+        self.ram.write_enable.next = self.entry_write.val() | self.pointer_write.val();
+        self.ram.write_data.next = bit_cast::<16, W>(self.pointer_data.val());
+        if self.pointer_write.val() {
+            self.ram.address.next = !self.pointer_index.val();
+        }
+        if self.entry_write.val() {
+            self.ram.address.next = self.entry_address.val();
+            self.ram.write_data.next = self.entry_data.val();
+        }
+
+        self.word.d.next = self.ram.read_data.val();
+        self.fetch_valid.d.next = self.step.val();
+        self.fetch_first.d.next = self.start_here.q.val();
+        self.fetch_value.d.next = self.tag_value.q.val();
+        self.fetch_base.d.next = self.tag_base.q.val();
+        self.out_valid.d.next = self.fetch_valid.q.val();
+        self.out_first.d.next = self.fetch_first.q.val();
+        self.out_value.d.next = self.fetch_value.q.val();
+        self.out_base.d.next = self.fetch_base.q.val();
+        if self.clear.val() {
+            self.start_read.d.next = false;
+            self.end_read.d.next = false;
+            self.start_here.d.next = false;
+            self.end_here.d.next = false;
+            self.walking.d.next = false;
+            self.fetch_valid.d.next = false;
+            self.out_valid.d.next = false;
+        }
+        self.entry_valid.next = self.out_valid.q.val();
+        self.entry.next = self.word.q.val();
+        self.first.next = self.out_first.q.val();
+        self.value.next = self.out_value.q.val();
+        self.base.next = self.out_base.q.val();
+        self.busy.next = self.start_read.q.val()
+            | self.end_read.q.val()
+            | self.walking.q.val()
+            | self.fetch_valid.q.val()
+            | self.out_valid.q.val();
+    }
+}

@@ -1,0 +1,41 @@
+//! The blocks that have a model, each in a small instance so that random inputs meet all its
+//! corners. The build script and the lock-step benches share this list.
+
+use thresh_hw::engine;
+use thresh_hw::primitives;
+
+macro_rules! blocks {
+    ($($name:ident: $alias:ident = $kind:ty;)*) => {
+        $(pub type $alias = $kind;)*
+
+        /// Name and emitter of every block.
+        #[allow(dead_code, reason = "the benches use the types only")]
+        pub const BLOCKS: &[(&str, fn(&str) -> thresh_hw::Module)] =
+            &[$((stringify!($name), |name| thresh_hw::emit(name, <$alias>::default()))),*];
+    };
+}
+
+blocks! {
+    block_ram: BlockRam = primitives::BlockRam<3, 12>;
+    lut_ram: LutRam = primitives::LutRam<3, 12>;
+    multiplier: Multiplier = primitives::Multiplier<9, 16, 25>;
+    shifter: Shifter = primitives::Shifter;
+    single_port_ram: SinglePortRam = primitives::SinglePortRam<3, 16>;
+    fifo: Fifo = engine::Fifo<2, 5, 4>;
+    block_store: BlockStore = engine::BlockStore<4, 3, 2, 4>;
+    single_port_store: SinglePortStore = engine::SinglePortStore<5, 3, 4>;
+    mac: Mac = engine::Mac<8, 8>;
+    quantiser: Quantiser = engine::Quantiser;
+    decoder: Decoder = engine::Decoder;
+    loader: Loader = engine::Loader<2, 2, 6, 4>;
+    scan: Scan = engine::Scan<4, 4, 5, 5, 6>;
+    broadcast: Broadcast = engine::Broadcast<4, 5, 4>;
+    drain: Drain = engine::Drain<5, 5, 4>;
+    counters: Counters = engine::Counters<4, 4>;
+    host_port_1: HostPort1 = engine::HostPort<1, 5, 4, 2, 0, 8>;
+    host_port_2: HostPort2 = engine::HostPort<2, 5, 2, 1, 0, 16>;
+    host_port_8: HostPort8 = engine::HostPort<8, 5, 1, 0, 1, 0>;
+    sequencer: Sequencer = engine::Sequencer<6, 5, 6, 5, 5, 6>;
+    block_pe: BlockPe = engine::BlockPe<2, 4, 3, 2, 8, 8>;
+    single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8>;
+}

@@ -1,0 +1,230 @@
+//! From Verilog to object files.
+
+use crate::catalogue::Model;
+use crate::tools::Tools;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Two-state, as hardware with every flip-flop initialised; lints are a test of their own.
+const VERILATOR: &[&str] = &[
+    "--cc",
+    "-O3",
+    "--x-assign",
+    "fast",
+    "--x-initial",
+    "fast",
+    "--noassert",
+    "--no-timing",
+    "--output-split",
+    "0",
+    "-Wno-lint",
+    "-Wno-style",
+    // A port may be called like a C++ function; it is renamed then, see `shim`.
+    "-Wno-SYMRSVDWORD",
+];
+
+/// The hand-written part of the C++.
+pub fn folder() -> PathBuf {
+    Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("cpp")
+}
+
+fn trace() -> bool {
+    env::var_os("CARGO_FEATURE_TRACE").is_some()
+}
+
+fn compiler(tools: &Tools) -> cc::Build {
+    let mut build = cc::Build::new();
+    build
+        .cpp(true)
+        .std("c++17")
+        .warnings(false)
+        .cargo_metadata(false)
+        .include(&tools.include)
+        .include(tools.include.join("vltstd"))
+        .include(folder())
+        .define("VL_IGNORE_UNKNOWN_ARCH", None);
+    if trace() {
+        build.define("THRESH_TRACE", None).define("VM_TRACE", "1").define("VM_TRACE_VCD", "1");
+    }
+    build
+}
+
+fn compile(mut build: cc::Build, source: &Path) -> PathBuf {
+    build.file(source).compile_intermediates().remove(0)
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn rename(from: &Path, to: &Path) {
+    fs::rename(from, to).unwrap_or_else(|error| panic!("{}: {error}", to.display()));
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// The C++ identifier of a model.
+fn identifier(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// Makes a model's object file, or takes that of the last run when nothing it is made of has changed.
+///
+/// # Errors
+/// What Verilator says against the Verilog.
+pub fn build(tools: &Tools, out: &Path, model: &Model) -> Result<PathBuf, String> {
+    let id = identifier(&model.name);
+    let folder = out.join(&id);
+    let source = out.join(format!("{id}.v"));
+    let prefix = format!("V{id}");
+    let folder_name = folder.to_str().expect("the build folder's path is UTF-8");
+    let mut arguments = VERILATOR.to_vec();
+    arguments.extend(["--top-module", &model.module.name, "--prefix", &prefix]);
+    arguments.extend(["--Mdir", folder_name]);
+    if trace() {
+        arguments.push("--trace-vcd");
+    }
+
+    let key_path = out.join(format!("{id}.key"));
+    let key = [
+        &arguments.join(" "),
+        &read(&tools.include.join("verilated_config.h")),
+        include_str!("cpp.rs"),
+        include_str!("../cpp/instance.h"),
+        include_str!("../cpp/model.h"),
+        &format!("{:?}", model.module.ports),
+        &model.module.verilog,
+    ]
+    .join("\n");
+    let object = out.join(format!("{id}.o"));
+    if object.exists() && fs::read_to_string(&key_path).is_ok_and(|old| old == key) {
+        return Ok(object);
+    }
+
+    let _ = fs::remove_file(&key_path);
+    let _ = fs::remove_dir_all(&folder);
+    write(&source, &model.module.verilog);
+    tools.verilate(&arguments, &source)?;
+    // One translation unit, so that the whole model can be inlined.
+    let mut text = shim(model, &id, &read(&folder.join(format!("{prefix}.h"))));
+    for part in generated(&folder) {
+        writeln!(text, "#include \"{}\"", part.display()).expect("a string takes all");
+    }
+    let unit = out.join(format!("{id}.cpp"));
+    write(&unit, &text);
+    let mut build = compiler(tools);
+    build.include(&folder).opt_level(3);
+    rename(&compile(build, &unit), &object);
+    write(&key_path, &key);
+    Ok(object)
+}
+
+fn generated(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut parts: Vec<_> = entries
+        .map(|entry| entry.expect("a readable folder").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cpp"))
+        .collect();
+    parts.sort();
+    parts
+}
+
+/// The model's ports by index, and its entry for the table. `header` is Verilator's.
+fn shim(model: &Model, id: &str, header: &str) -> String {
+    let (mut list, mut get, mut set) = (String::new(), String::new(), String::new());
+    let mut clock = "";
+    for (index, port) in model.module.ports.iter().enumerate() {
+        let (name, bits) = (&port.name, port.bits);
+        assert!((1..=64).contains(&bits), "{}: port {name} has {bits} bits, at most 64 fit", model.name);
+        let mut field = name.replace('$', "__024");
+        if header.contains(&format!("&__SYM__{field},")) {
+            field.insert_str(0, "__SYM__");
+        }
+        let mask = u64::MAX >> (64 - bits);
+        writeln!(list, "    {{\"{name}\", {bits}, {}}},", u8::from(port.input)).expect("a string takes all");
+        writeln!(get, "        case {index}: return model.{field};").expect("a string takes all");
+        if name == "clock" {
+            clock = "model.clock = level;";
+        } else if port.input {
+            writeln!(set, "        case {index}: model.{field} = value & {mask}ull; break;")
+                .expect("a string takes all");
+        }
+    }
+    let name = &model.name;
+    format!(
+        "\
+#include \"V{id}.h\"
+#include \"instance.h\"
+namespace {{
+struct Ports_{id} {{
+    static constexpr thresh_port list[] = {{
+{list}    }};
+    static constexpr unsigned count = sizeof list / sizeof *list;
+    static void clock(V{id} &model, int level) {{ (void)model, (void)level; {clock} }}
+    static unsigned long long get(V{id} &model, unsigned port) {{
+        switch (port) {{
+{get}        }}
+        return 0;
+    }}
+    static void set(V{id} &model, unsigned port, unsigned long long value) {{
+        switch (port) {{
+{set}        }}
+    }}
+}};
+}}
+extern \"C\" const thresh_model thresh_model_{id};
+const thresh_model thresh_model_{id} = Instance<V{id}, Ports_{id}>::describe(\"{name}\");
+"
+    )
+}
+
+/// The list of all models.
+pub fn table(tools: &Tools, out: &Path, models: &[Model]) -> PathBuf {
+    let mut text = String::from("#include \"model.h\"\nextern \"C\" {\n");
+    for model in models {
+        writeln!(text, "extern const thresh_model thresh_model_{};", identifier(&model.name))
+            .expect("a string takes all");
+    }
+    text.push_str("const thresh_model *const thresh_models[] = {\n");
+    for model in models {
+        writeln!(text, "    &thresh_model_{},", identifier(&model.name)).expect("a string takes all");
+    }
+    writeln!(text, "}};\nconst unsigned thresh_model_count = {};\n}}", models.len())
+        .expect("a string takes all");
+    let unit = out.join("table.cpp");
+    write(&unit, &text);
+    compile(compiler(tools), &unit)
+}
+
+/// What Verilator's models need at run time.
+pub fn runtime(tools: &Tools, out: &Path) -> Vec<PathBuf> {
+    let mut parts = vec!["verilated.cpp", "verilated_threads.cpp"];
+    if trace() {
+        parts.push("verilated_vcd_c.cpp");
+    }
+    parts
+        .iter()
+        .map(|part| {
+            let source = tools.include.join(part);
+            let object = out.join(part).with_extension("o");
+            let key_path = out.join(part).with_extension("key");
+            let key = format!("{}\n{}\n{}", trace(), include_str!("cpp.rs"), read(&source));
+            if !object.exists() || !fs::read_to_string(&key_path).is_ok_and(|old| old == key) {
+                let _ = fs::remove_file(&key_path);
+                let mut build = compiler(tools);
+                build.opt_level(2);
+                rename(&compile(build, &source), &object);
+                write(&key_path, &key);
+            }
+            object
+        })
+        .collect()
+}
+
+/// Links the objects into the crate.
+pub fn archive(objects: &[PathBuf]) {
+    cc::Build::new().cpp(true).objects(objects).compile("thresh_models");
+}

@@ -1,0 +1,18 @@
+//! Verilated models of the Thresh engine, and the virtual device.
+//!
+//! - [`Model`] is any Verilated module, its ports by name: what the test benches drive.
+//! - [`Master`] does bus accesses on anything that has the engine's [`Pins`].
+//! - [`VirtualDevice`] is a whole engine behind [`thresh_driver::Transport`], bus cycle by bus cycle.
+//!
+//! The models are made when the crate is built, from the same Verilog that goes to the FPGA.
+#![doc = "\n"]
+#![doc = include_str!("../README.md")]
+
+mod device;
+mod ffi;
+mod master;
+mod model;
+
+pub use device::{DeviceError, EnginePins, VirtualDevice, WAVES_VARIABLE};
+pub use master::{ACK_CYCLES, Master, Pins, Response};
+pub use model::{Model, ModelError, Port, PortId};

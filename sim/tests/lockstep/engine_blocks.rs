@@ -1,0 +1,316 @@
+//! The blocks of the engine under random inputs. What a block forbids its neighbours comes too: the
+//! two simulations must agree there as well.
+
+use crate::blocks::*;
+use crate::harness::{Lockstep, Stimulus, dut};
+
+const CYCLES: u64 = 10_000;
+
+/// Keeps the inputs of a job, as `bounds` limits them, from one `start` to the next. Starts and
+/// aborts seldom, and more seldom while the output `busy` is high, so that jobs come to their end.
+fn jobs(busy: &'static str, bounds: &'static [(&str, u64)]) -> impl FnMut(&mut Stimulus) {
+    let mut held = vec![0; bounds.len()];
+    move |inputs| {
+        let idle = inputs.get(busy) == 0;
+        let start = inputs.once_in(if idle { 10 } else { 1500 });
+        let abort = inputs.once_in(if idle { 50 } else { 1500 });
+        inputs.set("start", start.into());
+        inputs.set("abort", abort.into());
+        for (value, (name, bound)) in held.iter_mut().zip(bounds) {
+            if start {
+                *value = inputs.below(*bound);
+            }
+            inputs.set(name, *value);
+        }
+    }
+}
+
+/// Writes code tables of four code words of two bits, and now and then takes one away, which
+/// leaves a bit pattern without a symbol. Symbols are small.
+fn tables(inputs: &mut Stimulus) {
+    let step = inputs.cycle % 1000;
+    let (table, index) = (step / 16 % 3, step % 16);
+    inputs.set("count_write", (step < 48).into());
+    inputs.set("count_address", table << 4 | index);
+    let words = 4 - u64::from(inputs.cycle / 1000 % 4 == 3);
+    inputs.set("count_data", if index == 2 { words } else { 0 });
+    inputs.set("symbol_write", (step < 48 && index < 4).into());
+    inputs.set("symbol_address", table << 8 | index);
+    let symbol = inputs.below(4);
+    inputs.set("symbol_data", symbol);
+}
+
+#[test]
+fn fifo() {
+    let ports = dut!(
+        Fifo, clock,
+        in [clear, push, push_column, push_value, push_base, pop],
+        out [full, valid, column, value, base]
+    );
+    Lockstep::new("fifo", ports).run(CYCLES);
+}
+
+#[test]
+fn block_store() {
+    let ports = dut!(
+        BlockStore, clock,
+        in [
+            clear, seek, seek_column, seek_value, seek_base, draining, bias_address,
+            entry_write, entry_address, entry_data, pointer_write, pointer_address,
+            pointer_data,
+        ],
+        out [ready, entry_valid, entry, first, value, base, busy]
+    );
+    Lockstep::new("block_store", ports).run(CYCLES);
+}
+
+#[test]
+fn single_port_store() {
+    let ports = dut!(
+        SinglePortStore, clock,
+        in [
+            clear, seek, seek_column, seek_value, seek_base, draining, bias_address,
+            entry_write, entry_address, entry_data, pointer_write, pointer_address,
+            pointer_data,
+        ],
+        out [ready, entry_valid, entry, first, value, base, busy]
+    );
+    Lockstep::new("single_port_store", ports).run(CYCLES);
+}
+
+#[test]
+fn mac() {
+    let ports = dut!(
+        Mac, clock,
+        in [
+            entry_valid, entry, first, value, base, codebook_base, codebook_write,
+            codebook_address, codebook_data, draining, drain_address, clear, clear_address,
+        ],
+        out [sum, busy]
+    );
+    Lockstep::new("mac", ports).run_with(CYCLES, |inputs| {
+        // Few accumulators, so that sums are taken from the pipeline often.
+        let (base, step, code) = (inputs.below(3), inputs.below(2), inputs.below(256));
+        inputs.set("base", base);
+        inputs.set("entry", step << 8 | code);
+        inputs.set("drain_address", base);
+        let clear = inputs.once_in(30);
+        inputs.set("clear", clear.into());
+    });
+}
+
+#[test]
+fn quantiser() {
+    let ports = dut!(
+        Quantiser, clock,
+        in [sum, bias, amount, relu, wide],
+        out [activation]
+    );
+    Lockstep::new("quantiser", ports).run(CYCLES);
+}
+
+#[test]
+fn decoder() {
+    let ports = dut!(
+        Decoder, clock,
+        in [
+            clear, request, code_table, word_valid, word, count_write, count_address,
+            count_data, symbol_write, symbol_address, symbol_data,
+        ],
+        out [valid, symbol, bad, word_ready]
+    );
+    Lockstep::new("decoder", ports).run_with(CYCLES, |inputs| {
+        tables(inputs);
+        let clear = inputs.once_in(200);
+        inputs.set("clear", clear.into());
+    });
+}
+
+#[test]
+fn loader() {
+    let ports = dut!(
+        Loader, clock,
+        in [
+            abort, start, pe, raw, first, count, address, rows, word_valid, word, count_write,
+            count_address, count_data, symbol_write, symbol_address, symbol_data, occupancy,
+        ],
+        out [
+            loading, word_ready, target, entry_write, entry_address, entry_data, pointer_write,
+            pointer_address, pointer_data, occupancy_read, occupancy_column, occupancy_write,
+            occupancy_data, bad_code, row_range, store_range, column_range, bad_target,
+        ]
+    );
+    let mut jobs = jobs(
+        "loading",
+        &[("pe", 3), ("raw", 2), ("first", 17), ("count", 6), ("address", 70), ("rows", 20)],
+    );
+    // A load takes some hundred cycles: the decoder needs five for a symbol.
+    Lockstep::new("loader", ports).run_with(10 * CYCLES, |inputs| {
+        jobs(inputs);
+        tables(inputs);
+    });
+}
+
+#[test]
+fn scan() {
+    let ports = dut!(
+        Scan, clock,
+        in [
+            abort, start, in_base, groups, positions, rows, col_base, in_signed, vector[0],
+            vector[1], vector[2], vector[3], ready,
+        ],
+        out [busy, read, read_address, valid, column, value, base]
+    );
+    let mut jobs = jobs(
+        "busy",
+        &[("groups", 3), ("positions", 5), ("rows", 8), ("in_base", 32), ("col_base", 64)],
+    );
+    Lockstep::new("scan", ports).run_with(CYCLES, |inputs| {
+        jobs(inputs);
+        for lane in ["vector$0", "vector$1", "vector$2", "vector$3"] {
+            if !inputs.once_in(3) {
+                inputs.set(lane, 0);
+            }
+        }
+    });
+}
+
+#[test]
+fn broadcast() {
+    let ports = dut!(
+        Broadcast, clock,
+        in [
+            abort, valid, column, value, base, full, load_read, load_column, load_write,
+            load_occupancy,
+        ],
+        out [ready, push, push_column, push_value, push_base, stalled, sent, busy, occupancy]
+    );
+    Lockstep::new("broadcast", ports).run(CYCLES);
+}
+
+#[test]
+fn drain() {
+    let ports = dut!(
+        Drain, clock,
+        in [abort, start, accs, rows, bias_base, out_base, shift, wide],
+        out [busy, address, bias_address, clear, clear_address, amount, write, write_address]
+    );
+    let mut jobs = jobs(
+        "busy",
+        &[
+            ("accs", 17),
+            ("rows", 5),
+            ("bias_base", 32),
+            ("out_base", 32),
+            ("shift", 32),
+            ("wide", 2),
+        ],
+    );
+    Lockstep::new("drain", ports).run_with(CYCLES, &mut jobs);
+}
+
+#[test]
+fn counters() {
+    let ports = dut!(
+        Counters, clock,
+        in [clear, fetching, scanning, flushing, draining, macs, seeking, sent, stalled],
+        out [
+            cycles, fetch_cycles, scan_cycles, flush_cycles, drain_cycles, mac_count, starved,
+            seek_count, broadcasts, fifo_stalls,
+        ]
+    );
+    Lockstep::new("counters", ports).run(CYCLES);
+}
+
+#[test]
+fn host_port_1() {
+    let ports = dut!(
+        HostPort1, clock,
+        in [write, read, word, write_data, bank_data[0]],
+        out [
+            done, read_data, bank_address, bank_read, bank_write_address, bank_write[0],
+            bank_write_data[0],
+        ]
+    );
+    Lockstep::new("host_port_1", ports).run(CYCLES);
+}
+
+#[test]
+fn host_port_2() {
+    let ports = dut!(
+        HostPort2, clock,
+        in [write, read, word, write_data, bank_data[0], bank_data[1]],
+        out [
+            done, read_data, bank_address, bank_read, bank_write_address, bank_write[0],
+            bank_write[1], bank_write_data[0], bank_write_data[1],
+        ]
+    );
+    Lockstep::new("host_port_2", ports).run(CYCLES);
+}
+
+#[test]
+fn host_port_8() {
+    let ports = dut!(
+        HostPort8, clock,
+        in [
+            write, read, word, write_data, bank_data[0], bank_data[1], bank_data[2],
+            bank_data[3], bank_data[4], bank_data[5], bank_data[6], bank_data[7],
+        ],
+        out [
+            done, read_data, bank_address, bank_read, bank_write_address, bank_write[0],
+            bank_write[1], bank_write[2], bank_write[3], bank_write[4], bank_write[5],
+            bank_write[6], bank_write[7], bank_write_data[0], bank_write_data[1],
+            bank_write_data[2], bank_write_data[3], bank_write_data[4], bank_write_data[5],
+            bank_write_data[6], bank_write_data[7],
+        ]
+    );
+    Lockstep::new("host_port_8", ports).run(CYCLES);
+}
+
+#[test]
+fn sequencer() {
+    let ports = dut!(
+        Sequencer, clock,
+        in [
+            start, step, pass, reset, descriptor_write, descriptor_address, descriptor_data,
+            scan_busy, pe_busy, drain_busy,
+        ],
+        out [
+            scan_start, drain_start, abort, clear, clear_address, busy, done, clearing,
+            fetching, scanning, flushing, draining, relu, in_signed, out_wide, shift, in_base,
+            out_base, col_base, bias_base, groups, positions, rows, accs, codebook_base,
+        ]
+    );
+    Lockstep::new("sequencer", ports).run(CYCLES);
+}
+
+#[test]
+fn block_pe() {
+    let ports = dut!(
+        BlockPe, clock,
+        in [
+            abort, push, push_column, push_value, push_base, codebook_base, codebook_write,
+            codebook_address, codebook_data, entry_write, entry_address, entry_data,
+            pointer_write, pointer_address, pointer_data, draining, drain_address,
+            bias_address, clear, clear_address, amount, relu, wide,
+        ],
+        out [full, activation, macs, seeking, busy]
+    );
+    Lockstep::new("block_pe", ports).run(CYCLES);
+}
+
+#[test]
+fn single_port_pe() {
+    let ports = dut!(
+        SinglePortPe, clock,
+        in [
+            abort, push, push_column, push_value, push_base, codebook_base, codebook_write,
+            codebook_address, codebook_data, entry_write, entry_address, entry_data,
+            pointer_write, pointer_address, pointer_data, draining, drain_address,
+            bias_address, clear, clear_address, amount, relu, wide,
+        ],
+        out [full, activation, macs, seeking, busy]
+    );
+    Lockstep::new("single_port_pe", ports).run(CYCLES);
+}
+

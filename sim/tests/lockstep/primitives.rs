@@ -1,0 +1,48 @@
+//! The hand-written cells: their Verilog body against their Rust body.
+
+use crate::harness::{Lockstep, dut};
+use crate::blocks::{BlockRam, LutRam, Multiplier, Shifter, SinglePortRam};
+
+const CYCLES: u64 = 20_000;
+
+#[test]
+fn block_ram() {
+    let ports = dut!(
+        BlockRam, clock,
+        in [read_address, read_enable, write_address, write_data, write_enable],
+        out [read_data]
+    );
+    Lockstep::new("block_ram", ports).run(CYCLES);
+}
+
+#[test]
+fn lut_ram() {
+    let ports = dut!(
+        LutRam, clock,
+        in [read_address, write_address, write_data, write_enable],
+        out [read_data]
+    );
+    Lockstep::new("lut_ram", ports).run(CYCLES);
+}
+
+#[test]
+fn multiplier() {
+    let ports = dut!(Multiplier, clock, in [a, b], out [product]);
+    Lockstep::new("multiplier", ports).run(CYCLES);
+}
+
+#[test]
+fn shifter() {
+    let ports = dut!(Shifter, in [value, amount], out [shifted]);
+    Lockstep::new("shifter", ports).run(CYCLES);
+}
+
+#[test]
+fn single_port_ram() {
+    let ports = dut!(
+        SinglePortRam, clock,
+        in [address, write_data, write_enable],
+        out [read_data]
+    );
+    Lockstep::new("single_port_ram", ports).run(CYCLES);
+}

@@ -1,0 +1,129 @@
+//! Random networks through driver, bus and Verilated engine, against the reference: every value
+//! that every pass drains, the logits, and the counters.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use thresh_driver::{Counters, Device, Transport, TransportError};
+use thresh_model::{Image, Reference, random};
+use thresh_regs::Config;
+use thresh_sim::VirtualDevice;
+
+/// Networks for each configuration, times the scale.
+const NETWORKS: u64 = 12;
+/// Cycles that one network, its load and all its runs, may take.
+const CYCLE_LIMIT: u64 = 20_000_000;
+/// Share of input activations that are not zero, one inference each.
+const DENSITIES: [f64; 4] = [0.3, 1.0, 0.0, 0.05];
+
+/// A virtual device that ends the test when a network takes too long.
+struct Limited {
+    device: VirtualDevice,
+    until: u64,
+}
+
+impl Limited {
+    fn check(&self) {
+        assert!(self.device.cycles() < self.until, "a network takes more than {CYCLE_LIMIT} cycles");
+    }
+}
+
+impl Transport for Limited {
+    fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), TransportError> {
+        self.check();
+        self.device.read(address, words)
+    }
+    fn write(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
+        self.check();
+        self.device.write(address, words)
+    }
+    fn write_stream(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
+        self.check();
+        self.device.write_stream(address, words)
+    }
+    fn describe(&self) -> String {
+        self.device.describe()
+    }
+}
+
+/// What the counters of one run must obey.
+fn check_counters(counters: &Counters, num_pes: usize, macs: u64) {
+    assert_eq!(counters.macs, macs, "MACs: engine, reference");
+    assert_eq!(
+        counters.macs + counters.starved + counters.seeking,
+        num_pes as u64 * (counters.scan_cycles + counters.flush_cycles),
+        "every PE cycle of scan and flush is counted once: {counters:?}"
+    );
+    assert_eq!(
+        counters.fetch_cycles + counters.scan_cycles + counters.flush_cycles + counters.drain_cycles,
+        counters.cycles,
+        "every cycle has one phase: {counters:?}"
+    );
+}
+
+fn check_network(device: &mut Device<Limited>, image: &Image, seed: u64) -> u64 {
+    let reference = Reference::new(image).expect("random images are sound");
+    let limited = device.transport_mut();
+    limited.until = limited.device.cycles() + CYCLE_LIMIT;
+    device.load(image).unwrap_or_else(|error| panic!("{error}"));
+    let mut macs = 0;
+    for density in DENSITIES {
+        let input = random::input(image, density, seed);
+        let expected = reference.run(&input).expect("of the right size");
+        // Pass by pass: what each drains is read before the next can overwrite it.
+        device.put_input(&input).expect("takes the input");
+        for pass in 0..image.passes.len() {
+            let counters = device.step(pass).expect("runs");
+            let got = device.activations(pass).expect("reads");
+            if let Some(difference) = reference.explain_difference(&expected, pass, &got) {
+                panic!("density {density}: {difference}");
+            }
+            check_counters(&counters, image.num_pes, expected.macs[pass]);
+        }
+        // All at once.
+        let result = device.run(&input).expect("runs");
+        assert_eq!(result.logits, expected.logits, "density {density}");
+        check_counters(&result.counters, image.num_pes, expected.macs.iter().sum());
+        macs += result.counters.macs;
+    }
+    macs
+}
+
+/// All networks run on one device, so that what one leaves behind meets the next.
+fn check_config(name: &str) {
+    let config = Config::named(name).expect("a configuration");
+    let device = VirtualDevice::new(name).expect("a model of every configuration");
+    let mut device = Device::open(Limited { device, until: CYCLE_LIMIT }).expect("an engine");
+    let mut macs = 0;
+    for seed in (common::seed()..).take(common::scaled(NETWORKS) as usize) {
+        println!("{name}, network {seed}; {}", common::again(seed));
+        macs += check_network(&mut device, &random::image(config, seed), seed);
+    }
+    println!("{name}: {} cycles, {macs} MACs", device.transport_mut().device.cycles());
+    assert!(macs > 0, "the networks do nothing");
+}
+
+#[test]
+fn one_pe() {
+    check_config("solo");
+}
+
+#[test]
+fn two_pes() {
+    check_config("tiny");
+}
+
+#[test]
+fn four_pes_with_single_port_stores() {
+    check_config("icebreaker");
+}
+
+#[test]
+fn eight_pes() {
+    check_config("ulx3s-25f");
+}
+
+#[test]
+fn sixteen_pes() {
+    check_config("ulx3s-85f");
+}
