@@ -13,6 +13,9 @@ use crate::synth::{self, Synthesis};
 use crate::tools::PACK_TIMEOUT;
 use crate::{Board, FlowError, Report, Resource, Tools, Usage, Versions};
 
+/// File name of the report in the folder of the flow.
+const REPORT: &str = "report.json";
+
 /// How to run the flow.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -94,6 +97,19 @@ pub fn synthesise(
 ) -> Result<Report, FlowError> {
     prepare(board, options)?;
     let (folder, tools) = (options.folder.as_path(), &options.tools);
+    // What an earlier run left must not pass for the result of this one.
+    for stale in [BITSTREAM, REPORT] {
+        match fs::remove_file(folder.join(stale)) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(FlowError::Io {
+                    action: "remove",
+                    path: folder.join(stale),
+                    source,
+                });
+            }
+            _ => {}
+        }
+    }
     let target_mhz = options.target_mhz.unwrap_or(board.target_mhz);
     let total = 1 + options.seeds + u32::from(options.pack);
     let mut done = 0;
@@ -148,7 +164,7 @@ pub fn synthesise(
         step("pack the bitstream".into());
         report.bitstream_bytes = Some(pack(board, options, best.run.seed)?);
     }
-    report.write(&folder.join("report.json"))?;
+    report.write(&folder.join(REPORT))?;
     if !report.meets_timing() {
         return Err(FlowError::TimingMissed {
             board: board.name,

@@ -126,8 +126,15 @@ fn ecp5_small_design_has_the_expected_cells_and_blocks() {
         (block("engine").block_rams, block("engine").multipliers),
         (1, 1)
     );
-    assert_eq!(block("engine").flip_flops, ENGINE_FLIP_FLOPS);
-    assert_eq!(block("measure").flip_flops, TOP_FLIP_FLOPS);
+    // A register of the measuring top that feeds the engine may bear the name of the engine's input.
+    assert!(
+        (ENGINE_FLIP_FLOPS..=ENGINE_FLIP_FLOPS + 45).contains(&block("engine").flip_flops),
+        "{report}"
+    );
+    assert_eq!(
+        block("engine").flip_flops + block("measure").flip_flops,
+        ENGINE_FLIP_FLOPS + TOP_FLIP_FLOPS
+    );
     assert!((8..=60).contains(&block("engine").luts), "{report}");
 }
 
@@ -153,6 +160,7 @@ fn assert_matches_the_device(report: &Report, name: &str) {
 #[test]
 fn a_target_out_of_reach_is_refused_with_what_was_reached() {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bitstream.bin"), "of an earlier run").unwrap();
     let options = Options {
         target_mhz: Some(500.0),
         pack: true,

@@ -3,12 +3,10 @@
 //! [`primitives`] are a few hand-written cells; [`engine`] is built from them, one block a file;
 //! [`configurations`] makes engines of the table in `thresh-regs`.
 
-pub mod blocks;
 pub mod configurations;
 pub mod emit;
 pub mod engine;
 pub mod primitives;
 
-pub use blocks::blocks;
 pub use configurations::configuration;
 pub use emit::{Module, Port, emit};

@@ -5,13 +5,15 @@ use thresh_hw::engine;
 use thresh_hw::primitives;
 
 macro_rules! blocks {
-    ($($name:ident: $alias:ident = $kind:ty;)*) => {
+    (@new $alias:ident) => { <$alias>::default() };
+    (@new $alias:ident $new:ident) => { $new() };
+    ($($name:ident: $alias:ident = $kind:ty $(, $new:ident)?;)*) => {
         $(pub type $alias = $kind;)*
 
         /// Name and emitter of every block.
         #[allow(dead_code, reason = "the benches use the types only")]
         pub const BLOCKS: &[(&str, fn(&str) -> thresh_hw::Module)] =
-            &[$((stringify!($name), |name| thresh_hw::emit(name, <$alias>::default()))),*];
+            &[$((stringify!($name), |name| thresh_hw::emit(name, blocks!(@new $alias $($new)?)))),*];
     };
 }
 
@@ -24,7 +26,7 @@ blocks! {
     fifo: Fifo = engine::Fifo<2, 5, 4>;
     block_store: BlockStore = engine::BlockStore<4, 3, 2, 4>;
     single_port_store: SinglePortStore = engine::SinglePortStore<5, 3, 4>;
-    mac: Mac = engine::Mac<8, 8>;
+    mac: Mac = engine::Mac<8, 8, 1>;
     quantiser: Quantiser = engine::Quantiser;
     decoder: Decoder = engine::Decoder;
     loader: Loader = engine::Loader<2, 2, 6, 4>;
@@ -36,6 +38,12 @@ blocks! {
     host_port_2: HostPort2 = engine::HostPort<2, 5, 2, 1, 0, 16>;
     host_port_8: HostPort8 = engine::HostPort<8, 5, 1, 0, 1, 0>;
     sequencer: Sequencer = engine::Sequencer<6, 5, 6, 5, 5, 6>;
+    bus: Bus = engine::Bus<6, 6, 6>, new_bus;
     block_pe: BlockPe = engine::BlockPe<2, 4, 3, 2, 8, 8>;
     single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8>;
+}
+
+/// A bus whose constant registers are easy to tell apart.
+pub fn new_bus() -> Bus {
+    Bus::new(std::array::from_fn(|i| 0x1111_1111 * (i as u32 + 1)))
 }

@@ -17,9 +17,15 @@ pub fn models() -> Vec<Model> {
     configs.sort_by_key(|config| std::cmp::Reverse(config.num_pes));
     let mut models: Vec<Model> = configs
         .into_iter()
-        .map(|config| Model { name: config.name.into(), module: thresh_hw::configuration(config) })
+        .map(|config| Model {
+            name: config.name.into(),
+            module: thresh_hw::configuration(config),
+        })
         .collect();
-    models.extend(BLOCKS.iter().map(|(name, emit)| Model { name: (*name).into(), module: emit(name) }));
+    models.extend(BLOCKS.iter().map(|(name, emit)| Model {
+        name: (*name).into(),
+        module: emit(name),
+    }));
     models.push(broken(&models));
     models
 }
@@ -33,9 +39,16 @@ fn broken(models: &[Model]) -> Model {
         .module
         .clone();
     let good = "cells[write_address] <= write_data";
-    assert!(module.verilog.contains(good), "the mutation finds nothing to change");
-    module.verilog = module
-        .verilog
-        .replace(good, "cells[write_address == 6 ? 3'd5 : write_address] <= write_data");
-    Model { name: "broken_block_ram".into(), module }
+    assert!(
+        module.verilog.contains(good),
+        "the mutation finds nothing to change"
+    );
+    module.verilog = module.verilog.replace(
+        good,
+        "cells[write_address == 6 ? 3'd5 : write_address] <= write_data",
+    );
+    Model {
+        name: "broken_block_ram".into(),
+        module,
+    }
 }

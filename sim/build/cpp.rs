@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// Two-state, as hardware with every flip-flop initialised; lints are a test of their own.
+/// Two-state, since all flip-flops are initialised; lints are a test of their own.
 const VERILATOR: &[&str] = &[
     "--cc",
     "-O3",
@@ -45,7 +45,10 @@ fn compiler(tools: &Tools) -> cc::Build {
         .include(folder())
         .define("VL_IGNORE_UNKNOWN_ARCH", None);
     if trace() {
-        build.define("THRESH_TRACE", None).define("VM_TRACE", "1").define("VM_TRACE_VCD", "1");
+        build
+            .define("THRESH_TRACE", None)
+            .define("VM_TRACE", "1")
+            .define("VM_TRACE_VCD", "1");
     }
     build
 }
@@ -109,7 +112,8 @@ pub fn build(tools: &Tools, out: &Path, model: &Model) -> Result<PathBuf, String
     write(&source, &model.module.verilog);
     tools.verilate(&arguments, &source)?;
     // One translation unit, so that the whole model can be inlined.
-    let mut text = shim(model, &id, &read(&folder.join(format!("{prefix}.h"))));
+    let header = |name: &str| read(&folder.join(format!("{prefix}{name}.h")));
+    let mut text = shim(model, &id, &header(""), &header("___024root"));
     for part in generated(&folder) {
         writeln!(text, "#include \"{}\"", part.display()).expect("a string takes all");
     }
@@ -123,7 +127,8 @@ pub fn build(tools: &Tools, out: &Path, model: &Model) -> Result<PathBuf, String
 }
 
 fn generated(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut parts: Vec<_> = entries
         .map(|entry| entry.expect("a readable folder").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "cpp"))
@@ -132,31 +137,51 @@ fn generated(folder: &Path) -> Vec<PathBuf> {
     parts
 }
 
-/// The model's ports by index, and its entry for the table. `header` is Verilator's.
-fn shim(model: &Model, id: &str, header: &str) -> String {
+/// The model's ports by index, and its entry for the table. `header` and `root` are Verilator's.
+fn shim(model: &Model, id: &str, header: &str, root: &str) -> String {
     let (mut list, mut get, mut set) = (String::new(), String::new(), String::new());
     let mut clock = "";
     for (index, port) in model.module.ports.iter().enumerate() {
         let (name, bits) = (&port.name, port.bits);
-        assert!((1..=64).contains(&bits), "{}: port {name} has {bits} bits, at most 64 fit", model.name);
+        assert!(
+            (1..=64).contains(&bits),
+            "{}: port {name} has {bits} bits, at most 64 fit",
+            model.name
+        );
         let mut field = name.replace('$', "__024");
         if header.contains(&format!("&__SYM__{field},")) {
             field.insert_str(0, "__SYM__");
         }
         let mask = u64::MAX >> (64 - bits);
-        writeln!(list, "    {{\"{name}\", {bits}, {}}},", u8::from(port.input)).expect("a string takes all");
+        writeln!(
+            list,
+            "    {{\"{name}\", {bits}, {}}},",
+            u8::from(port.input)
+        )
+        .expect("a string takes all");
         writeln!(get, "        case {index}: return model.{field};").expect("a string takes all");
         if name == "clock" {
             clock = "model.clock = level;";
         } else if port.input {
-            writeln!(set, "        case {index}: model.{field} = value & {mask}ull; break;")
-                .expect("a string takes all");
+            writeln!(
+                set,
+                "        case {index}: model.{field} = value & {mask}ull; break;"
+            )
+            .expect("a string takes all");
         }
     }
+    // Where Verilator keeps the clock's last level. Resetting it saves a quarter of the time.
+    let last_level = "__Vtrigprevexpr___TOP__clock__0";
+    let forget = if root.contains(last_level) && !model.module.verilog.contains("negedge") {
+        format!("model.rootp->{last_level} = 0; return true;")
+    } else {
+        "(void)model; return false;".into()
+    };
     let name = &model.name;
     format!(
         "\
 #include \"V{id}.h\"
+#include \"V{id}___024root.h\"
 #include \"instance.h\"
 namespace {{
 struct Ports_{id} {{
@@ -164,6 +189,7 @@ struct Ports_{id} {{
 {list}    }};
     static constexpr unsigned count = sizeof list / sizeof *list;
     static void clock(V{id} &model, int level) {{ (void)model, (void)level; {clock} }}
+    static bool forget_clock(V{id} &model) {{ {forget} }}
     static unsigned long long get(V{id} &model, unsigned port) {{
         switch (port) {{
 {get}        }}
@@ -185,15 +211,24 @@ const thresh_model thresh_model_{id} = Instance<V{id}, Ports_{id}>::describe(\"{
 pub fn table(tools: &Tools, out: &Path, models: &[Model]) -> PathBuf {
     let mut text = String::from("#include \"model.h\"\nextern \"C\" {\n");
     for model in models {
-        writeln!(text, "extern const thresh_model thresh_model_{};", identifier(&model.name))
-            .expect("a string takes all");
+        writeln!(
+            text,
+            "extern const thresh_model thresh_model_{};",
+            identifier(&model.name)
+        )
+        .expect("a string takes all");
     }
     text.push_str("const thresh_model *const thresh_models[] = {\n");
     for model in models {
-        writeln!(text, "    &thresh_model_{},", identifier(&model.name)).expect("a string takes all");
+        writeln!(text, "    &thresh_model_{},", identifier(&model.name))
+            .expect("a string takes all");
     }
-    writeln!(text, "}};\nconst unsigned thresh_model_count = {};\n}}", models.len())
-        .expect("a string takes all");
+    writeln!(
+        text,
+        "}};\nconst unsigned thresh_model_count = {};\n}}",
+        models.len()
+    )
+    .expect("a string takes all");
     let unit = out.join("table.cpp");
     write(&unit, &text);
     compile(compiler(tools), &unit)
@@ -226,5 +261,8 @@ pub fn runtime(tools: &Tools, out: &Path) -> Vec<PathBuf> {
 
 /// Links the objects into the crate.
 pub fn archive(objects: &[PathBuf]) {
-    cc::Build::new().cpp(true).objects(objects).compile("thresh_models");
+    cc::Build::new()
+        .cpp(true)
+        .objects(objects)
+        .compile("thresh_models");
 }

@@ -39,7 +39,10 @@ fn fail(error: &str) -> ! {
 
 /// Maps `work` over `items` on as many threads as cargo allows, in order of the list.
 fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let jobs = env::var("NUM_JOBS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let jobs = env::var("NUM_JOBS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1);
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, R)>> = Mutex::default();
     thread::scope(|scope| {
@@ -50,7 +53,9 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> 
                     items.get(index).map(|item| (index, item))
                 } {
                     let result = work(item);
-                    done.lock().expect("no worker panicked").push((index, result));
+                    done.lock()
+                        .expect("no worker panicked")
+                        .push((index, result));
                 }
             });
         }

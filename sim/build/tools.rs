@@ -36,7 +36,11 @@ impl Tools {
     pub fn verilate(&self, arguments: &[&str], source: &Path) -> Result<(), String> {
         let mut command = Command::new(&self.verilator);
         command.args(arguments).arg(source);
-        let Output { status, stdout, stderr } = command
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command
             .output()
             .map_err(|error| format!("{}: {error}: run scripts/setup", self.verilator.display()))?;
         if status.success() {
@@ -49,5 +53,9 @@ impl Tools {
 
 fn present(path: PathBuf) -> Result<PathBuf, String> {
     println!("cargo::rerun-if-changed={}", path.display());
-    if path.exists() { Ok(path) } else { Err(format!("{} is missing: run scripts/setup", path.display())) }
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("{} is missing: run scripts/setup", path.display()))
+    }
 }

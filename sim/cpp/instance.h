@@ -11,7 +11,7 @@ template <class Model, class Ports> class Instance {
     // In this order: the model refers to the context until it is destroyed.
     VerilatedContext context;
     Model model{&context};
-    unsigned long long half_cycles = 0;
+    uint64_t half_cycles = 0;
 #ifdef THRESH_TRACE
     VerilatedVcdC vcd;
     ~Instance() {
@@ -45,7 +45,8 @@ public:
             self.model.eval();
             self.dump();
             Ports::clock(self.model, 0);
-            self.model.eval();
+            // Nothing happens on a falling edge, so it need not be evaluated if it can be forgotten.
+            if (!Ports::forget_clock(self.model)) self.model.eval();
         }
     }
     static unsigned long long get(void *self, unsigned port) {

@@ -18,7 +18,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // The network with the most entries of a few random ones.
         let images = (SEED..SEED + 20).map(|seed| random::image(config, seed));
         let entries = |image: &thresh_model::Image| -> usize {
-            image.passes.iter().flat_map(|pass| &pass.pes).map(|pe| pe.entries).sum()
+            image
+                .passes
+                .iter()
+                .flat_map(|pass| &pass.pes)
+                .map(|pe| pe.entries)
+                .sum()
         };
         let image = images.max_by_key(entries).ok_or("no network")?;
         let input = random::input(&image, 0.5, SEED);

@@ -43,7 +43,10 @@ impl VirtualDevice {
             got: name.into(),
             expected: CONFIGS.iter().map(|config| config.name).collect(),
         })?;
-        let mut device = Self { config, master: Master::new(EnginePins::new(Model::new(name)?)) };
+        let mut device = Self {
+            config,
+            master: Master::new(EnginePins::new(Model::new(name)?)),
+        };
         if let Some(path) = std::env::var_os(WAVES_VARIABLE) {
             device.trace_to(Path::new(&path))?;
         }

@@ -55,10 +55,14 @@ impl<P: Pins> Master<P> {
         self.step(cycles);
     }
 
-    /// Reads the word at byte address `address`, or writes one.
+    /// Reads the word at byte address `address`, or writes one. The pins keep the access until the
+    /// next one or [`idle`](Self::idle) takes its place, and no cycle passes until then.
     fn access(&mut self, address: u32, write: Option<u32>) -> Result<u32, TransportError> {
         self.pins.drive(address / 4, write, true);
-        let mut result = Err(TransportError::NoAck { address, cycles: ACK_CYCLES });
+        let mut result = Err(TransportError::NoAck {
+            address,
+            cycles: ACK_CYCLES,
+        });
         for _ in 0..ACK_CYCLES {
             let response = self.pins.response();
             self.step(1);
@@ -67,7 +71,6 @@ impl<P: Pins> Master<P> {
                 break;
             }
         }
-        self.pins.drive(0, None, false);
         result
     }
 
@@ -101,7 +104,9 @@ impl<P: Pins> Transport for Master<P> {
 
     fn write_stream(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
         check(address, 1)?;
-        words.iter().try_for_each(|word| self.access(address, Some(*word)).map(drop))
+        words
+            .iter()
+            .try_for_each(|word| self.access(address, Some(*word)).map(drop))
     }
 
     fn describe(&self) -> String {
@@ -115,6 +120,9 @@ fn check(address: u32, words: usize) -> Result<(), TransportError> {
     if address.is_multiple_of(4) && u64::from(address) + 4 * words as u64 <= end {
         Ok(())
     } else {
-        Err(TransportError::Address { address, end: end as u32 })
+        Err(TransportError::Address {
+            address,
+            end: end as u32,
+        })
     }
 }

@@ -68,7 +68,9 @@ fn tables() -> &'static [&'static ffi::thresh_model] {
 
 fn text(pointer: *const std::ffi::c_char) -> &'static str {
     // SAFETY: names in the tables are string literals that the build script made of Rust strings.
-    unsafe { CStr::from_ptr(pointer) }.to_str().expect("names are UTF-8")
+    unsafe { CStr::from_ptr(pointer) }
+        .to_str()
+        .expect("names are UTF-8")
 }
 
 impl Model {
@@ -82,13 +84,20 @@ impl Model {
     /// # Errors
     /// When there is no model of that name.
     pub fn new(name: &str) -> Result<Self, ModelError> {
-        let table = tables().iter().find(|table| text(table.name) == name).ok_or_else(|| {
-            ModelError::Unknown { got: name.into(), expected: Self::names().collect() }
-        })?;
+        let table = tables()
+            .iter()
+            .find(|table| text(table.name) == name)
+            .ok_or_else(|| ModelError::Unknown {
+                got: name.into(),
+                expected: Self::names().collect(),
+            })?;
         let _guard = LIFECYCLE.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: every function of the table is set.
         let instance = unsafe { (table.create.expect("set"))() };
-        Ok(Self { table, instance: NonNull::new(instance).expect("new never gives null") })
+        Ok(Self {
+            table,
+            instance: NonNull::new(instance).expect("new never gives null"),
+        })
     }
 
     /// Its name.
@@ -149,7 +158,10 @@ impl Model {
     /// When the file cannot be written, or the crate was built without its feature `trace`.
     pub fn trace_to(&mut self, path: &Path) -> Result<(), ModelError> {
         let waves = || ModelError::Waves(path.into());
-        let name = path.to_str().and_then(|path| CString::new(path).ok()).ok_or_else(waves)?;
+        let name = path
+            .to_str()
+            .and_then(|path| CString::new(path).ok())
+            .ok_or_else(waves)?;
         // SAFETY: the instance is alive; the text outlives the call.
         match unsafe { (self.table.trace.expect("set"))(self.instance.as_ptr(), name.as_ptr()) } {
             0 => Ok(()),

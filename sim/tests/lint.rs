@@ -10,19 +10,51 @@ use std::{env, fs};
 /// A warning that is accepted, where its text contains a certain part, and why. All others, LATCH,
 /// MULTIDRIVEN, UNOPTFLAT and WIDTHTRUNC of logic among them, fail.
 const ACCEPTED: &[(&str, &str, &str)] = &[
-    ("DECLFILENAME", "", "one file holds a module and all below it"),
-    ("WIDTHEXPAND", "Operator AND expects", "Rust-HDL widens with a mask: `bit_cast` is `x & 0xff..`"),
-    ("WIDTHEXPAND", "CONST '64'h0'", "power-on value of a state register narrower than it is written"),
-    ("WIDTHTRUNC", "CONST '64'h0'", "power-on value of a state register, written with 64 bits"),
-    ("UNUSEDPARAM", "", "every module gets the names of all states of its state machines"),
-    ("UNUSEDSIGNAL", "", "a block uses a part of a register, or not every output of a cell"),
-    ("SYMRSVDWORD", "'abort'", "a C++ function's name; the models rename it"),
+    (
+        "DECLFILENAME",
+        "",
+        "one file holds a module and all below it",
+    ),
+    (
+        "WIDTHEXPAND",
+        "Operator AND expects",
+        "Rust-HDL widens with a mask: `bit_cast` is `x & 0xff..`",
+    ),
+    (
+        "WIDTHEXPAND",
+        "CONST '64'h0'",
+        "power-on value of a state register narrower than it is written",
+    ),
+    (
+        "WIDTHTRUNC",
+        "CONST '64'h0'",
+        "power-on value of a state register, written with 64 bits",
+    ),
+    (
+        "UNUSEDPARAM",
+        "",
+        "every module gets the names of all states of its state machines",
+    ),
+    (
+        "UNUSEDSIGNAL",
+        "",
+        "a block uses a part of a register, or not every output of a cell",
+    ),
+    (
+        "SYMRSVDWORD",
+        "'abort'",
+        "a C++ function's name; the models rename it",
+    ),
 ];
 
 fn verilator() -> PathBuf {
     let tools = env::var_os("THRESH_TOOLS").expect("THRESH_TOOLS is set by .cargo/config.toml");
     let path = Path::new(&tools).join("bin/verilator");
-    assert!(path.exists(), "{} is missing: run scripts/setup", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run scripts/setup",
+        path.display()
+    );
     path
 }
 
@@ -37,12 +69,15 @@ fn lint(top: &str, verilog: &str) -> Vec<String> {
         .output()
         .expect("verilator runs");
     let text = String::from_utf8_lossy(&output.stderr);
-    let said = text.lines().filter(|line| line.starts_with('%')).filter(|line| {
-        let accepted = |(kind, part, _): &(&str, &str, &str)| {
-            line.starts_with(&format!("%Warning-{kind}:")) && line.contains(part)
-        };
-        !ACCEPTED.iter().any(accepted)
-    });
+    let said = text
+        .lines()
+        .filter(|line| line.starts_with('%'))
+        .filter(|line| {
+            let accepted = |(kind, part, _): &(&str, &str, &str)| {
+                line.starts_with(&format!("%Warning-{kind}:")) && line.contains(part)
+            };
+            !ACCEPTED.iter().any(accepted)
+        });
     let mut said: Vec<String> = said.map(String::from).collect();
     if said.is_empty() && !output.status.success() {
         said.push(format!("verilator ended with {}: {text}", output.status));
@@ -74,13 +109,27 @@ fn every_configuration_is_clean() {
 fn the_gate_refuses_what_it_must() {
     for (kind, body) in [
         ("LATCH", "always @(*) if (a[0]) b = a;"),
-        ("MULTIDRIVEN", "always @(posedge c) b <= a; always @(negedge c) b[0] <= a[1];"),
-        ("UNOPTFLAT", "wire [3:0] n; assign n = {n[2:0], a[0]} ^ {n[3], n[1:0], a[1]}; always @(*) b = n;"),
+        (
+            "MULTIDRIVEN",
+            "always @(posedge c) b <= a; always @(negedge c) b[0] <= a[1];",
+        ),
+        (
+            "UNOPTFLAT",
+            "wire [3:0] n; assign n = {n[2:0], a[0]} ^ {n[3], n[1:0], a[1]}; always @(*) b = n;",
+        ),
         ("WIDTHTRUNC", "wire [5:0] w = {2'd0, a}; always @(*) b = w;"),
-        ("CASEINCOMPLETE", "always @(posedge c) case (a) 4'd1: b <= a; endcase"),
+        (
+            "CASEINCOMPLETE",
+            "always @(posedge c) case (a) 4'd1: b <= a; endcase",
+        ),
     ] {
-        let text = format!("module t(input c, input [3:0] a, output reg [3:0] b); {body}\nendmodule\n");
+        let text =
+            format!("module t(input c, input [3:0] a, output reg [3:0] b); {body}\nendmodule\n");
         let said = lint("t", &text);
-        assert!(said.iter().any(|line| line.contains(&format!("%Warning-{kind}:"))), "{kind}: {said:?}");
+        assert!(
+            said.iter()
+                .any(|line| line.contains(&format!("%Warning-{kind}:"))),
+            "{kind}: {said:?}"
+        );
     }
 }

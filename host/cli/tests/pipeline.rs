@@ -10,7 +10,7 @@ fn data_becomes_an_image_that_the_engine_runs() {
     let place = Place::new();
     let trained = place.json("train --hidden 6 --epochs 4 -o train.safetensors");
     assert_eq!(trained["weights"], SIDE * SIDE * 6 + 6 * CLASSES);
-    let set = "--set weights=60 --set prune-epochs=2 --set tune-epochs=1";
+    let set = "--set weights=60 --set prune-epochs=2 --set retrain-epochs=1 --set tune-epochs=1";
     let small = place.json(&format!("compress {set} train.safetensors"));
     assert!(small["nonzeros"].as_u64().unwrap() <= 60, "{small}");
     let packed = place.json("pack --config tiny compressed.safetensors -o net.thresh");
@@ -35,7 +35,7 @@ fn data_becomes_an_image_that_the_engine_runs() {
     assert_eq!(
         info["provenance"]["command"],
         "thresh train --set hidden=6 --set epochs=4 -o train.safetensors && \
-         thresh compress --set weights=60 --set prune-epochs=2 --set tune-epochs=1 train.safetensors -o compressed.safetensors && \
+         thresh compress --set weights=60 --set prune-epochs=2 --set retrain-epochs=1 --set tune-epochs=1 train.safetensors -o compressed.safetensors && \
          thresh pack --config tiny compressed.safetensors -o net.thresh"
     );
     let text = place.ok("info net.thresh");
@@ -107,7 +107,7 @@ fn the_recorded_command_makes_the_same_image_again() {
 fn make_does_the_same_as_the_three_steps_and_goes_on_where_it_was() {
     let place = Place::new();
     place.pack();
-    let set = "--train hidden=6 --train epochs=4 --compress weights=60 --compress prune-epochs=2 --compress tune-epochs=1";
+    let set = "--train hidden=6 --train epochs=4 --compress weights=60 --compress prune-epochs=2 --compress retrain-epochs=1 --compress tune-epochs=1";
     let make = format!("make --config tiny --work work {set} -o made.thresh");
     place.ok(&make);
     let image = |file: &str| Image::from_bytes(&place.read(file)).unwrap();

@@ -21,7 +21,9 @@ impl Compact {
                 let (inputs, outputs) = layer.sizes();
                 let weights = mlp::values(&layer.weight);
                 let row = |input: usize| &weights[input * outputs..][..outputs];
-                (0..inputs).filter(|&input| row(input).iter().any(|w| *w != 0.0)).collect()
+                (0..inputs)
+                    .filter(|&input| row(input).iter().any(|w| *w != 0.0))
+                    .collect()
             })
             .collect();
         live.push((0..layers.last().map_or(0, |layer| layer.sizes().1)).collect());
@@ -101,14 +103,20 @@ mod tests {
             assert!((whole - small).abs() < 1e-4, "{whole} {small}");
         }
         // By output: neuron 1 has inputs 0 and 2 (codes 1, 0), neuron 2 has 2, 3.
-        assert_eq!(compact.expand(0, &[1, 0, 2, 3], 3, 3), [0, 0, 0, 1, 0, 0, 2, 0, 3]);
+        assert_eq!(
+            compact.expand(0, &[1, 0, 2, 3], 3, 3),
+            [0, 0, 0, 1, 0, 0, 2, 0, 3]
+        );
         assert_eq!(compact.expand_bias(0, &[0.1, 0.2], 3), [0.0, 0.1, 0.2]);
         assert_eq!(compact.expand(1, &[1, 2, 3, 0], 3, 2), [0, 1, 2, 0, 3, 0]);
     }
 
     #[test]
     fn a_network_without_weights_keeps_its_biases() {
-        let layer = Affine { weight: mlp::matrix(&[0.0; 6], 3, 2), bias: mlp::vector(&[1.0, 2.0]) };
+        let layer = Affine {
+            weight: mlp::matrix(&[0.0; 6], 3, 2),
+            bias: mlp::vector(&[1.0, 2.0]),
+        };
         let compact = Compact::new(&[layer]);
         assert_eq!(compact.inputs(), [0]);
         let out = mlp::forward(&compact.layers, mlp::matrix(&[5.0], 1, 1));

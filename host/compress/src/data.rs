@@ -133,9 +133,17 @@ mod tests {
     use thresh_model::network::Shape;
 
     fn set(labels: &[u8], width: usize) -> Dataset {
-        let shape = Shape { channels: 1, height: 2, width };
+        let shape = Shape {
+            channels: 1,
+            height: 2,
+            width,
+        };
         let images = (0..labels.len() * shape.len()).map(|i| i as u8).collect();
-        Dataset { shape, images, labels: labels.to_vec() }
+        Dataset {
+            shape,
+            images,
+            labels: labels.to_vec(),
+        }
     }
 
     #[test]
@@ -159,6 +167,9 @@ mod tests {
         let mut short = set(&[1, 2], 2);
         short.images.pop();
         let message = Data::new(short, set(&[5], 2)).unwrap_err().to_string();
-        assert!(message.contains("2 training labels and 7 bytes"), "{message}");
+        assert!(
+            message.contains("2 training labels and 7 bytes"),
+            "{message}"
+        );
     }
 }

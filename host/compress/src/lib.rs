@@ -1,6 +1,6 @@
 //! Training and compression of networks for Thresh.
 //!
-//! [`train`] makes a network from labelled images; a [`Method`] makes it smaller. Both run on burn, save a checkpoint
+//! [`train()`] makes a network from labelled images; a [`Method`] makes it smaller. Both run on burn, save a checkpoint
 //! after each epoch to a working folder, and go on from there when they are started again with the same options:
 //! the result is the same to the bit. They do not pack: `thresh-model` does that.
 

@@ -64,6 +64,9 @@ mod tests {
             assert_eq!(method(known.name()).unwrap().describe(), known.describe());
         }
         let message = method("zip").err().expect("no such method").to_string();
-        assert!(message.contains("\"zip\"; there are: deep-compression"), "{message}");
+        assert!(
+            message.contains("\"zip\"; there are: deep-compression"),
+            "{message}"
+        );
     }
 }

@@ -9,9 +9,7 @@ use burn::tensor::{
 use thresh_model::Dataset;
 use thresh_model::network::{Activation, Layer, Network, Operator, Weights};
 
-use crate::{
-    error::{Error, Result},
-};
+use crate::error::{Error, Result};
 
 /// Images of one forward pass when the accuracy is measured.
 const EVALUATION_BATCH: usize = 1000;
@@ -106,7 +104,12 @@ pub(crate) fn layers_of(network: &Network) -> Result<Vec<Affine>> {
             (Activation::Relu, true) => return Err(wrong("is the last and has a ReLU")),
             (Activation::None, false) => return Err(wrong("is not the last and has no ReLU")),
         }
-        layers.push(Affine::from_rows(&layer.weights.to_dense(), inputs, outputs, &layer.bias));
+        layers.push(Affine::from_rows(
+            &layer.weights.to_dense(),
+            inputs,
+            outputs,
+            &layer.bias,
+        ));
     }
     Ok(layers)
 }

@@ -150,10 +150,17 @@ mod tests {
         assert_eq!(options, TrainOptions::default());
         options.set("hidden", "20, 10").unwrap();
         options.set("rate", "0.5").unwrap();
-        assert_eq!((options.hidden.as_slice(), options.rate), (&[20, 10][..], 0.5));
+        assert_eq!(
+            (options.hidden.as_slice(), options.rate),
+            (&[20, 10][..], 0.5)
+        );
         options.set("hidden", "").unwrap();
         assert!(options.hidden.is_empty());
-        assert!(options.line().starts_with("hidden= epochs="), "{}", options.line());
+        assert!(
+            options.line().starts_with("hidden= epochs="),
+            "{}",
+            options.line()
+        );
     }
 
     #[test]
@@ -167,7 +174,10 @@ mod tests {
             ("speed", "1", "no such option; there are: hidden, epochs"),
         ] {
             let message = options.set(name, value).unwrap_err().to_string();
-            assert!(message.contains(what) && message.contains(name), "{message}");
+            assert!(
+                message.contains(what) && message.contains(name),
+                "{message}"
+            );
         }
         assert_eq!(options, TrainOptions::default());
     }

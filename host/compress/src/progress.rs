@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 /// A stage that begins or goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StageInfo {
-    /// Name: `train`, `prune`, `share`, `fine-tune`.
+    /// Name: `train`, `prune`, `retrain`, `share`, `fine-tune`.
     pub stage: &'static str,
     /// Epochs in all.
     pub epochs: usize,

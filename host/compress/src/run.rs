@@ -143,8 +143,9 @@ pub(crate) fn run(
             });
         }
     }
-    Ok(accuracy
-        .unwrap_or_else(|| mlp::accuracy(&stage.weights(), data.test(), plan.input_scale, plan.inputs)))
+    Ok(accuracy.unwrap_or_else(|| {
+        mlp::accuracy(&stage.weights(), data.test(), plan.input_scale, plan.inputs)
+    }))
 }
 
 impl Plan<'_> {
@@ -165,7 +166,10 @@ fn batch(set: &Dataset, chosen: &[usize], plan: &Plan<'_>, random: &mut ChaCha8R
         let reach = plan.shift as i64;
         let (down, right) = match reach {
             0 => (0, 0),
-            _ => (random.random_range(-reach..=reach), random.random_range(-reach..=reach)),
+            _ => (
+                random.random_range(-reach..=reach),
+                random.random_range(-reach..=reach),
+            ),
         };
         image.fill(0.0);
         moved(set, index, down, right, plan.input_scale, &mut image);
@@ -176,7 +180,10 @@ fn batch(set: &Dataset, chosen: &[usize], plan: &Plan<'_>, random: &mut ChaCha8R
     }
     Batch {
         inputs: mlp::matrix(&inputs, chosen.len(), size),
-        labels: chosen.iter().map(|&index| usize::from(set.labels[index])).collect(),
+        labels: chosen
+            .iter()
+            .map(|&index| usize::from(set.labels[index]))
+            .collect(),
     }
 }
 
@@ -237,7 +244,11 @@ mod tests {
             height: 2,
             width: 3,
         };
-        let set = Dataset { shape, images: vec![1, 2, 3, 4, 5, 6], labels: vec![0] };
+        let set = Dataset {
+            shape,
+            images: vec![1, 2, 3, 4, 5, 6],
+            labels: vec![0],
+        };
         let at = |down, right| {
             let mut out = vec![0.0; 6];
             moved(&set, 0, down, right, 1.0, &mut out);

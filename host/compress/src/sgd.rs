@@ -24,13 +24,27 @@ impl Sgd {
 
     /// `v = momentum * v + g + decay * w`, `w = w - rate * v`; the decay is left out for biases.
     pub fn step(&mut self, layers: &mut [Affine], gradients: Vec<Affine>, rate: f64) {
-        for ((layer, velocity), gradient) in layers.iter_mut().zip(&mut self.velocity).zip(gradients) {
+        for ((layer, velocity), gradient) in
+            layers.iter_mut().zip(&mut self.velocity).zip(gradients)
+        {
             let mut pull = gradient.weight;
             if self.decay != 0.0 {
                 pull = pull + layer.weight.clone() * self.decay;
             }
-            descend(&mut layer.weight, &mut velocity.weight, pull, self.momentum, rate);
-            descend(&mut layer.bias, &mut velocity.bias, gradient.bias, self.momentum, rate);
+            descend(
+                &mut layer.weight,
+                &mut velocity.weight,
+                pull,
+                self.momentum,
+                rate,
+            );
+            descend(
+                &mut layer.bias,
+                &mut velocity.bias,
+                gradient.bias,
+                self.momentum,
+                rate,
+            );
         }
     }
 }

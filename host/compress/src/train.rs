@@ -22,11 +22,11 @@ options! {
         /// Outputs of each hidden layer.
         hidden: Vec<usize> = vec![300, 100],
         /// Passes over the training images.
-        epochs: usize = 30,
+        epochs: usize = 20,
         /// Images of one step.
         batch: usize = 128,
         /// Rate of the first step; it falls to 0 along half a cosine.
-        rate: f64 = 0.1,
+        rate: f64 = 0.05,
         /// Share of the last step that the next one repeats.
         momentum: f64 = 0.9,
         /// Pull of every weight towards 0.
@@ -43,7 +43,11 @@ options! {
 impl TrainOptions {
     fn check(&self) -> Result<()> {
         if self.hidden.contains(&0) {
-            return Err(invalid("hidden", format!("{:?}", self.hidden), "every layer needs outputs"));
+            return Err(invalid(
+                "hidden",
+                format!("{:?}", self.hidden),
+                "every layer needs outputs",
+            ));
         }
         check_loop(self.batch, self.momentum)?;
         if self.white <= 0.0 || self.white.is_nan() {
@@ -67,7 +71,8 @@ pub(crate) fn check_loop(batch: usize, momentum: f64) -> Result<()> {
 /// Trains a network `inputs - hidden - ... - classes` with ReLU between the layers.
 ///
 /// The input byte `b` means `b * input_scale`; no mean is subtracted, so black is an exact zero.
-/// The same options and data give the same bits on the same machine.
+/// The same options and data give the same bits on the same machine, with any number of threads; another processor may
+/// add in another order.
 ///
 /// # Errors
 ///
@@ -117,7 +122,11 @@ pub fn train(options: &TrainOptions, data: &Data, context: &mut Context<'_>) -> 
 }
 
 fn identity(options: &TrainOptions, data: &Data) -> Identity {
-    let mut identity: Identity = options.list().into_iter().map(|s| (s.name, s.value)).collect();
+    let mut identity: Identity = options
+        .list()
+        .into_iter()
+        .map(|s| (s.name, s.value))
+        .collect();
     identity.insert("data".into(), data.hash().into());
     identity
 }

@@ -21,7 +21,7 @@ fn training() -> TrainOptions {
         hidden: vec![40, 20],
         epochs: 4,
         batch: 32,
-        rate: 0.05,
+        rate: 0.02,
         ..TrainOptions::default()
     }
 }
@@ -29,8 +29,11 @@ fn training() -> TrainOptions {
 fn compressing() -> DeepCompression {
     let options = DeepCompressionOptions {
         weights: 900,
+        codes: 16,
         prune_epochs: 3,
+        prune_rate: 0.02,
         retrain_epochs: 2,
+        retrain_rate: 0.02,
         tune_epochs: 2,
         batch: 32,
         ..DeepCompressionOptions::default()
@@ -47,7 +50,11 @@ struct Log {
 
 impl Log {
     fn new(left: usize) -> Self {
-        Self { left, stages: Vec::new(), epochs: Vec::new() }
+        Self {
+            left,
+            stages: Vec::new(),
+            epochs: Vec::new(),
+        }
     }
 }
 
@@ -59,15 +66,27 @@ impl Progress for Log {
     fn epoch(&mut self, info: &EpochInfo) -> ControlFlow<()> {
         self.epochs.push(*info);
         self.left -= 1;
-        if self.left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.left == 0 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }
 
 fn context<'a>(folder: Option<&Path>, log: &'a mut Log) -> Context<'a> {
-    Context { folder: folder.map(Path::to_path_buf), command: "thresh test".into(), progress: log }
+    Context {
+        folder: folder.map(Path::to_path_buf),
+        command: "thresh test".into(),
+        progress: log,
+    }
 }
 
-fn run_train(options: &TrainOptions, folder: Option<&Path>, log: &mut Log) -> Result<Network, Error> {
+fn run_train(
+    options: &TrainOptions,
+    folder: Option<&Path>,
+    log: &mut Log,
+) -> Result<Network, Error> {
     train(options, &data(), &mut context(folder, log))
 }
 
@@ -77,7 +96,11 @@ fn trained() -> &'static Network {
     &TRAINED
 }
 
-fn run_compress(method: &DeepCompression, folder: Option<&Path>, log: &mut Log) -> Result<Network, Error> {
+fn run_compress(
+    method: &DeepCompression,
+    folder: Option<&Path>,
+    log: &mut Log,
+) -> Result<Network, Error> {
     method.run(trained(), &data(), &mut context(folder, log))
 }
 
@@ -95,7 +118,10 @@ fn training_learns() {
     assert!(last.accuracy > 0.75, "{last:?}");
     assert_eq!(network.name, "lenet-40-20");
     assert_eq!(network.provenance["command"], "thresh test");
-    assert_eq!(network.provenance["train.accuracy"], last.accuracy.to_string());
+    assert_eq!(
+        network.provenance["train.accuracy"],
+        last.accuracy.to_string()
+    );
 }
 
 #[test]
@@ -105,7 +131,10 @@ fn the_reported_accuracy_is_that_of_the_network() {
         let data = data();
         let right = data.test().iter().filter(|(image, label)| {
             let outputs = network.forward(image);
-            let best = (1..10).fold(0, |best, i| if outputs[i] > outputs[best] { i } else { best });
+            let best = (1..10).fold(
+                0,
+                |best, i| if outputs[i] > outputs[best] { i } else { best },
+            );
             best == usize::from(*label)
         });
         let accuracy = right.count() as f64 / data.test().len() as f64;
@@ -133,16 +162,28 @@ fn a_compressed_network_is_sparse_shared_and_still_right() {
     let weights: Vec<_> = log.epochs.iter().map(|epoch| epoch.weights).collect();
     assert!(weights.is_sorted_by(|a, b| a >= b), "{weights:?}");
     // Compressing what is compressed works too.
-    let again = compressing().run(&network, &data(), &mut context(None, &mut Log::new(usize::MAX)));
+    let again = compressing().run(
+        &network,
+        &data(),
+        &mut context(None, &mut Log::new(usize::MAX)),
+    );
     assert!(again.unwrap().nonzeros() <= network.nonzeros());
 }
 
 #[test]
 fn a_run_gives_the_same_bytes_with_any_number_of_threads() {
     // Large enough that burn spreads the products over threads.
-    let options = TrainOptions { hidden: vec![300, 100], epochs: 1, batch: 128, ..training() };
+    let options = TrainOptions {
+        hidden: vec![300, 100],
+        epochs: 1,
+        batch: 128,
+        ..training()
+    };
     let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| {
             let network = run_train(&options, None, &mut Log::new(usize::MAX)).unwrap();
             let compressed = run_compress(&compressing(), None, &mut Log::new(usize::MAX)).unwrap();
@@ -153,7 +194,10 @@ fn a_run_gives_the_same_bytes_with_any_number_of_threads() {
     assert!(one == with(1), "two runs differ");
     assert!(one == with(2), "one and two threads differ");
     assert!(one == with(5), "one and five threads differ");
-    let other = TrainOptions { seed: 2, ..options.clone() };
+    let other = TrainOptions {
+        seed: 2,
+        ..options.clone()
+    };
     assert!(bytes(&run_train(&other, None, &mut Log::new(usize::MAX)).unwrap()) != one.0);
 }
 
@@ -189,13 +233,23 @@ fn an_interrupted_compression_gives_the_same_bytes() {
 fn a_checkpoint_of_another_run_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     run_train(&training(), Some(folder.path()), &mut Log::new(1)).unwrap_err();
-    let other = TrainOptions { rate: 0.01, ..training() };
+    let other = TrainOptions {
+        rate: 0.01,
+        ..training()
+    };
     let error = run_train(&other, Some(folder.path()), &mut Log::new(1)).unwrap_err();
     let message = error.to_string();
-    assert!(message.contains("rate = \"0.05\", this run has \"0.01\""), "{message}");
+    assert!(
+        message.contains("rate = \"0.02\", this run has \"0.01\""),
+        "{message}"
+    );
 
     let fewer = MNIST.first(500, 300).unwrap();
-    let error = train(&training(), &fewer, &mut context(Some(folder.path()), &mut Log::new(1)));
+    let error = train(
+        &training(),
+        &fewer,
+        &mut context(Some(folder.path()), &mut Log::new(1)),
+    );
     let message = error.unwrap_err().to_string();
     assert!(message.contains("made with data = "), "{message}");
 }
@@ -232,7 +286,9 @@ fn impossible_options_are_refused() {
     let refused = |change: &dyn Fn(&mut TrainOptions), what: &str| {
         let mut options = training();
         change(&mut options);
-        let message = run_train(&options, None, &mut Log::new(1)).unwrap_err().to_string();
+        let message = run_train(&options, None, &mut Log::new(1))
+            .unwrap_err()
+            .to_string();
         assert!(message.contains(what), "{message}");
     };
     refused(&|o| o.batch = 0, "batch");
@@ -244,7 +300,9 @@ fn impossible_options_are_refused() {
     let refused = |change: &dyn Fn(&mut DeepCompressionOptions), what: &str| {
         let mut method = compressing();
         change(&mut method.options);
-        let message = run_compress(&method, None, &mut Log::new(1)).unwrap_err().to_string();
+        let message = run_compress(&method, None, &mut Log::new(1))
+            .unwrap_err()
+            .to_string();
         assert!(message.contains(what), "{message}");
     };
     refused(&|o| o.codes = 256, "codes");
@@ -257,13 +315,20 @@ fn a_network_for_other_data_is_refused() {
     let mut network = trained().clone();
     network.layers[2].activation = thresh_model::Activation::Relu;
     let mut log = Log::new(1);
-    let error = compressing().run(&network, &data(), &mut context(None, &mut log)).unwrap_err();
-    assert!(error.to_string().contains("is the last and has a ReLU"), "{error}");
+    let error = compressing()
+        .run(&network, &data(), &mut context(None, &mut log))
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("is the last and has a ReLU"),
+        "{error}"
+    );
 
     let mut network = trained().clone();
     network.layers.pop();
     network.layers[1].activation = thresh_model::Activation::None;
     network.layers[1].bias.truncate(9);
-    let error = compressing().run(&network, &data(), &mut context(None, &mut log)).unwrap_err();
+    let error = compressing()
+        .run(&network, &data(), &mut context(None, &mut log))
+        .unwrap_err();
     assert!(error.to_string().contains("number of biases"), "{error}");
 }

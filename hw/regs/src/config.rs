@@ -96,10 +96,10 @@ pub const CONFIGS: &[Config] = &[
     },
     Config {
         name: "ulx3s-25f",
-        doc: "ECP5-25F: eight PEs",
+        doc: "ECP5-25F: eight PEs, 8 Ki entries",
         num_pes: 8,
         act_addr_bits: 9,
-        weight_addr_bits: 11,
+        weight_addr_bits: 10,
         acc_addr_bits: 8,
         col_addr_bits: 10,
         codebook_addr_bits: 8,

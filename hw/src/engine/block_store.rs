@@ -78,6 +78,9 @@ pub struct BlockStore<const W: usize, const C: usize, const H: usize, const R: u
     walk_valid: DFF<Bit>,
     walk_address: DFF<Bits<W>>,
     walk_end: DFF<Bits<W>>,
+    walk_last: DFF<Bit>,
+    walk_second: Signal<Local, Bits<W>>,
+    found_second: Signal<Local, Bits<W>>,
     walk_first: DFF<Bit>,
     walk_value: DFF<Bits<9>>,
     walk_base: DFF<Bits<R>>,
@@ -117,6 +120,7 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
             walk_valid,
             walk_address,
             walk_end,
+            walk_last,
             walk_first,
             walk_value,
             walk_base,
@@ -136,8 +140,7 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
 
         // Which stages move on, from the last to the first.
         self.walk_next.next = self.walk_address.q.val() + self.one_word.val();
-        self.walk_moves.next =
-            !self.walk_valid.q.val() | (self.walk_next.val() == self.walk_end.q.val());
+        self.walk_moves.next = !self.walk_valid.q.val() | self.walk_last.q.val();
         self.found_empty.next = self.found_start.q.val() == self.found_end.q.val();
         self.found_moves.next =
             !self.found_valid.q.val() | self.walk_moves.val() | self.found_empty.val();
@@ -170,10 +173,15 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
         }
         self.walk_first.d.next = false;
         self.walk_address.d.next = self.walk_next.val();
+        // Whether the next entry is the last is known a cycle ahead.
+        self.walk_second.next = self.walk_next.val() + self.one_word.val();
+        self.found_second.next = self.found_start.q.val() + self.one_word.val();
+        self.walk_last.d.next = self.walk_second.val() == self.walk_end.q.val();
         if self.walk_moves.val() {
             self.walk_valid.d.next = self.found_valid.q.val() & !self.found_empty.val();
             self.walk_address.d.next = self.found_start.q.val();
             self.walk_end.d.next = self.found_end.q.val();
+            self.walk_last.d.next = self.found_second.val() == self.found_end.q.val();
             self.walk_first.d.next = true;
             self.walk_value.d.next = self.found_value.q.val();
             self.walk_base.d.next = self.found_base.q.val();

@@ -52,6 +52,16 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
     /// To this.
     pub load_occupancy: Signal<In, Bits<M>>,
     memory: BlockRam<C, M>,
+    // A token that came while those before it stood still. `ready` is a register, so that a full
+    // FIFO does not reach back through the scan to the banks in one cycle.
+    held: DFF<Bit>,
+    held_column: DFF<Bits<C>>,
+    held_value: DFF<Bits<9>>,
+    held_base: DFF<Bits<R>>,
+    in_valid: Signal<Local, Bit>,
+    in_column: Signal<Local, Bits<C>>,
+    in_value: Signal<Local, Bits<9>>,
+    in_base: Signal<Local, Bits<R>>,
     look_valid: DFF<Bit>,
     look_column: DFF<Bits<C>>,
     look_value: DFF<Bits<9>>,
@@ -75,6 +85,10 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         dff_setup!(
             self,
             clock,
+            held,
+            held_column,
+            held_value,
+            held_base,
             look_valid,
             look_column,
             look_value,
@@ -91,11 +105,25 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         self.wanted.next = self.send_valid.q.val() & self.send_mask.q.val().any();
         self.send_moves.next = !self.wanted.val() | !self.blocked.val();
         self.look_moves.next = !self.look_valid.q.val() | self.send_moves.val();
-        self.ready.next = self.look_moves.val();
+        self.ready.next = !self.held.q.val();
+        self.in_valid.next = self.valid.val();
+        self.in_column.next = self.column.val();
+        self.in_value.next = self.value.val();
+        self.in_base.next = self.base.val();
+        if self.held.q.val() {
+            self.in_valid.next = true;
+            self.in_column.next = self.held_column.q.val();
+            self.in_value.next = self.held_value.q.val();
+            self.in_base.next = self.held_base.q.val();
+        }
+        self.held.d.next = self.in_valid.val() & !self.look_moves.val();
+        self.held_column.d.next = self.in_column.val();
+        self.held_value.d.next = self.in_value.val();
+        self.held_base.d.next = self.in_base.val();
 
-        self.memory.read_address.next = self.column.val();
+        self.memory.read_address.next = self.in_column.val();
         self.memory.read_enable.next =
-            (self.valid.val() & self.look_moves.val()) | self.load_read.val();
+            (self.in_valid.val() & self.look_moves.val()) | self.load_read.val();
         if self.load_read.val() {
             self.memory.read_address.next = self.load_column.val();
         }
@@ -103,10 +131,10 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         self.memory.write_enable.next = self.load_write.val();
         self.memory.write_data.next = self.load_occupancy.val();
         if self.look_moves.val() {
-            self.look_valid.d.next = self.valid.val();
-            self.look_column.d.next = self.column.val();
-            self.look_value.d.next = self.value.val();
-            self.look_base.d.next = self.base.val();
+            self.look_valid.d.next = self.in_valid.val();
+            self.look_column.d.next = self.in_column.val();
+            self.look_value.d.next = self.in_value.val();
+            self.look_base.d.next = self.in_base.val();
         }
         if self.send_moves.val() {
             self.send_valid.d.next = self.look_valid.q.val();
@@ -116,6 +144,7 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
             self.send_base.d.next = self.look_base.q.val();
         }
         if self.abort.val() {
+            self.held.d.next = false;
             self.look_valid.d.next = false;
             self.send_valid.d.next = false;
         }
@@ -129,7 +158,7 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         self.push_base.next = self.send_base.q.val();
         self.stalled.next = self.wanted.val() & self.blocked.val();
         self.sent.next = self.wanted.val() & !self.blocked.val();
-        self.busy.next = self.look_valid.q.val() | self.send_valid.q.val();
+        self.busy.next = self.held.q.val() | self.look_valid.q.val() | self.send_valid.q.val();
         self.occupancy.next = self.send_mask.q.val();
     }
 }

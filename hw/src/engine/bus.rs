@@ -10,6 +10,8 @@ use thresh_regs::{
 pub enum BusState {
     /// Waits for one.
     Idle,
+    /// Knows where it goes.
+    Decoded,
     /// Holds a stream word until the loader takes it.
     Stream,
     /// Waits for the activation banks.
@@ -46,8 +48,8 @@ const _: () = assert!(
 
 /// Wishbone slave: registers, windows, errors.
 ///
-/// A register access takes two cycles, a stream word until the loader takes it (below 50), an
-/// activation word up to eight. An access that cannot be done is acknowledged, changes nothing and
+/// A register access takes three cycles, a stream word until the loader takes it, an activation
+/// word up to ten. An access that cannot be done is acknowledged, changes nothing and
 /// sets a bit of `ERROR`. Only whole words: there are no byte selects.
 ///
 /// `D` descriptor word, `K` codebook, `T` activation word address bits.
@@ -145,13 +147,13 @@ pub struct Bus<const D: usize, const K: usize, const T: usize> {
     index: Signal<Local, Bits<6>>,
     selected: Signal<Local, Bits<32>>,
     idle: Signal<Local, Bit>,
-    is_register: Signal<Local, Bit>,
-    is_descriptor: Signal<Local, Bit>,
-    is_codebook: Signal<Local, Bit>,
-    is_activation: Signal<Local, Bit>,
-    beyond_descriptors: Signal<Local, Bit>,
-    beyond_codebook: Signal<Local, Bit>,
-    beyond_activations: Signal<Local, Bit>,
+    is_register: DFF<Bit>,
+    is_descriptor: DFF<Bit>,
+    is_codebook: DFF<Bit>,
+    is_activation: DFF<Bit>,
+    beyond_descriptors: DFF<Bit>,
+    beyond_codebook: DFF<Bit>,
+    beyond_activations: DFF<Bit>,
     known: Signal<Local, Bit>,
     status: Signal<Local, Bits<32>>,
     any_error: Signal<Local, Bit>,
@@ -346,33 +348,43 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
             pass_q,
             load_target_q,
             load_column_q,
-            load_entry_q
+            load_entry_q,
+            is_register,
+            is_descriptor,
+            is_codebook,
+            is_activation,
+            beyond_descriptors,
+            beyond_codebook,
+            beyond_activations
         );
         // Where the access goes.
         self.index.next = self.address.val().get_bits::<6>(0);
-        self.is_register.next = self.address.val() <= self.last_register.val();
-        self.is_descriptor.next =
+        self.is_register.d.next = self.address.val() <= self.last_register.val();
+        self.is_descriptor.d.next =
             self.address.val().get_bits::<8>(10) == self.descriptor_region.val();
-        self.is_codebook.next = self.address.val().get_bits::<6>(12) == self.codebook_region.val();
-        self.is_activation.next =
+        self.is_codebook.d.next =
+            self.address.val().get_bits::<6>(12) == self.codebook_region.val();
+        self.is_activation.d.next =
             self.address.val().get_bits::<2>(16) == self.activation_region.val();
-        self.beyond_descriptors.next = (bit_cast::<18, 10>(self.address.val().get_bits::<10>(0))
+        self.beyond_descriptors.d.next = (bit_cast::<18, 10>(self.address.val().get_bits::<10>(0))
             >> self.descriptor_bits.val())
         .any();
-        self.beyond_codebook.next = (bit_cast::<18, 12>(self.address.val().get_bits::<12>(0))
+        self.beyond_codebook.d.next = (bit_cast::<18, 12>(self.address.val().get_bits::<12>(0))
             >> self.codebook_bits.val())
         .any();
-        self.beyond_activations.next = (bit_cast::<18, 16>(self.address.val().get_bits::<16>(0))
+        self.beyond_activations.d.next = (bit_cast::<18, 16>(self.address.val().get_bits::<16>(0))
             >> self.activation_bits.val())
         .any();
-        self.known.next = self.is_register.val()
-            | (self.is_descriptor.val() & self.write_enable.val() & !self.beyond_descriptors.val())
-            | (self.is_codebook.val() & self.write_enable.val() & !self.beyond_codebook.val())
-            | (self.is_activation.val() & !self.beyond_activations.val());
+        self.known.next = self.is_register.q.val()
+            | (self.is_descriptor.q.val()
+                & self.write_enable.val()
+                & !self.beyond_descriptors.q.val())
+            | (self.is_codebook.q.val() & self.write_enable.val() & !self.beyond_codebook.q.val())
+            | (self.is_activation.q.val() & !self.beyond_activations.q.val());
 
         self.any_error.next = self.errors.q.val().any();
         self.idle.next = !self.busy.val() & !self.loading.val();
-        self.asks.next = self.strobe.val() & (self.state.q.val() == BusState::Idle);
+        self.asks.next = self.state.q.val() == BusState::Decoded;
         self.writes.next = self.asks.val() & self.write_enable.val() & self.known.val();
         self.reads.next = self.asks.val() & !self.write_enable.val() & self.known.val();
         self.raised.next = self.events.val();
@@ -391,6 +403,9 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
         self.port_write.next = false;
         self.port_read.next = false;
 
+        if self.strobe.val() & (self.state.q.val() == BusState::Idle) {
+            self.state.d.next = BusState::Decoded;
+        }
         if self.asks.val() {
             self.state.d.next = BusState::Ack;
             self.result.d.next = self.zero.val();
@@ -399,7 +414,7 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
             }
         }
         if self.writes.val() {
-            if self.is_register.val() {
+            if self.is_register.q.val() {
                 if self.index.val() == self.at_error.val() {
                     self.cleared.next = self.write_data.val().get_bits::<8>(0);
                 }
@@ -461,10 +476,10 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
                 }
             } else {
                 self.refused.next = !self.idle.val();
-                self.descriptor_write.next = self.is_descriptor.val() & self.idle.val();
-                self.codebook_write.next = self.is_codebook.val() & self.idle.val();
-                self.port_write.next = self.is_activation.val() & self.idle.val();
-                if self.is_activation.val() & self.idle.val() {
+                self.descriptor_write.next = self.is_descriptor.q.val() & self.idle.val();
+                self.codebook_write.next = self.is_codebook.q.val() & self.idle.val();
+                self.port_write.next = self.is_activation.q.val() & self.idle.val();
+                if self.is_activation.q.val() & self.idle.val() {
                     self.state.d.next = BusState::Port;
                 }
             }
@@ -542,14 +557,14 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
             self.selected.next = self.selected.val() | self.fifo_stalls.val();
         }
         if self.reads.val() {
-            if self.is_activation.val() {
+            if self.is_activation.q.val() {
                 self.port_read.next = self.idle.val();
                 self.refused.next = !self.idle.val();
                 if self.idle.val() {
                     self.state.d.next = BusState::Port;
                 }
             }
-            if self.is_register.val() {
+            if self.is_register.q.val() {
                 self.result.d.next = self.selected.val();
             }
         }

@@ -2,7 +2,7 @@ use crate::primitives::Literal;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-/// Performance counters, 32 bits each, wrapping, cleared by `clear`. Latency 2.
+/// Performance counters, 32 bits each, wrapping, cleared by `clear`. Latency 3.
 ///
 /// `N` PEs, `M = max(N, 2)`.
 #[derive(LogicBlock, Default)]
@@ -55,7 +55,8 @@ pub struct Counters<const N: usize, const M: usize> {
     stalled1: DFF<Bit>,
     macs1: DFF<Bits<7>>,
     seeking1: DFF<Bits<7>>,
-    starved1: DFF<Bits<7>>,
+    active1: DFF<Bit>,
+    starved2: DFF<Bits<7>>,
     mac_sum: Signal<Local, Bits<7>>,
     seek_sum: Signal<Local, Bits<7>>,
     idle_sum: Signal<Local, Bits<7>>,
@@ -91,7 +92,8 @@ impl<const N: usize, const M: usize> Logic for Counters<N, M> {
             stalled1,
             macs1,
             seeking1,
-            starved1,
+            active1,
+            starved2,
             total,
             fetches,
             scans,
@@ -117,7 +119,8 @@ impl<const N: usize, const M: usize> Logic for Counters<N, M> {
             }
             self.seek_sum.next = self.seek_sum.val() + self.unit.val();
         }
-        self.idle_sum.next = self.pes.val() - self.mac_sum.val() - self.seek_sum.val();
+        self.idle_sum.next = self.pes.val() - self.macs1.q.val() - self.seeking1.q.val();
+        self.active1.d.next = self.scanning.val() | self.flushing.val();
         self.fetching1.d.next = self.fetching.val();
         self.scanning1.d.next = self.scanning.val();
         self.flushing1.d.next = self.flushing.val();
@@ -126,11 +129,13 @@ impl<const N: usize, const M: usize> Logic for Counters<N, M> {
         self.stalled1.d.next = self.stalled.val();
         self.macs1.d.next = self.none.val();
         self.seeking1.d.next = self.none.val();
-        self.starved1.d.next = self.none.val();
+        self.starved2.d.next = self.none.val();
+        if self.active1.q.val() {
+            self.starved2.d.next = self.idle_sum.val();
+        }
         if self.scanning.val() | self.flushing.val() {
             self.macs1.d.next = self.mac_sum.val();
             self.seeking1.d.next = self.seek_sum.val();
-            self.starved1.d.next = self.idle_sum.val();
         }
 
         if self.fetching1.q.val()
@@ -160,7 +165,7 @@ impl<const N: usize, const M: usize> Logic for Counters<N, M> {
         }
         self.mac_total.d.next = self.mac_total.q.val() + bit_cast::<32, 7>(self.macs1.q.val());
         self.seek_total.d.next = self.seek_total.q.val() + bit_cast::<32, 7>(self.seeking1.q.val());
-        self.idle_total.d.next = self.idle_total.q.val() + bit_cast::<32, 7>(self.starved1.q.val());
+        self.idle_total.d.next = self.idle_total.q.val() + bit_cast::<32, 7>(self.starved2.q.val());
         if self.clear.val() {
             self.total.d.next = self.zero.val();
             self.fetches.d.next = self.zero.val();

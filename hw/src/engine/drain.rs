@@ -66,11 +66,6 @@ pub struct Drain<const A: usize, const W: usize, const R: usize> {
     valid3: DFF<Bit>,
     valid4: DFF<Bit>,
     valid5: DFF<Bit>,
-    out1: DFF<Bits<A>>,
-    out2: DFF<Bits<A>>,
-    out3: DFF<Bits<A>>,
-    out4: DFF<Bits<A>>,
-    out5: DFF<Bits<A>>,
     zero: Literal<16, 0>,
     one: Literal<16, 1>,
     one_word: Literal<W, 1>,
@@ -103,19 +98,13 @@ impl<const A: usize, const W: usize, const R: usize> Logic for Drain<A, W, R> {
             valid2,
             valid3,
             valid4,
-            valid5,
-            out1,
-            out2,
-            out3,
-            out4,
-            out5
+            valid5
         );
         self.acc_next.next = self.acc.q.val() + self.one.val();
         self.row_next.next = self.row.q.val() + self.one.val();
         self.part_next.next = self.part.q.val() + self.one_part.val();
         self.last_part.next = !self.wide.val() | (self.part.q.val() == self.top_part.val());
         if self.running.q.val() {
-            self.out.d.next = self.out.q.val() + self.one_out.val();
             if self.wide.val() {
                 self.part.d.next = self.part_next.val();
             }
@@ -131,6 +120,11 @@ impl<const A: usize, const W: usize, const R: usize> Logic for Drain<A, W, R> {
                     self.running.d.next = false;
                 }
             }
+        }
+        self.write.next = self.valid5.q.val();
+        self.write_address.next = self.out.q.val();
+        if self.valid5.q.val() {
+            self.out.d.next = self.out.q.val() + self.one_out.val();
         }
         if self.start.val() {
             self.running.d.next = self.accs.val() != self.zero.val();
@@ -162,13 +156,6 @@ impl<const A: usize, const W: usize, const R: usize> Logic for Drain<A, W, R> {
         self.valid3.d.next = self.valid2.q.val();
         self.valid4.d.next = self.valid3.q.val();
         self.valid5.d.next = self.valid4.q.val();
-        self.out1.d.next = self.out.q.val();
-        self.out2.d.next = self.out1.q.val();
-        self.out3.d.next = self.out2.q.val();
-        self.out4.d.next = self.out3.q.val();
-        self.out5.d.next = self.out4.q.val();
-        self.write.next = self.valid5.q.val();
-        self.write_address.next = self.out5.q.val();
         if self.abort.val() {
             self.running.d.next = false;
             self.clear_valid.d.next = false;

@@ -4,10 +4,11 @@ use rust_hdl_widgets::prelude::*;
 
 /// Activation FIFO of one PE: `2^F` tokens of a column, a value and an accumulator base.
 ///
+/// With `BLOCK` 1, columns and values go to block RAM and the reader must register them ([`LutRam`]).
 /// A token pushed into an empty FIFO can be popped in the next cycle. Push and pop may come
 /// together. It does not protect itself: never push when `full` or pop when not `valid`.
 #[derive(LogicBlock, Default)]
-pub struct Fifo<const F: usize, const C: usize, const R: usize> {
+pub struct Fifo<const F: usize, const C: usize, const R: usize, const BLOCK: usize = 0> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Empties the FIFO.
@@ -32,28 +33,33 @@ pub struct Fifo<const F: usize, const C: usize, const R: usize> {
     pub value: Signal<Out, Bits<9>>,
     /// Accumulator base of the oldest token.
     pub base: Signal<Out, Bits<R>>,
-    columns: LutRam<F, C>,
-    values: LutRam<F, 9>,
-    bases: LutRam<F, R>,
+    columns: LutRam<F, C, BLOCK>,
+    values: LutRam<F, 9, BLOCK>,
+    bases: LutRam<F, R, 0>,
     tail: DFF<Bits<F>>,
     head: DFF<Bits<F>>,
     filled: DFF<Bit>,
-    level_wraps: Signal<Local, Bit>,
+    is_full: DFF<Bit>,
+    is_valid: DFF<Bit>,
+    tail_next: Signal<Local, Bits<F>>,
+    head_next: Signal<Local, Bits<F>>,
+    filled_next: Signal<Local, Bit>,
+    meet: Signal<Local, Bit>,
     one: Literal<F, 1>,
     zero: Literal<F, 0>,
 }
 
-impl<const F: usize, const C: usize, const R: usize> Logic for Fifo<F, C, R> {
+impl<const F: usize, const C: usize, const R: usize, const BLOCK: usize> Logic
+    for Fifo<F, C, R, BLOCK>
+{
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, tail, head, filled);
+        dff_setup!(self, clock, tail, head, filled, is_full, is_valid);
         self.columns.clock.next = self.clock.val();
         self.values.clock.next = self.clock.val();
         self.bases.clock.next = self.clock.val();
-        // Equal pointers mean full after a push and empty after a pop.
-        self.level_wraps.next = self.tail.q.val() == self.head.q.val();
-        self.full.next = self.level_wraps.val() & self.filled.q.val();
-        self.valid.next = !(self.level_wraps.val() & !self.filled.q.val());
+        self.full.next = self.is_full.q.val();
+        self.valid.next = self.is_valid.q.val();
         self.columns.write_address.next = self.tail.q.val();
         self.values.write_address.next = self.tail.q.val();
         self.bases.write_address.next = self.tail.q.val();
@@ -69,22 +75,33 @@ impl<const F: usize, const C: usize, const R: usize> Logic for Fifo<F, C, R> {
         self.column.next = self.columns.read_data.val();
         self.value.next = self.values.read_data.val();
         self.base.next = self.bases.read_data.val();
+        self.tail_next.next = self.tail.q.val();
+        self.head_next.next = self.head.q.val();
+        self.filled_next.next = self.filled.q.val();
         if self.push.val() {
-            self.tail.d.next = self.tail.q.val() + self.one.val();
+            self.tail_next.next = self.tail.q.val() + self.one.val();
         }
         if self.pop.val() {
-            self.head.d.next = self.head.q.val() + self.one.val();
+            self.head_next.next = self.head.q.val() + self.one.val();
         }
         if self.push.val() & !self.pop.val() {
-            self.filled.d.next = true;
+            self.filled_next.next = true;
         }
         if self.pop.val() & !self.push.val() {
-            self.filled.d.next = false;
+            self.filled_next.next = false;
         }
         if self.clear.val() {
-            self.tail.d.next = self.zero.val();
-            self.head.d.next = self.zero.val();
-            self.filled.d.next = false;
+            self.tail_next.next = self.zero.val();
+            self.head_next.next = self.zero.val();
+            self.filled_next.next = false;
         }
+        // Equal pointers mean full after a push and empty after a pop. Both flags are registers:
+        // the broadcast's decision for all PEs hangs on them.
+        self.meet.next = self.tail_next.val() == self.head_next.val();
+        self.tail.d.next = self.tail_next.val();
+        self.head.d.next = self.head_next.val();
+        self.filled.d.next = self.filled_next.val();
+        self.is_full.d.next = self.meet.val() & self.filled_next.val();
+        self.is_valid.d.next = !self.meet.val() | self.filled_next.val();
     }
 }

@@ -37,7 +37,7 @@ pub struct HostPort<
     pub bank_address: Signal<Out, Bits<A>>,
     /// Read the banks.
     pub bank_read: Signal<Out, Bit>,
-    /// Their words, one cycle later.
+    /// Their words behind a register, two cycles later.
     pub bank_data: [Signal<In, Bits<8>>; N],
     /// Bank address to write.
     pub bank_write_address: Signal<Out, Bits<A>>,
@@ -55,7 +55,6 @@ pub struct HostPort<
     shown: DFF<Bit>,
     shown_part: DFF<Bits<3>>,
     shown_last: DFF<Bit>,
-    shown_data: [DFF<Bits<8>>; N],
     result: DFF<Bits<32>>,
     finished: DFF<Bit>,
     address: Signal<Local, Bits<16>>,
@@ -118,7 +117,6 @@ impl<
             shown: Default::default(),
             shown_part: Default::default(),
             shown_last: Default::default(),
-            shown_data: std::array::from_fn(|_| Default::default()),
             result: Default::default(),
             finished: Default::default(),
             address: Default::default(),
@@ -164,10 +162,6 @@ impl<
             self, clock, writing, reading, part, taken, taken_part, taken_last, shown, shown_part,
             shown_last, result, finished
         );
-        for i in 0..N {
-            self.shown_data[i].clock.next = self.clock.val();
-            self.shown_data[i].d.next = self.bank_data[i].val();
-        }
 
         // Address and group of four banks of the part at hand.
         self.upper.next = self.word.val() >> self.right.val();
@@ -212,7 +206,7 @@ impl<
         }
         for i in 0..N {
             if self.group.val() == self.groups[i].val() {
-                self.out_bytes[i % 4].next = self.shown_data[i].q.val();
+                self.out_bytes[i % 4].next = self.bank_data[i].val();
             }
         }
         self.joined.next = bit_cast::<32, 8>(self.out_bytes[0].val())

@@ -135,7 +135,6 @@ pub struct Loader<const N: usize, const M: usize, const W: usize, const C: usize
     row_next: Signal<Local, Bits<17>>,
     run: DFF<Bits<8>>,
     code: DFF<Bits<8>>,
-    half: DFF<Bits<32>>,
     failed: Signal<Local, Bit>,
     pe_bit: Signal<Local, Bits<M>>,
     pe_bits: [Constant<Bits<M>>; N],
@@ -217,7 +216,6 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Default
             row_next: Default::default(),
             run: Default::default(),
             code: Default::default(),
-            half: Default::default(),
             failed: Default::default(),
             pe_bit: Default::default(),
             pe_bits: std::array::from_fn(|i| Constant::new((1u64 << i).into())),
@@ -245,8 +243,7 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for L
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, state, at, column, left, entries, continues, any_entry, row, run, code,
-            half
+            self, clock, state, at, column, left, entries, continues, any_entry, row, run, code
         );
         self.decoder.clock.next = self.clock.val();
         self.decoder.clear.next = self.start.val() | self.abort.val();
@@ -392,20 +389,20 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for L
                 }
             }
             LoaderState::Raw => {
-                self.word_ready.next = true;
+                // The bus holds the word until its last half is written.
                 if self.word_valid.val() {
-                    self.half.d.next = self.word.val();
                     self.state.d.next = LoaderState::Low;
                 }
             }
             LoaderState::Low => {
                 self.entry_write.next = true;
-                self.entry_data.next = self.half.q.val().get_bits::<16>(0);
+                self.entry_data.next = self.word.val().get_bits::<16>(0);
                 self.at.d.next = self.at_next.val();
                 self.left.d.next = self.left_next.val();
                 self.state.d.next = LoaderState::High;
                 if self.left_next.val() == self.none_left.val() {
                     self.state.d.next = LoaderState::Idle;
+                    self.word_ready.next = true;
                 }
                 if self.store_full.val() {
                     self.entry_write.next = false;
@@ -415,7 +412,8 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for L
             }
             LoaderState::High => {
                 self.entry_write.next = true;
-                self.entry_data.next = self.half.q.val().get_bits::<16>(16);
+                self.entry_data.next = self.word.val().get_bits::<16>(16);
+                self.word_ready.next = true;
                 self.at.d.next = self.at_next.val();
                 self.left.d.next = self.left_next.val();
                 self.state.d.next = LoaderState::Raw;

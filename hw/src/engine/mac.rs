@@ -9,9 +9,11 @@ use rust_hdl_widgets::prelude::*;
 /// between that hit the same accumulator take the sum from the pipeline. Accumulators wrap.
 /// Nothing holds entries back. The drain reads and clears accumulators while no entry is under way.
 ///
-/// `R` accumulator address bits, `K` codebook address bits, both at least 8.
+/// `R` accumulator address bits, `K` codebook address bits, both at least 8. `FORWARD` is 1, or 0 to
+/// leave the forwarding out where two entries of one accumulator are never less than three cycles
+/// apart.
 #[derive(LogicBlock, Default)]
-pub struct Mac<const R: usize, const K: usize> {
+pub struct Mac<const R: usize, const K: usize, const FORWARD: usize> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// An entry stands at the next inputs.
@@ -77,12 +79,13 @@ pub struct Mac<const R: usize, const K: usize> {
     last_address: DFF<Bits<R>>,
     last_sum: DFF<Bits<32>>,
     second_sum: DFF<Bits<32>>,
+    forward: Literal<2, FORWARD>,
     zero_row: Literal<R, 0>,
     one_row: Literal<R, 1>,
     zero_sum: Literal<32, 0>,
 }
 
-impl<const R: usize, const K: usize> Logic for Mac<R, K> {
+impl<const R: usize, const K: usize, const FORWARD: usize> Logic for Mac<R, K, FORWARD> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
@@ -148,10 +151,12 @@ impl<const R: usize, const K: usize> Logic for Mac<R, K> {
         self.add_address.d.next = self.factor_address.q.val();
         self.add_old.d.next = self.accumulators.read_data.val();
         // A read misses the sums of the two entries before: take those from the pipeline.
-        self.hits_last.next =
-            self.add_valid.q.val() & (self.add_address.q.val() == self.factor_address.q.val());
-        self.hits_second.next =
-            self.last_valid.q.val() & (self.last_address.q.val() == self.factor_address.q.val());
+        self.hits_last.next = self.forward.val().get_bit(0)
+            & self.add_valid.q.val()
+            & (self.add_address.q.val() == self.factor_address.q.val());
+        self.hits_second.next = self.forward.val().get_bit(0)
+            & self.last_valid.q.val()
+            & (self.last_address.q.val() == self.factor_address.q.val());
         self.add_hits_last.d.next = self.hits_last.val();
         self.add_hits_second.d.next = self.hits_second.val();
 

@@ -2,7 +2,7 @@ use super::{BlockStore, Fifo, Mac, Quantiser, SinglePortStore};
 use rust_hdl_core::prelude::*;
 
 macro_rules! pe {
-    ($(#[$doc:meta])* $name:ident, $store:ty, [$($generic:ident),*]) => {
+    ($(#[$doc:meta])* $name:ident, $store:ty, $forward:literal, $block:literal, [$($generic:ident),*]) => {
         $(#[$doc])*
         ///
         /// Wiring only: FIFO, weight store, multiply-accumulate, quantiser.
@@ -66,9 +66,9 @@ macro_rules! pe {
             pub seeking: Signal<Out, Bit>,
             /// Anything is under way.
             pub busy: Signal<Out, Bit>,
-            fifo: Fifo<F, C, R>,
+            fifo: Fifo<F, C, R, $block>,
             store: $store,
-            mac: Mac<R, K>,
+            mac: Mac<R, K, $forward>,
             quantiser: Quantiser,
             waiting: Signal<Local, Bit>,
         }
@@ -135,9 +135,10 @@ macro_rules! pe {
 
 pe!(
     /// PE with its weights in block RAM.
-    BlockPe, BlockStore<W, C, H, R>, [F, W, C, H, R, K]
+    BlockPe, BlockStore<W, C, H, R>, 1, 0, [F, W, C, H, R, K]
 );
 pe!(
-    /// PE with its weights in one single-port RAM.
-    SinglePortPe, SinglePortStore<W, C, R>, [F, W, C, R, K]
+    /// PE with its weights in one single-port RAM. Columns are at least two cycles apart, and rows
+    /// differ within a column, so sums need no forwarding.
+    SinglePortPe, SinglePortStore<W, C, R>, 0, 1, [F, W, C, R, K]
 );

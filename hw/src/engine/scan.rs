@@ -39,6 +39,9 @@ pub struct Scan<const N: usize, const M: usize, const A: usize, const R: usize, 
     pub read_address: Signal<Out, Bits<A>>,
     /// The vector, one cycle later, held until the next read.
     pub vector: [Signal<In, Bits<8>>; N],
+    /// The vector that was at the input when it was last taken; while the scan rests, that of the
+    /// cycle before.
+    pub sampled: [Signal<Out, Bits<8>>; N],
     /// A token stands at the next outputs.
     pub valid: Signal<Out, Bit>,
     /// Its column pointer index.
@@ -70,10 +73,14 @@ pub struct Scan<const N: usize, const M: usize, const A: usize, const R: usize, 
     here_mask: Signal<Local, Bits<M>>,
     here_any: Signal<Local, Bit>,
     here_moves: Signal<Local, Bit>,
+    here_less: Signal<Local, Bits<M>>,
+    after_here: Signal<Local, Bits<M>>,
     lane_bits: [Constant<Bits<M>>; N],
     lane_numbers: [Constant<Bits<C>>; N],
     // Lanes of the current vector that are still to be given.
     mask: DFF<Bits<M>>,
+    some: DFF<Bit>,
+    last: DFF<Bit>,
     lanes: [DFF<Bits<8>>; N],
     lanes_column: DFF<Bits<C>>,
     lanes_base: DFF<Bits<R>>,
@@ -81,7 +88,8 @@ pub struct Scan<const N: usize, const M: usize, const A: usize, const R: usize, 
     minus: Signal<Local, Bits<M>>,
     lowest: Signal<Local, Bits<M>>,
     rest: Signal<Local, Bits<M>>,
-    any: Signal<Local, Bit>,
+    rest_less: Signal<Local, Bits<M>>,
+    after_rest: Signal<Local, Bits<M>>,
     picked: Signal<Local, Bits<8>>,
     picked_lane: Signal<Local, Bits<C>>,
     lanes_move: Signal<Local, Bit>,
@@ -145,9 +153,14 @@ impl<const N: usize, const M: usize, const A: usize, const R: usize, const C: us
             here_mask: Default::default(),
             here_any: Default::default(),
             here_moves: Default::default(),
+            here_less: Default::default(),
+            after_here: Default::default(),
+            sampled: std::array::from_fn(|_| Default::default()),
             lane_bits: std::array::from_fn(|i| Constant::new((1u64 << i).into())),
             lane_numbers: std::array::from_fn(|i| Constant::new((i as u64).into())),
             mask: Default::default(),
+            some: Default::default(),
+            last: Default::default(),
             lanes: std::array::from_fn(|_| Default::default()),
             lanes_column: Default::default(),
             lanes_base: Default::default(),
@@ -155,7 +168,8 @@ impl<const N: usize, const M: usize, const A: usize, const R: usize, const C: us
             minus: Default::default(),
             lowest: Default::default(),
             rest: Default::default(),
-            any: Default::default(),
+            rest_less: Default::default(),
+            after_rest: Default::default(),
             picked: Default::default(),
             picked_lane: Default::default(),
             lanes_move: Default::default(),
@@ -200,6 +214,8 @@ impl<const N: usize, const M: usize, const A: usize, const R: usize, const C: us
             here_column,
             here_base,
             mask,
+            some,
+            last,
             lanes_column,
             lanes_base,
             token_valid,
@@ -210,6 +226,7 @@ impl<const N: usize, const M: usize, const A: usize, const R: usize, const C: us
         for i in 0..N {
             self.here[i].clock.next = self.clock.val();
             self.here[i].d.next = self.here[i].q.val();
+            self.sampled[i].next = self.here[i].q.val();
             self.lanes[i].clock.next = self.clock.val();
             self.lanes[i].d.next = self.lanes[i].q.val();
         }
@@ -226,7 +243,11 @@ impl<const N: usize, const M: usize, const A: usize, const R: usize, const C: us
         self.minus.next = self.complement.val() + self.one_mask.val();
         self.lowest.next = self.mask.q.val() & self.minus.val();
         self.rest.next = self.mask.q.val() & !self.lowest.val();
-        self.any.next = self.mask.q.val().any();
+        // Whether one lane only will be left is known a cycle ahead.
+        self.rest_less.next = self.rest.val() - self.one_mask.val();
+        self.after_rest.next = self.rest.val() & self.rest_less.val();
+        self.here_less.next = self.here_mask.val() - self.one_mask.val();
+        self.after_here.next = self.here_mask.val() & self.here_less.val();
         self.picked.next = self.zero_byte.val();
         self.picked_lane.next = self.zero_column.val();
         for i in 0..N {
@@ -238,13 +259,13 @@ impl<const N: usize, const M: usize, const A: usize, const R: usize, const C: us
 
         // Which stages move on, from the last to the first.
         self.token_moves.next = !self.token_valid.q.val() | self.ready.val();
-        self.lanes_move.next = !self.any.val() | (self.token_moves.val() & !self.rest.val().any());
+        self.lanes_move.next = !self.some.q.val() | (self.token_moves.val() & self.last.q.val());
         self.here_moves.next =
             !self.here_valid.q.val() | !self.here_any.val() | self.lanes_move.val();
         self.read_moves.next = !self.read_valid.q.val() | self.here_moves.val();
 
         if self.token_moves.val() {
-            self.token_valid.d.next = self.any.val();
+            self.token_valid.d.next = self.some.q.val();
             self.token_column.d.next = self.lanes_column.q.val() + self.picked_lane.val();
             self.wide.next = bit_cast::<9, 8>(self.picked.val());
             if self.in_signed.val() & self.picked.val().get_bit(7) {
@@ -253,14 +274,14 @@ impl<const N: usize, const M: usize, const A: usize, const R: usize, const C: us
             self.token_value.d.next = self.wide.val();
             self.token_base.d.next = self.lanes_base.q.val();
             self.mask.d.next = self.rest.val();
+            self.last.d.next = !self.after_rest.val().any();
         } else {
             self.wide.next = self.sign.val();
         }
         if self.lanes_move.val() {
-            self.mask.d.next = self.zero_mask.val();
-            if self.here_valid.q.val() {
-                self.mask.d.next = self.here_mask.val();
-            }
+            self.some.d.next = self.here_valid.q.val() & self.here_any.val();
+            self.mask.d.next = self.here_mask.val();
+            self.last.d.next = !self.after_here.val().any();
             self.lanes_column.d.next = self.here_column.q.val();
             self.lanes_base.d.next = self.here_base.q.val();
             for i in 0..N {
@@ -312,7 +333,7 @@ impl<const N: usize, const M: usize, const A: usize, const R: usize, const C: us
             self.reading.d.next = false;
             self.read_valid.d.next = false;
             self.here_valid.d.next = false;
-            self.mask.d.next = self.zero_mask.val();
+            self.some.d.next = false;
             self.token_valid.d.next = false;
         }
 
@@ -323,7 +344,7 @@ impl<const N: usize, const M: usize, const A: usize, const R: usize, const C: us
         self.busy.next = self.reading.q.val()
             | self.read_valid.q.val()
             | self.here_valid.q.val()
-            | self.any.val()
+            | self.some.q.val()
             | self.token_valid.q.val();
     }
 }

@@ -22,7 +22,7 @@ pub enum SequencerState {
 /// Runs passes: fetches a descriptor, starts the scan, waits for the PEs, starts the drain, and goes
 /// on to the next pass until one is marked last, or after one pass when stepping.
 ///
-/// Fetching takes 8 cycles. A reset aborts everything and clears all accumulators, `2^R` cycles.
+/// Fetching takes 7 cycles. A reset aborts everything and clears all accumulators, `2^R` cycles.
 ///
 /// `D` descriptor word address bits; `A`, `W`, `R`, `C`, `K` address bits of activations, store,
 /// accumulators, columns, codebook.
@@ -113,7 +113,6 @@ pub struct Sequencer<
     index: DFF<Bits<16>>,
     count: DFF<Bits<3>>,
     finished: DFF<Bit>,
-    word: DFF<Bits<32>>,
     word0: DFF<Bits<32>>,
     word1: DFF<Bits<32>>,
     word2: DFF<Bits<32>>,
@@ -127,12 +126,12 @@ pub struct Sequencer<
     word_bits: Literal<16, 3>,
     zero_count: Literal<3, 0>,
     one_count: Literal<3, 1>,
+    count1: Literal<3, 1>,
     count2: Literal<3, 2>,
     count3: Literal<3, 3>,
     count4: Literal<3, 4>,
     count5: Literal<3, 5>,
     count6: Literal<3, 6>,
-    count7: Literal<3, 7>,
     zero_acc: Literal<R, 0>,
     one_acc: Literal<R, 1>,
 }
@@ -143,7 +142,7 @@ impl<const D: usize, const A: usize, const W: usize, const R: usize, const C: us
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, state, stepping, index, count, finished, word, word0, word1, word2, word3,
+            self, clock, state, stepping, index, count, finished, word0, word1, word2, word3,
             word4, word5, clear_at
         );
         self.descriptors.clock.next = self.clock.val();
@@ -154,7 +153,6 @@ impl<const D: usize, const A: usize, const W: usize, const R: usize, const C: us
             (self.index.q.val() << self.word_bits.val()) | bit_cast::<16, 3>(self.count.q.val());
         self.descriptors.read_address.next = self.fetch_address.val().get_bits::<D>(0);
         self.descriptors.read_enable.next = true;
-        self.word.d.next = self.descriptors.read_data.val();
 
         self.scan_start.next = false;
         self.drain_start.next = false;
@@ -170,25 +168,25 @@ impl<const D: usize, const A: usize, const W: usize, const R: usize, const C: us
                 }
             }
             SequencerState::Fetch => {
-                // A word arrives two cycles after its address.
+                // A word is here the cycle after its address; its own register stands behind the RAM.
                 self.count.d.next = self.count.q.val() + self.one_count.val();
+                if self.count.q.val() == self.count1.val() {
+                    self.word0.d.next = self.descriptors.read_data.val();
+                }
                 if self.count.q.val() == self.count2.val() {
-                    self.word0.d.next = self.word.q.val();
+                    self.word1.d.next = self.descriptors.read_data.val();
                 }
                 if self.count.q.val() == self.count3.val() {
-                    self.word1.d.next = self.word.q.val();
+                    self.word2.d.next = self.descriptors.read_data.val();
                 }
                 if self.count.q.val() == self.count4.val() {
-                    self.word2.d.next = self.word.q.val();
+                    self.word3.d.next = self.descriptors.read_data.val();
                 }
                 if self.count.q.val() == self.count5.val() {
-                    self.word3.d.next = self.word.q.val();
+                    self.word4.d.next = self.descriptors.read_data.val();
                 }
                 if self.count.q.val() == self.count6.val() {
-                    self.word4.d.next = self.word.q.val();
-                }
-                if self.count.q.val() == self.count7.val() {
-                    self.word5.d.next = self.word.q.val();
+                    self.word5.d.next = self.descriptors.read_data.val();
                     self.scan_start.next = true;
                     self.state.d.next = SequencerState::Scan;
                 }

@@ -55,13 +55,17 @@ pub struct SinglePortStore<const W: usize, const C: usize, const R: usize> {
     /// Its value, a store address.
     pub pointer_data: Signal<In, Bits<W>>,
     ram: SinglePortRam<W, 16>,
-    accept: Signal<Local, Bit>,
     pointer_index: Signal<Local, Bits<W>>,
-    next_column: Signal<Local, Bits<C>>,
-    // The pointers of the current column are read in these two cycles, one after the other.
+    // The next token waits here: on iCE40 this is the output register of the FIFO's block RAM.
+    next_valid: DFF<Bit>,
+    next_column: DFF<Bits<C>>,
+    next_value: DFF<Bits<9>>,
+    next_base: DFF<Bits<R>>,
+    column_after: Signal<Local, Bits<C>>,
+    take: Signal<Local, Bit>,
+    // The cycles after the one that read the start pointer: the end pointer is read, then here.
     start_read: DFF<Bit>,
     end_read: DFF<Bit>,
-    column: DFF<Bits<C>>,
     // The walk begins when the start pointer is here; the end pointer follows a cycle later.
     start_here: DFF<Bit>,
     end_here: DFF<Bit>,
@@ -77,13 +81,9 @@ pub struct SinglePortStore<const W: usize, const C: usize, const R: usize> {
     tag_base: DFF<Bits<R>>,
     fetch_valid: DFF<Bit>,
     fetch_first: DFF<Bit>,
-    fetch_value: DFF<Bits<9>>,
-    fetch_base: DFF<Bits<R>>,
     out_valid: DFF<Bit>,
     word: DFF<Bits<16>>,
     out_first: DFF<Bit>,
-    out_value: DFF<Bits<9>>,
-    out_base: DFF<Bits<R>>,
     one_column: Literal<C, 1>,
     one_word: Literal<W, 1>,
 }
@@ -94,9 +94,12 @@ impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W
         dff_setup!(
             self,
             clock,
+            next_valid,
+            next_column,
+            next_value,
+            next_base,
             start_read,
             end_read,
-            column,
             start_here,
             end_here,
             walking,
@@ -106,13 +109,9 @@ impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W
             tag_base,
             fetch_valid,
             fetch_first,
-            fetch_value,
-            fetch_base,
             out_valid,
             word,
-            out_first,
-            out_value,
-            out_base
+            out_first
         );
         self.ram.clock.next = self.clock.val();
 
@@ -139,29 +138,34 @@ impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W
             self.walking.d.next = false;
         }
 
-        self.ready.next = !self.start_read.q.val()
+        // A token's start pointer is read in the cycle that takes it, its end pointer in the next,
+        // which also makes room for another token.
+        self.take.next = self.next_valid.q.val()
+            & !self.start_read.q.val()
             & !self.end_read.q.val()
-            & (!self.walking.q.val() | self.done.val())
-            & !self.draining.val();
-        self.accept.next = self.seek.val() & self.ready.val();
-        // The start pointer is read in the cycle that takes the token, the end pointer in the next.
-        self.start_read.d.next = self.accept.val();
+            & (!self.walking.q.val() | self.done.val());
+        self.ready.next = !self.next_valid.q.val() | self.start_read.q.val();
+        if self.ready.val() {
+            self.next_valid.d.next = self.seek.val();
+            self.next_column.d.next = self.seek_column.val();
+            self.next_value.d.next = self.seek_value.val();
+            self.next_base.d.next = self.seek_base.val();
+        }
+        self.start_read.d.next = self.take.val();
         self.end_read.d.next = self.start_read.q.val();
         self.start_here.d.next = self.start_read.q.val();
         self.end_here.d.next = self.end_read.q.val();
-        self.next_column.next = self.seek_column.val() + self.one_column.val();
-        if self.accept.val() {
-            self.column.d.next = self.next_column.val();
-            self.tag_value.d.next = self.seek_value.val();
-            self.tag_base.d.next = self.seek_base.val();
-        }
+        self.column_after.next = self.next_column.q.val() + self.one_column.val();
         if self.start_read.q.val() {
             self.walking.d.next = true;
+            // The last entry of the column before leaves in this cycle.
+            self.tag_value.d.next = self.next_value.q.val();
+            self.tag_base.d.next = self.next_base.q.val();
         }
 
-        self.pointer_index.next = bit_cast::<W, C>(self.seek_column.val());
+        self.pointer_index.next = bit_cast::<W, C>(self.next_column.q.val());
         if self.start_read.q.val() {
-            self.pointer_index.next = bit_cast::<W, C>(self.column.q.val());
+            self.pointer_index.next = bit_cast::<W, C>(self.column_after.val());
         }
         if self.pointer_write.val() {
             self.pointer_index.next = bit_cast::<W, C>(self.pointer_address.val());
@@ -186,13 +190,10 @@ impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W
         self.word.d.next = self.ram.read_data.val();
         self.fetch_valid.d.next = self.step.val();
         self.fetch_first.d.next = self.start_here.q.val();
-        self.fetch_value.d.next = self.tag_value.q.val();
-        self.fetch_base.d.next = self.tag_base.q.val();
         self.out_valid.d.next = self.fetch_valid.q.val();
         self.out_first.d.next = self.fetch_first.q.val();
-        self.out_value.d.next = self.fetch_value.q.val();
-        self.out_base.d.next = self.fetch_base.q.val();
         if self.clear.val() {
+            self.next_valid.d.next = false;
             self.start_read.d.next = false;
             self.end_read.d.next = false;
             self.start_here.d.next = false;
@@ -204,9 +205,10 @@ impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W
         self.entry_valid.next = self.out_valid.q.val();
         self.entry.next = self.word.q.val();
         self.first.next = self.out_first.q.val();
-        self.value.next = self.out_value.q.val();
-        self.base.next = self.out_base.q.val();
-        self.busy.next = self.start_read.q.val()
+        self.value.next = self.tag_value.q.val();
+        self.base.next = self.tag_base.q.val();
+        self.busy.next = self.next_valid.q.val()
+            | self.start_read.q.val()
             | self.end_read.q.val()
             | self.walking.q.val()
             | self.fetch_valid.q.val()

@@ -233,7 +233,7 @@ macro_rules! engine {
                     self.banks[i].read_address.next = self.bank_address.val();
                     self.banks[i].read_enable.next = self.bank_read.val();
                     self.scan.vector[i].next = self.banks[i].read_data.val();
-                    self.port.bank_data[i].next = self.banks[i].read_data.val();
+                    self.port.bank_data[i].next = self.scan.sampled[i].val();
                     self.banks[i].write_enable.next = self.port.bank_write[i].val();
                     self.banks[i].write_address.next = self.port.bank_write_address.val();
                     self.banks[i].write_data.next = self.port.bank_write_data[i].val();

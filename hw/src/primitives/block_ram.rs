@@ -1,7 +1,8 @@
 use super::clocked;
 use rust_hdl_core::prelude::*;
 
-/// Block RAM with a read port and a write port, `2^A` words of `W` bits, zero at power-on.
+/// Block RAM with a read port and a write port, `2^A` words of `W` bits, zero at power-on;
+/// `read_data` is undefined until the first read.
 ///
 /// `read_data` follows `read_address` by one cycle while `read_enable` is high and holds its value
 /// otherwise. Reading the word that the same cycle writes gives an undefined value: the users of
@@ -46,10 +47,7 @@ impl<const A: usize, const W: usize> Logic for BlockRam<A, W> {
             "\
 (* no_rw_check *) reg [{width}:0] cells [0:{last}];
 integer index;
-initial begin
-    read_data = 0;
-    for (index = 0; index <= {last}; index = index + 1) cells[index] = 0;
-end
+initial for (index = 0; index <= {last}; index = index + 1) cells[index] = 0;
 always @(posedge clock) begin
     if (read_enable) read_data <= cells[read_address];
     if (write_enable) cells[write_address] <= write_data;

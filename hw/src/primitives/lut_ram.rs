@@ -2,11 +2,12 @@ use super::clocked;
 use rust_hdl_core::prelude::*;
 
 /// Small RAM with an asynchronous read port and a write port, `2^A` words of `W` bits: distributed
-/// RAM on ECP5, flip-flops on iCE40.
+/// RAM on ECP5, flip-flops on iCE40. With `BLOCK` 1 synthesis joins it with the register that must
+/// then stand behind `read_data` into a block RAM; the word being written must not be read then.
 ///
 /// `read_data` is the word at `read_address` in the same cycle; a write shows in the next one.
 #[derive(LogicBlock, Default)]
-pub struct LutRam<const A: usize, const W: usize> {
+pub struct LutRam<const A: usize, const W: usize, const BLOCK: usize = 0> {
     /// Clock of the write port.
     pub clock: Signal<In, Clock>,
     /// Word to read.
@@ -22,7 +23,7 @@ pub struct LutRam<const A: usize, const W: usize> {
     _cells: Vec<Bits<W>>,
 }
 
-impl<const A: usize, const W: usize> Logic for LutRam<A, W> {
+impl<const A: usize, const W: usize, const BLOCK: usize> Logic for LutRam<A, W, BLOCK> {
     fn update(&mut self) {
         self._cells.resize(1 << A, Bits::default());
         if self.clock.pos_edge() && self.write_enable.val() {
@@ -36,12 +37,17 @@ impl<const A: usize, const W: usize> Logic for LutRam<A, W> {
     fn hdl(&self) -> Verilog {
         Verilog::Custom(format!(
             "\
-reg [{width}:0] cells [0:{last}];
+{style}reg [{width}:0] cells [0:{last}];
 integer index;
 initial for (index = 0; index <= {last}; index = index + 1) cells[index] = 0;
 always @(posedge clock) if (write_enable) cells[write_address] <= write_data;
 always @(*) read_data = cells[read_address];
 ",
+            style = if BLOCK == 1 {
+                "(* ram_style = \"block\", no_rw_check *) "
+            } else {
+                ""
+            },
             width = W - 1,
             last = (1usize << A) - 1
         ))

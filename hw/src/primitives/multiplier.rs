@@ -32,7 +32,7 @@ impl<const A: usize, const B: usize, const P: usize> Logic for Multiplier<A, B, 
         self.product.connect();
     }
     fn hdl(&self) -> Verilog {
-        Verilog::Custom("initial product = 0;\nalways @(posedge clock) product <= a * b;\n".into())
+        Verilog::Custom("always @(posedge clock) product <= a * b;\n".into())
     }
     fn timing(&self) -> Vec<TimingInfo> {
         clocked("multiplier", &["a", "b"], "product")

@@ -1,5 +1,10 @@
 //! Each bit of ERROR: what raises it, that it clears, and that the engine runs a network afterwards.
 
+#![allow(
+    clippy::unusual_byte_groupings,
+    reason = "bits are grouped by code word"
+)]
+
 use crate::{Words, common};
 use thresh_driver::{Device, Transport};
 use thresh_model::{Reference, random};
@@ -9,7 +14,10 @@ use thresh_sim::VirtualDevice;
 const CONFIG: &str = "tiny";
 
 fn fields(register: Register, values: &[(&str, u32)]) -> u32 {
-    values.iter().map(|(name, value)| register.field(name).put(*value)).sum()
+    values
+        .iter()
+        .map(|(name, value)| register.field(name).put(*value))
+        .sum()
 }
 
 fn control(device: &mut VirtualDevice, command: &str) {
@@ -21,11 +29,19 @@ fn write_tables(device: &mut VirtualDevice, symbols: [[u32; 2]; 3]) {
     for (table, symbols) in Table::ALL.into_iter().zip(symbols) {
         for length in 1..=15 {
             let count = if length == 1 { 2 } else { 0 };
-            let values = [("count", count), ("length", length), ("table", table as u32)];
+            let values = [
+                ("count", count),
+                ("length", length),
+                ("table", table as u32),
+            ];
             device.put(reg::CODE_COUNT, fields(reg::CODE_COUNT, &values));
         }
         for (index, symbol) in symbols.into_iter().enumerate() {
-            let values = [("symbol", symbol), ("index", index as u32), ("table", table as u32)];
+            let values = [
+                ("symbol", symbol),
+                ("index", index as u32),
+                ("table", table as u32),
+            ];
             device.put(reg::CODE_SYMBOL, fields(reg::CODE_SYMBOL, &values));
         }
     }
@@ -41,15 +57,30 @@ struct Load {
 
 impl Default for Load {
     fn default() -> Self {
-        Self { pe: 0, first: 0, count: 1, address: 0, rows: 10 }
+        Self {
+            pe: 0,
+            first: 0,
+            count: 1,
+            address: 0,
+            rows: 10,
+        }
     }
 }
 
 fn open_load(device: &mut VirtualDevice, load: &Load) {
-    device.put(reg::LOAD_TARGET, fields(reg::LOAD_TARGET, &[("pe", load.pe)]));
-    let column = fields(reg::LOAD_COLUMN, &[("first", load.first), ("count", load.count)]);
+    device.put(
+        reg::LOAD_TARGET,
+        fields(reg::LOAD_TARGET, &[("pe", load.pe)]),
+    );
+    let column = fields(
+        reg::LOAD_COLUMN,
+        &[("first", load.first), ("count", load.count)],
+    );
     device.put(reg::LOAD_COLUMN, column);
-    let entry = fields(reg::LOAD_ENTRY, &[("address", load.address), ("rows", load.rows)]);
+    let entry = fields(
+        reg::LOAD_ENTRY,
+        &[("address", load.address), ("rows", load.rows)],
+    );
     device.put(reg::LOAD_ENTRY, entry);
     control(device, "load");
 }
@@ -74,17 +105,30 @@ fn check(name: &str, raise: impl FnOnce(&mut VirtualDevice)) {
     let config = Config::named(CONFIG).expect("a configuration");
     let image = random::image(config, common::seed());
     let input = random::input(&image, 0.5, common::seed());
-    let expected = Reference::new(&image).expect("sound").run(&input).expect("runs");
+    let expected = Reference::new(&image)
+        .expect("sound")
+        .run(&input)
+        .expect("runs");
     let mut device = Device::open(device).expect("an engine");
     device.load(&image).expect("loads");
-    assert_eq!(device.run(&input).expect("runs").logits, expected.logits, "afterwards");
+    assert_eq!(
+        device.run(&input).expect("runs").logits,
+        expected.logits,
+        "afterwards"
+    );
 }
 
 #[test]
 fn a_sound_load_raises_nothing() {
     let mut device = VirtualDevice::new(CONFIG).expect("a model");
     write_tables(&mut device, [[1, 3], [0, 9], [0, 1]]);
-    open_load(&mut device, &Load { count: 2, ..Load::default() });
+    open_load(
+        &mut device,
+        &Load {
+            count: 2,
+            ..Load::default()
+        },
+    );
     // Two columns: one entry (run 9, code 1), then three (runs 0, codes 0).
     device.put(reg::STREAM, 0b0_1_1_1_00_00_00 << 22);
     device.wait_while("loading");
@@ -108,7 +152,13 @@ fn bad_code() {
 #[test]
 fn row_range() {
     check("row_range", |device| {
-        open_load(device, &Load { rows: 9, ..Load::default() });
+        open_load(
+            device,
+            &Load {
+                rows: 9,
+                ..Load::default()
+            },
+        );
         device.put(reg::STREAM, 0b0_1_0 << 29);
         device.wait_while("loading");
     });
@@ -117,7 +167,13 @@ fn row_range() {
 #[test]
 fn store_range() {
     check("store_range", |device| {
-        open_load(device, &Load { address: 510, ..Load::default() });
+        open_load(
+            device,
+            &Load {
+                address: 510,
+                ..Load::default()
+            },
+        );
         device.put(reg::STREAM, 0b1_00_00_00 << 25);
         device.wait_while("loading");
     });
@@ -126,7 +182,13 @@ fn store_range() {
 #[test]
 fn column_range() {
     check("column_range", |device| {
-        open_load(device, &Load { first: 255, ..Load::default() });
+        open_load(
+            device,
+            &Load {
+                first: 255,
+                ..Load::default()
+            },
+        );
         device.put(reg::STREAM, 0);
         device.wait_while("loading");
     });
@@ -149,7 +211,15 @@ fn no_load() {
 
 #[test]
 fn bad_target() {
-    check("bad_target", |device| open_load(device, &Load { pe: 2, ..Load::default() }));
+    check("bad_target", |device| {
+        open_load(
+            device,
+            &Load {
+                pe: 2,
+                ..Load::default()
+            },
+        )
+    });
 }
 
 #[test]
@@ -174,7 +244,9 @@ fn a_reset_ends_a_run_and_clears_the_sums() {
         ..PassDescriptor::default()
     };
     let words = pass.to_words().expect("fits");
-    device.write(DESCRIPTOR_WINDOW.offset, &words).expect("acknowledged");
+    device
+        .write(DESCRIPTOR_WINDOW.offset, &words)
+        .expect("acknowledged");
     control(&mut device, "start");
     assert_eq!(reg::STATUS.field("busy").get(device.get(reg::STATUS)), 1);
     control(&mut device, "reset");

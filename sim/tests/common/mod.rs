@@ -10,7 +10,9 @@ const SCALE: &str = "THRESH_TEST_SCALE";
 
 fn number(variable: &str, default: u64) -> u64 {
     match env::var(variable) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable}={text}: expected a number")),
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{variable}={text}: expected a number")),
         Err(_) => default,
     }
 }

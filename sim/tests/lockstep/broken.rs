@@ -1,7 +1,7 @@
 //! The harness can fail.
 
-use crate::harness::{Lockstep, dut};
 use crate::blocks::{BlockRam, Shifter};
+use crate::harness::{Lockstep, dut};
 
 #[test]
 fn a_wrong_model_is_found() {
@@ -14,8 +14,14 @@ fn a_wrong_model_is_found() {
         .compare(10_000, |_| {})
         .expect_err("the model writes address 6 to address 5");
     let text = difference.to_string();
-    assert!(text.starts_with("broken_block_ram: read_data is "), "{text}");
-    assert!(text.contains("THRESH_SEED=") && text.contains("write_address="), "{text}");
+    assert!(
+        text.starts_with("broken_block_ram: read_data is "),
+        "{text}"
+    );
+    assert!(
+        text.contains("THRESH_SEED=") && text.contains("write_address="),
+        "{text}"
+    );
 }
 
 #[test]
@@ -24,7 +30,10 @@ fn an_output_that_rests_is_found() {
     let difference = Lockstep::new("shifter", ports)
         .compare(100, |inputs| inputs.set("value", 0))
         .expect_err("zero shifted is zero");
-    assert!(difference.to_string().contains("shifted never changed"), "{difference}");
+    assert!(
+        difference.to_string().contains("shifted never changed"),
+        "{difference}"
+    );
 }
 
 #[test]

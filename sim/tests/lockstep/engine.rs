@@ -29,11 +29,20 @@ impl Pair {
         let mut rust = tiny();
         rust.connect_all();
         let verilated = EnginePins::new(Model::new("tiny").expect("the build script makes it"));
-        Self { rust, verilated, cycle: 0, acks: 0 }
+        Self {
+            rust,
+            verilated,
+            cycle: 0,
+            acks: 0,
+        }
     }
 
     fn settle(&mut self) {
-        assert!(simulate(&mut self.rust, SETTLE_ROUNDS), "does not settle in cycle {}", self.cycle);
+        assert!(
+            simulate(&mut self.rust, SETTLE_ROUNDS),
+            "does not settle in cycle {}",
+            self.cycle
+        );
     }
 }
 
@@ -51,7 +60,12 @@ impl Pins for Pair {
         let verilated = self.verilated.response();
         let ack = self.rust.ack.val();
         let read_data = self.rust.read_data.val().to_u32();
-        assert_eq!(verilated, Response { ack, read_data }, "Verilog, Rust-HDL in cycle {}", self.cycle);
+        assert_eq!(
+            verilated,
+            Response { ack, read_data },
+            "Verilog, Rust-HDL in cycle {}",
+            self.cycle
+        );
         self.acks += u64::from(ack);
         verilated
     }
@@ -65,7 +79,10 @@ impl Pins for Pair {
                 self.settle();
             }
             self.cycle += 1;
-            assert!(self.cycle < CYCLE_LIMIT, "the bench takes more than {CYCLE_LIMIT} cycles");
+            assert!(
+                self.cycle < CYCLE_LIMIT,
+                "the bench takes more than {CYCLE_LIMIT} cycles"
+            );
         }
     }
 }
@@ -77,14 +94,18 @@ fn tiny_loads_and_runs_alike() {
     let (seed, image) = seeds
         .map(|seed| (seed, random::image(config, seed)))
         .find(|(_, image)| {
-            let entries = |pass: &thresh_model::Pass| pass.pes.iter().map(|pe| pe.entries).sum::<usize>();
+            let entries =
+                |pass: &thresh_model::Pass| pass.pes.iter().map(|pe| pe.entries).sum::<usize>();
             let entries: usize = image.passes.iter().map(entries).sum();
             image.passes.len() > 1 && (1..=MOST_ENTRIES).contains(&entries)
         })
         .expect("seeds do not end");
     println!("network {seed}; {}", common::again(seed));
     let input = random::input(&image, 0.6, seed);
-    let expected = Reference::new(&image).expect("sound").run(&input).expect("of the right size");
+    let expected = Reference::new(&image)
+        .expect("sound")
+        .run(&input)
+        .expect("of the right size");
 
     let mut device = Device::open(Master::new(Pair::new())).expect("an engine");
     device.load(&image).expect("loads");

@@ -142,7 +142,14 @@ fn loader() {
     );
     let mut jobs = jobs(
         "loading",
-        &[("pe", 3), ("raw", 2), ("first", 17), ("count", 6), ("address", 70), ("rows", 20)],
+        &[
+            ("pe", 3),
+            ("raw", 2),
+            ("first", 17),
+            ("count", 6),
+            ("address", 70),
+            ("rows", 20),
+        ],
     );
     // A load takes some hundred cycles: the decoder needs five for a symbol.
     Lockstep::new("loader", ports).run_with(10 * CYCLES, |inputs| {
@@ -163,7 +170,13 @@ fn scan() {
     );
     let mut jobs = jobs(
         "busy",
-        &[("groups", 3), ("positions", 5), ("rows", 8), ("in_base", 32), ("col_base", 64)],
+        &[
+            ("groups", 3),
+            ("positions", 5),
+            ("rows", 8),
+            ("in_base", 32),
+            ("col_base", 64),
+        ],
     );
     Lockstep::new("scan", ports).run_with(CYCLES, |inputs| {
         jobs(inputs);
@@ -314,3 +327,39 @@ fn single_port_pe() {
     Lockstep::new("single_port_pe", ports).run(CYCLES);
 }
 
+#[test]
+fn bus() {
+    let ports = dut!(
+        Bus = new_bus(), clock,
+        in [
+            strobe, write_enable, address, write_data, busy, clearing, loading, finished,
+            events, word_ready, port_done, port_data, cycles, fetch_cycles, scan_cycles,
+            flush_cycles, drain_cycles, macs, starved, seeking, broadcasts, fifo_stalls,
+        ],
+        out [
+            ack, read_data, start, step, load, reset, pass, load_target, load_column,
+            load_entry, word_valid, count_write, symbol_write, descriptor_write,
+            codebook_write, port_write, port_read,
+        ]
+    );
+    let (mut access, mut ended) = ([0; 4], true);
+    Lockstep::new("bus", ports).run_with(10 * CYCLES, |inputs| {
+        // An access holds until its acknowledgement, but for a few that are dropped.
+        if ended || inputs.once_in(200) {
+            let window = [0, 0, 0, 0x400, 0x1000, 0x10000, 0x3_0000][inputs.below(7) as usize];
+            let offset = inputs.below(if window == 0 { 30 } else { 100 });
+            access = [
+                inputs.below(2),
+                inputs.below(2),
+                window + offset,
+                inputs.get("write_data"),
+            ];
+        }
+        ended = access[0] == 0 || inputs.get("ack") != 0;
+        let names = ["strobe", "write_enable", "address", "write_data"];
+        names
+            .into_iter()
+            .zip(access)
+            .for_each(|(name, value)| inputs.set(name, value));
+    });
+}

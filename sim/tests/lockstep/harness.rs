@@ -51,27 +51,39 @@ impl<const N: usize> Word for Signed<N> {
     }
 }
 
+/// Name of an input, and how to set it.
+type Setter<B> = (&'static str, fn(&mut B, u64));
+/// Name of an output, and how to read it.
+type Getter<B> = (&'static str, fn(&B) -> u64);
+
 /// A Rust-HDL block with its ports by name; made by [`dut!`].
 pub struct Dut<B> {
     pub block: B,
     pub clock: Option<fn(&mut B, bool)>,
-    pub inputs: Vec<(&'static str, fn(&mut B, u64))>,
-    pub outputs: Vec<(&'static str, fn(&B) -> u64)>,
+    pub inputs: Vec<Setter<B>>,
+    pub outputs: Vec<Getter<B>>,
 }
 
-/// `dut!(Type, clock, in [a, b[0], b[1]], out [c])`; leave out `clock` for combinational blocks.
+/// `dut!(Type, clock, in [a, b[0], b[1]], out [c])`; leave out `clock` for combinational blocks. Write
+/// `Type = value` for a block without a default.
 macro_rules! dut {
-    ($kind:ty, clock, in $inputs:tt, out $outputs:tt) => {
-        dut!(@ $kind, Some(|uut: &mut $kind, level: bool| uut.clock.next = level.into()), $inputs, $outputs)
+    ($kind:ident = $block:expr, clock, in $inputs:tt, out $outputs:tt) => {
+        dut!(
+            @ $kind, $block, Some(|uut: &mut $kind, level: bool| uut.clock.next = level.into()),
+            $inputs, $outputs
+        )
     };
-    ($kind:ty, in $inputs:tt, out $outputs:tt) => {
-        dut!(@ $kind, None, $inputs, $outputs)
+    ($kind:ident, clock, in $inputs:tt, out $outputs:tt) => {
+        dut!($kind = Default::default(), clock, in $inputs, out $outputs)
     };
-    (@ $kind:ty, $clock:expr,
+    ($kind:ident, in $inputs:tt, out $outputs:tt) => {
+        dut!(@ $kind, Default::default(), None, $inputs, $outputs)
+    };
+    (@ $kind:ident, $block:expr, $clock:expr,
         [$($input:ident $([$i:literal])?),* $(,)?], [$($output:ident $([$o:literal])?),* $(,)?]
     ) => {
         $crate::harness::Dut::<$kind> {
-            block: Default::default(),
+            block: $block,
             clock: $clock,
             inputs: vec![$((
                 concat!(stringify!($input) $(, "$", $i)?),
@@ -144,9 +156,20 @@ impl Stimulus {
 
     /// An output as it was at the end of the cycle before, or an input of this cycle.
     pub fn get(&self, name: &str) -> u64 {
-        let input = self.inputs.iter().find(|input| input.name == name).map(|input| input.value);
-        let output = || self.outputs.iter().find(|(output, _)| *output == name).map(|(_, value)| *value);
-        input.or_else(output).unwrap_or_else(|| panic!("no port {name}"))
+        let input = self
+            .inputs
+            .iter()
+            .find(|input| input.name == name)
+            .map(|input| input.value);
+        let output = || {
+            self.outputs
+                .iter()
+                .find(|(output, _)| *output == name)
+                .map(|(_, value)| *value)
+        };
+        input
+            .or_else(output)
+            .unwrap_or_else(|| panic!("no port {name}"))
     }
 }
 
@@ -162,8 +185,18 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { model, seed, cycle, what, shown } = self;
-        writeln!(f, "{model}: {what} in cycle {cycle}; {}", common::again(*seed))?;
+        let Self {
+            model,
+            seed,
+            cycle,
+            what,
+            shown,
+        } = self;
+        writeln!(
+            f,
+            "{model}: {what} in cycle {cycle}; {}",
+            common::again(*seed)
+        )?;
         shown.iter().try_for_each(|line| writeln!(f, "    {line}"))
     }
 }
@@ -193,17 +226,34 @@ impl<B: Block> Lockstep<B> {
         let model = Model::new(name).expect("the build script makes this model");
         let listed = |input| -> BTreeSet<&str> {
             let names = if input {
-                dut.inputs.iter().map(|(name, _)| *name).chain(dut.clock.map(|_| "clock")).collect()
+                dut.inputs
+                    .iter()
+                    .map(|(name, _)| *name)
+                    .chain(dut.clock.map(|_| "clock"))
+                    .collect()
             } else {
                 dut.outputs.iter().map(|(name, _)| *name).collect()
             };
-            let ports = model.ports().filter(|port| port.input == input).map(|port| port.name).collect();
-            assert_eq!(names, ports, "{name}: ports that the bench lists, and ports of the model");
+            let ports = model
+                .ports()
+                .filter(|port| port.input == input)
+                .map(|port| port.name)
+                .collect();
+            assert_eq!(
+                names, ports,
+                "{name}: ports that the bench lists, and ports of the model"
+            );
             names
         };
         listed(true);
         assert!(!listed(false).is_empty(), "{name} has no output to compare");
-        let bits = |name: &str| model.ports().find(|port| port.name == name).expect("compared above").bits;
+        let bits = |name: &str| {
+            model
+                .ports()
+                .find(|port| port.name == name)
+                .expect("compared above")
+                .bits
+        };
         let inputs = dut.inputs.iter().map(|(name, _)| Input {
             name,
             port: model.port(name),
@@ -225,7 +275,14 @@ impl<B: Block> Lockstep<B> {
         });
         let outputs = outputs.collect();
         dut.block.connect_all();
-        Self { dut, model, stimulus, outputs, seed, history: Vec::new() }
+        Self {
+            dut,
+            model,
+            stimulus,
+            outputs,
+            seed,
+            history: Vec::new(),
+        }
     }
 
     /// Runs `cycles` cycles of random inputs.
@@ -274,7 +331,10 @@ impl<B: Block> Lockstep<B> {
         }
         match self.outputs.iter().find(|output| output.seen.len() < 2) {
             Some(output) => {
-                let what = format!("output {} never changed: the bench shows nothing", output.name);
+                let what = format!(
+                    "output {} never changed: the bench shows nothing",
+                    output.name
+                );
                 Err(self.difference(what))
             }
             None => Ok(()),
@@ -307,7 +367,8 @@ impl<B: Block> Lockstep<B> {
             let output = &mut self.outputs[index];
             let (rust, verilog) = (get(&self.dut.block), self.model.get(output.port));
             if rust != verilog {
-                let what = format!("{name} is {rust:#x} in Rust-HDL, {verilog:#x} in Verilog, {when}");
+                let what =
+                    format!("{name} is {rust:#x} in Rust-HDL, {verilog:#x} in Verilog, {when}");
                 return Err(self.difference(what));
             }
             // Two values are enough to know that it changes.

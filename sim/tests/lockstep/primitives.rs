@@ -1,7 +1,7 @@
 //! The hand-written cells: their Verilog body against their Rust body.
 
-use crate::harness::{Lockstep, dut};
 use crate::blocks::{BlockRam, LutRam, Multiplier, Shifter, SinglePortRam};
+use crate::harness::{Lockstep, dut};
 
 const CYCLES: u64 = 20_000;
 

@@ -24,7 +24,10 @@ struct Limited {
 
 impl Limited {
     fn check(&self) {
-        assert!(self.device.cycles() < self.until, "a network takes more than {CYCLE_LIMIT} cycles");
+        assert!(
+            self.device.cycles() < self.until,
+            "a network takes more than {CYCLE_LIMIT} cycles"
+        );
     }
 }
 
@@ -55,7 +58,10 @@ fn check_counters(counters: &Counters, num_pes: usize, macs: u64) {
         "every PE cycle of scan and flush is counted once: {counters:?}"
     );
     assert_eq!(
-        counters.fetch_cycles + counters.scan_cycles + counters.flush_cycles + counters.drain_cycles,
+        counters.fetch_cycles
+            + counters.scan_cycles
+            + counters.flush_cycles
+            + counters.drain_cycles,
         counters.cycles,
         "every cycle has one phase: {counters:?}"
     );
@@ -93,13 +99,20 @@ fn check_network(device: &mut Device<Limited>, image: &Image, seed: u64) -> u64 
 fn check_config(name: &str) {
     let config = Config::named(name).expect("a configuration");
     let device = VirtualDevice::new(name).expect("a model of every configuration");
-    let mut device = Device::open(Limited { device, until: CYCLE_LIMIT }).expect("an engine");
+    let mut device = Device::open(Limited {
+        device,
+        until: CYCLE_LIMIT,
+    })
+    .expect("an engine");
     let mut macs = 0;
     for seed in (common::seed()..).take(common::scaled(NETWORKS) as usize) {
         println!("{name}, network {seed}; {}", common::again(seed));
         macs += check_network(&mut device, &random::image(config, seed), seed);
     }
-    println!("{name}: {} cycles, {macs} MACs", device.transport_mut().device.cycles());
+    println!(
+        "{name}: {} cycles, {macs} MACs",
+        device.transport_mut().device.cycles()
+    );
     assert!(macs > 0, "the networks do nothing");
 }
 

@@ -19,7 +19,7 @@ use thresh_regs::Config;
 #[command(after_help = "\
 Examples:
   thresh synth --config icebreaker
-  thresh synth --config ulx3s-25f --seeds 5 --blocks --out fpga/results")]
+  thresh synth --config ulx3s-25f --seeds 5 --out fpga/results")]
 pub struct Synth {
     /// The board, and the engine that is built for it.
     #[arg(long, value_name = "NAME", value_parser = target::board_parser())]
@@ -33,9 +33,6 @@ pub struct Synth {
     /// Clock to demand, in MHz [default: that of the board].
     #[arg(long, value_name = "MHZ")]
     clock: Option<f64>,
-    /// Count per block too, which takes a second synthesis.
-    #[arg(long)]
-    blocks: bool,
     /// Make the bitstream of the fastest seed.
     #[arg(long)]
     bitstream: bool,
@@ -63,7 +60,6 @@ impl Synth {
             seeds: self.seeds,
             first_seed: self.first_seed,
             target_mhz: self.clock,
-            blocks: self.blocks,
             pack: self.bitstream,
             ..Options::new(folder)
         };

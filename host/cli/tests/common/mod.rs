@@ -93,7 +93,7 @@ impl Place {
     pub fn pack(&self) -> &Self {
         self.ok("train --hidden 6 --epochs 4 -o train.safetensors");
         self.ok(
-            "compress --set weights=60 --set prune-epochs=2 --set tune-epochs=1 train.safetensors",
+            "compress --set weights=60 --set prune-epochs=2 --set retrain-epochs=1 --set tune-epochs=1 train.safetensors",
         );
         self.ok("pack --config tiny compressed.safetensors -o net.thresh");
         self

@@ -39,27 +39,27 @@ options! {
     /// Options of [`DeepCompression`]. The defaults are recommended for LeNet-300-100 on MNIST.
     pub struct DeepCompressionOptions {
         /// Weights that stay in the whole network, where no densities are given.
-        weights: usize = 3500,
+        weights: usize = 3000,
         /// Share of the weights that stays in each layer; empty: the layers compete.
         densities: Vec<f64> = Vec::new(),
         /// How much a weight counts less where few share its input or neuron; 0: magnitude alone.
-        structure: f64 = 1.0,
+        structure: f64 = 2.0,
         /// Passes over the training images while weights are removed.
-        prune_epochs: usize = 20,
+        prune_epochs: usize = 40,
         /// Rate while weights are removed.
-        prune_rate: f64 = 0.05,
+        prune_rate: f64 = 0.1,
         /// Passes over the training images with the weights that are left.
-        retrain_epochs: usize = 60,
+        retrain_epochs: usize = 160,
         /// Rate of the first step of these; it falls to 0 along half a cosine.
-        retrain_rate: f64 = 0.05,
+        retrain_rate: f64 = 0.1,
         /// Pull of every weight towards 0 while pruning and retraining.
         decay: f64 = 0.0002,
         /// Shared values of each layer.
-        codes: usize = 16,
+        codes: usize = 32,
         /// Passes over the training images while tuning shared values.
-        tune_epochs: usize = 5,
+        tune_epochs: usize = 20,
         /// Rate of the first step of tuning; it falls to 0 along half a cosine.
-        tune_rate: f64 = 0.0001,
+        tune_rate: f64 = 0.003,
         /// Images of one step.
         batch: usize = 128,
         /// Share of the last step that the next one repeats.
@@ -134,23 +134,41 @@ impl Method for DeepCompression {
         };
 
         let mut pruning = Masked::new(dense, options);
-        let mut how = plan(Purpose::Prune, options.prune_epochs, options.prune_rate, Fall::None);
+        let mut how = plan(
+            Purpose::Prune,
+            options.prune_epochs,
+            options.prune_rate,
+            Fall::None,
+        );
         run::run(&mut pruning, &how, data, identity.clone(), context)?;
         let pruned = Compact::new(&pruning.finish());
 
-        how = plan(Purpose::Retrain, options.retrain_epochs, options.retrain_rate, Fall::Cosine);
+        how = plan(
+            Purpose::Retrain,
+            options.retrain_epochs,
+            options.retrain_rate,
+            Fall::Cosine,
+        );
         how.inputs = Some(pruned.inputs());
         let mut retraining = Retrained::new(pruned.layers.clone(), options.momentum, options.decay);
         let after_prune = run::run(&mut retraining, &how, data, identity.clone(), context)?;
         let retrained = retraining.weights();
 
-        let shared = retrained.iter().map(|layer| Shared::new(layer, options.codes)).collect();
+        let shared = retrained
+            .iter()
+            .map(|layer| Shared::new(layer, options.codes))
+            .collect();
         let mut tuning = Tuned::new(&retrained, shared, options.momentum);
         let shared = tuning.weights();
         let after_share = mlp::accuracy(&shared, data.test(), scale, how.inputs);
         report_sharing(after_share, mlp::live_weights(&shared), context)?;
 
-        how = plan(Purpose::FineTune, options.tune_epochs, options.tune_rate, Fall::Cosine);
+        how = plan(
+            Purpose::FineTune,
+            options.tune_epochs,
+            options.tune_rate,
+            Fall::Cosine,
+        );
         how.inputs = Some(pruned.inputs());
         let after = run::run(&mut tuning, &how, data, identity, context)?;
 
@@ -181,7 +199,12 @@ impl Method for DeepCompression {
 /// Sharing is one step without epochs; it is reported as a stage of one.
 fn report_sharing(accuracy: f64, weights: usize, context: &mut Context<'_>) -> Result<()> {
     let stage = "share";
-    context.progress.stage(&StageInfo { stage, epochs: 1, steps: 1, resumed: 0 });
+    context.progress.stage(&StageInfo {
+        stage,
+        epochs: 1,
+        steps: 1,
+        resumed: 0,
+    });
     let flow = context.progress.epoch(&EpochInfo {
         stage,
         epoch: 0,
@@ -220,11 +243,18 @@ fn identity(
     let mut hash = Sha256::new();
     hash.update(network.input_scale.to_le_bytes());
     for layer in layers {
-        for value in mlp::values(&layer.weight).iter().chain(&mlp::values(&layer.bias)) {
+        for value in mlp::values(&layer.weight)
+            .iter()
+            .chain(&mlp::values(&layer.bias))
+        {
             hash.update(value.to_le_bytes());
         }
     }
-    let mut identity: Identity = options.list().into_iter().map(|s| (s.name, s.value)).collect();
+    let mut identity: Identity = options
+        .list()
+        .into_iter()
+        .map(|s| (s.name, s.value))
+        .collect();
     identity.insert("data".into(), data.hash().into());
     identity.insert("network".into(), hex(&hash.finalize()));
     identity

@@ -1,8 +1,8 @@
 //! Gradual pruning by magnitude with masked retraining (cubic schedule of Zhu and Gupta, 1710.01878).
 //!
 //! Two things are added to plain magnitude, since a packed weight also costs its share of a column and of a neuron:
-//! the magnitude counts less where few weights share these ([`bits`]), and weights that cannot change an output
-//! are removed first ([`cut`]). A weight that is removed never comes back.
+//! the magnitude counts less where few weights share these, and weights that cannot change an output are removed
+//! first. A weight that is removed never comes back.
 
 use burn::tensor::Tensor;
 
@@ -45,7 +45,9 @@ enum Targets {
 
 impl Masked {
     pub fn new(layers: Vec<Affine>, options: &DeepCompressionOptions) -> Self {
-        let sizes = layers.iter().map(|layer| layer.weight.shape().num_elements());
+        let sizes = layers
+            .iter()
+            .map(|layer| layer.weight.shape().num_elements());
         let targets = if options.densities.is_empty() {
             Targets::Together(options.weights)
         } else {
@@ -53,7 +55,10 @@ impl Masked {
             Targets::Each(sizes.zip(&options.densities).map(kept).collect())
         };
         Self {
-            masks: layers.iter().map(|layer| layer.weight.ones_like()).collect(),
+            masks: layers
+                .iter()
+                .map(|layer| layer.weight.ones_like())
+                .collect(),
             descent: Sgd::new(&layers, options.momentum, options.decay),
             targets,
             structure: options.structure,
@@ -92,7 +97,11 @@ impl Masked {
             cut(&mut grids, &mut biases);
         }
         for (index, (grid, bias)) in grids.iter().zip(&biases).enumerate() {
-            let mask: Vec<f32> = grid.values.iter().map(|&w| f32::from(u8::from(w != 0.0))).collect();
+            let mask: Vec<f32> = grid
+                .values
+                .iter()
+                .map(|&w| f32::from(u8::from(w != 0.0)))
+                .collect();
             self.masks[index] = mlp::matrix(&mask, grid.inputs, grid.outputs);
             self.layers[index] = Affine {
                 weight: mlp::matrix(&grid.values, grid.inputs, grid.outputs),
@@ -115,7 +124,11 @@ struct Grid {
 impl Grid {
     fn new(layer: &Affine) -> Self {
         let (inputs, outputs) = layer.sizes();
-        Self { inputs, outputs, values: mlp::values(&layer.weight) }
+        Self {
+            inputs,
+            outputs,
+            values: mlp::values(&layer.weight),
+        }
     }
 
     fn row(&mut self, input: usize) -> &mut [f32] {
@@ -167,7 +180,9 @@ fn cut(grids: &mut [Grid], biases: &mut [Vec<f32>]) {
         let (outputs, _) = grids[index].counts();
         for (neuron, &outputs) in outputs.iter().enumerate() {
             if outputs == 0 {
-                grids[index - 1].column(neuron).for_each(|weight| *weight = 0.0);
+                grids[index - 1]
+                    .column(neuron)
+                    .for_each(|weight| *weight = 0.0);
             }
         }
     }
@@ -302,7 +317,10 @@ mod tests {
 
     #[test]
     fn the_strongest_stay_and_of_equal_ones_the_earlier() {
-        assert_eq!(strongest(&[1.0, 3.0, 1.0, 2.0, 1.0], 3), [true, true, false, true, false]);
+        assert_eq!(
+            strongest(&[1.0, 3.0, 1.0, 2.0, 1.0], 3),
+            [true, true, false, true, false]
+        );
         assert_eq!(strongest(&[1.0, 2.0], 0), [false, false]);
         assert_eq!(strongest(&[1.0, 2.0], 5), [true, true]);
     }
@@ -318,7 +336,10 @@ mod tests {
         for ((before, after), count) in random_layers().iter().zip(&layers).zip([60, 40, 24]) {
             assert_eq!(mlp::live_weights(std::slice::from_ref(after)), count);
             let (before, after) = (mlp::values(&before.weight), mlp::values(&after.weight));
-            let least = after.iter().filter(|w| **w != 0.0).fold(f32::MAX, |l, w| l.min(w.abs()));
+            let least = after
+                .iter()
+                .filter(|w| **w != 0.0)
+                .fold(f32::MAX, |l, w| l.min(w.abs()));
             for (before, after) in before.iter().zip(&after) {
                 assert!(after == before || *after == 0.0 && before.abs() <= least);
             }
@@ -327,7 +348,10 @@ mod tests {
 
     #[test]
     fn what_is_pruned_stays_pruned_and_the_rest_is_trained() {
-        let options = DeepCompressionOptions { weights: 60, ..DeepCompressionOptions::default() };
+        let options = DeepCompressionOptions {
+            weights: 60,
+            ..DeepCompressionOptions::default()
+        };
         let mut masked = Masked::new(random_layers(), &options);
         let mut before = vec![false; 232];
         let mut counts = Vec::new();
@@ -338,9 +362,18 @@ mod tests {
                 bias: layer.bias.ones_like(),
             });
             masked.step(gradients.collect(), 0.01);
-            let all = masked.layers.iter().flat_map(|layer| mlp::values(&layer.weight));
+            let all = masked
+                .layers
+                .iter()
+                .flat_map(|layer| mlp::values(&layer.weight));
             let dead: Vec<bool> = all.map(|weight| weight == 0.0).collect();
-            assert!(before.iter().zip(&dead).all(|(before, now)| !before || *now), "step {step}");
+            assert!(
+                before
+                    .iter()
+                    .zip(&dead)
+                    .all(|(before, now)| !before || *now),
+                "step {step}"
+            );
             counts.push(dead.iter().filter(|dead| !**dead).count());
             before = dead;
         }
@@ -353,7 +386,11 @@ mod tests {
     #[test]
     fn structure_empties_inputs_and_neurons() {
         let live = |structure| {
-            let options = DeepCompressionOptions { weights: 40, structure, ..DeepCompressionOptions::default() };
+            let options = DeepCompressionOptions {
+                weights: 40,
+                structure,
+                ..DeepCompressionOptions::default()
+            };
             let layers = pruned_to(&options);
             let counts = layers.iter().flat_map(|layer| Grid::new(layer).counts().0);
             counts.filter(|count| *count > 0).count()
@@ -392,7 +429,13 @@ mod tests {
         }
         for pair in grids.windows(2) {
             let (inputs, outputs) = (pair[0].counts().1, pair[1].counts().0);
-            assert!(inputs.iter().zip(&outputs).all(|(i, o)| (*i == 0) == (*o == 0)), "{inputs:?} {outputs:?}");
+            assert!(
+                inputs
+                    .iter()
+                    .zip(&outputs)
+                    .all(|(i, o)| (*i == 0) == (*o == 0)),
+                "{inputs:?} {outputs:?}"
+            );
         }
     }
 }

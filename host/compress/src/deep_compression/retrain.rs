@@ -74,7 +74,10 @@ mod tests {
         };
         let mut stage = Retrained::new(vec![layer.clone()], 0.9, 0.01);
         for _ in 0..20 {
-            let gradient = Affine { weight: layer.weight.ones_like(), bias: layer.bias.ones_like() };
+            let gradient = Affine {
+                weight: layer.weight.ones_like(),
+                bias: layer.bias.ones_like(),
+            };
             stage.step(vec![gradient], 0.1);
         }
         let weights = mlp::values(&stage.weights()[0].weight);

@@ -89,7 +89,13 @@ pub fn k_means(values: &[f32], count: usize) -> Vec<f32> {
 /// Index of the value nearest to `value`; the first of equally near ones.
 fn nearest(codebook: &[f32], value: f32) -> usize {
     let distance = |index: usize| (codebook[index] - value).abs();
-    (1..codebook.len()).fold(0, |best, i| if distance(i) < distance(best) { i } else { best })
+    (1..codebook.len()).fold(0, |best, i| {
+        if distance(i) < distance(best) {
+            i
+        } else {
+            best
+        }
+    })
 }
 
 #[cfg(test)]
@@ -99,7 +105,10 @@ mod tests {
 
     #[test]
     fn the_start_is_linear_between_least_and_greatest() {
-        assert_eq!(linear_start(&[-1.0, 0.1, 3.0], 5), [-1.0, 0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(
+            linear_start(&[-1.0, 0.1, 3.0], 5),
+            [-1.0, 0.0, 1.0, 2.0, 3.0]
+        );
         assert_eq!(linear_start(&[-1.0, 3.0], 1), [1.0]);
         assert_eq!(linear_start(&[2.0], 3), [2.0, 2.0, 2.0]);
     }
@@ -133,7 +142,10 @@ mod tests {
     }
 
     fn error(values: &[f32], centroids: &[f32]) -> f64 {
-        values.iter().map(|&v| f64::from(v - centroids[nearest(centroids, v)]).powi(2)).sum()
+        values
+            .iter()
+            .map(|&v| f64::from(v - centroids[nearest(centroids, v)]).powi(2))
+            .sum()
     }
 
     proptest! {

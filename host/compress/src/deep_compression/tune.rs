@@ -32,7 +32,11 @@ struct Layer {
 
 impl Tuned {
     pub fn new(pruned: &[Affine], shared: Vec<Shared>, momentum: f64) -> Self {
-        let layers = pruned.iter().zip(shared).map(|(l, s)| Layer::new(l, s)).collect();
+        let layers = pruned
+            .iter()
+            .zip(shared)
+            .map(|(l, s)| Layer::new(l, s))
+            .collect();
         Self { layers, momentum }
     }
 
@@ -42,7 +46,11 @@ impl Tuned {
             .into_iter()
             .map(|layer| {
                 let shared = Shared {
-                    codebook: if layer.is_empty() { Vec::new() } else { mlp::values(&layer.codebook) },
+                    codebook: if layer.is_empty() {
+                        Vec::new()
+                    } else {
+                        mlp::values(&layer.codebook)
+                    },
                     codes: layer.codes,
                 };
                 (shared, mlp::values(&layer.bias))
@@ -109,9 +117,21 @@ impl Layer {
     fn step(&mut self, gradient: Affine, momentum: f64, rate: f64) {
         if !self.is_empty() {
             let sum = self.summed(gradient.weight);
-            descend(&mut self.codebook, &mut self.codebook_velocity, sum, momentum, rate);
+            descend(
+                &mut self.codebook,
+                &mut self.codebook_velocity,
+                sum,
+                momentum,
+                rate,
+            );
         }
-        descend(&mut self.bias, &mut self.bias_velocity, gradient.bias, momentum, rate);
+        descend(
+            &mut self.bias,
+            &mut self.bias_velocity,
+            gradient.bias,
+            momentum,
+            rate,
+        );
     }
 
     /// The trained tensors and their names.
@@ -178,7 +198,10 @@ impl Stage for Tuned {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{mlp::Batch, random::{Purpose, generator}};
+    use crate::{
+        mlp::Batch,
+        random::{Purpose, generator},
+    };
     use rand::RngExt;
 
     /// A network of 6 - 5 - 3 with shared weights, and a batch for it.
@@ -188,16 +211,30 @@ mod tests {
             .iter()
             .map(|&(inputs, outputs)| {
                 let weights: Vec<f32> = (0..inputs * outputs)
-                    .map(|_| if random.random_bool(0.3) { 0.0 } else { random.random_range(-1.0..1.0) })
+                    .map(|_| {
+                        if random.random_bool(0.3) {
+                            0.0
+                        } else {
+                            random.random_range(-1.0..1.0)
+                        }
+                    })
                     .collect();
-                let bias: Vec<f32> = (0..outputs).map(|_| random.random_range(-0.1..0.1)).collect();
-                Affine { weight: mlp::matrix(&weights, inputs, outputs), bias: mlp::vector(&bias) }
+                let bias: Vec<f32> = (0..outputs)
+                    .map(|_| random.random_range(-0.1..0.1))
+                    .collect();
+                Affine {
+                    weight: mlp::matrix(&weights, inputs, outputs),
+                    bias: mlp::vector(&bias),
+                }
             })
             .collect();
         let shared = layers.iter().map(|layer| Shared::new(layer, 4)).collect();
         let inputs: Vec<f32> = (0..8 * 6).map(|_| random.random_range(0.0..1.0)).collect();
         let labels = (0..8).map(|_| random.random_range(0..3)).collect();
-        let batch = Batch { inputs: mlp::matrix(&inputs, 8, 6), labels };
+        let batch = Batch {
+            inputs: mlp::matrix(&inputs, 8, 6),
+            labels,
+        };
         let tuned = Tuned::new(&layers, shared, 0.9);
         (layers, tuned, batch)
     }
@@ -206,10 +243,10 @@ mod tests {
     fn the_gradient_of_a_centroid_is_the_sum_over_its_members() {
         let (_, mut tuned, batch) = example();
         let (_, gradients) = mlp::gradients(&tuned.weights(), &batch);
-        for layer in 0..2 {
-            let dense = mlp::values(&gradients[layer].weight);
-            let summed = mlp::values(&tuned.layers[layer].summed(gradients[layer].weight.clone()));
-            let (inputs, outputs) = gradients[layer].sizes();
+        for (layer, gradient) in gradients.iter().enumerate() {
+            let dense = mlp::values(&gradient.weight);
+            let summed = mlp::values(&tuned.layers[layer].summed(gradient.weight.clone()));
+            let (inputs, outputs) = gradient.sizes();
             let codebook = mlp::values(&tuned.layers[layer].codebook);
             assert_eq!(codebook.len(), 4);
             for centroid in 0..codebook.len() {
@@ -233,7 +270,11 @@ mod tests {
                 let step = 1e-2;
                 let slope = (loss_at(step) - loss_at(-step)) / (2.0 * step);
                 tuned.layers[layer].codebook = mlp::vector(&codebook);
-                assert!((slope - summed[centroid]).abs() < 2e-3, "{slope} {}", summed[centroid]);
+                assert!(
+                    (slope - summed[centroid]).abs() < 2e-3,
+                    "{slope} {}",
+                    summed[centroid]
+                );
             }
         }
     }
@@ -256,7 +297,11 @@ mod tests {
             let (inputs, outputs) = layer.sizes();
             let rows = mlp::transposed(&mlp::values(&layer.weight), inputs, outputs);
             for (&code, &weight) in shared.codes.iter().zip(&rows) {
-                let expected = if code == 0 { 0.0 } else { shared.codebook[usize::from(code) - 1] };
+                let expected = if code == 0 {
+                    0.0
+                } else {
+                    shared.codebook[usize::from(code) - 1]
+                };
                 assert_eq!(weight, expected);
             }
         }
@@ -264,9 +309,19 @@ mod tests {
 
     #[test]
     fn a_layer_without_weights_is_tuned_by_its_bias_alone() {
-        let layer = Affine { weight: mlp::matrix(&[0.0; 6], 3, 2), bias: mlp::vector(&[0.0; 2]) };
-        let mut tuned = Tuned::new(std::slice::from_ref(&layer), vec![Shared::new(&layer, 4)], 0.9);
-        let batch = Batch { inputs: mlp::matrix(&[1.0; 3], 1, 3), labels: vec![0] };
+        let layer = Affine {
+            weight: mlp::matrix(&[0.0; 6], 3, 2),
+            bias: mlp::vector(&[0.0; 2]),
+        };
+        let mut tuned = Tuned::new(
+            std::slice::from_ref(&layer),
+            vec![Shared::new(&layer, 4)],
+            0.9,
+        );
+        let batch = Batch {
+            inputs: mlp::matrix(&[1.0; 3], 1, 3),
+            labels: vec![0],
+        };
         let (_, gradients) = mlp::gradients(&tuned.weights(), &batch);
         tuned.step(gradients, 0.1);
         let state = tuned.state();
