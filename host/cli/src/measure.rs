@@ -1,5 +1,6 @@
 //! Runs a data set through virtual devices and holds every result against the reference.
 
+mod compare;
 mod report;
 
 pub use report::Report;
@@ -7,6 +8,7 @@ pub use report::Report;
 use crate::output::Output;
 use crate::{bars, target};
 use anyhow::{Context, Result};
+use compare::{difference, profile_difference, wrong_logits};
 use indicatif::ProgressBar;
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -166,52 +168,11 @@ impl Shared<'_> {
         let input = self.plan.data.image(index);
         let expected = self.reference.run(input)?;
         let got = device.run(input)?;
-        let differs = |(i, (got, expected)): (usize, (&i32, &i32))| (got != expected).then_some(i);
-        let wrong: Vec<usize> = got
-            .logits
-            .iter()
-            .zip(&expected.logits)
-            .enumerate()
-            .filter_map(differs)
-            .collect();
-        let macs: u64 = expected.macs.iter().sum();
-        let mut difference = wrong.first().map(|&logit| {
-            format!(
-                "logit {logit} is {}, expected {}",
-                got.logits[logit], expected.logits[logit]
-            )
-        });
-        if got.logits.len() != expected.logits.len() {
-            difference = Some(format!(
-                "got {} logits, expected {}",
-                got.logits.len(),
-                expected.logits.len()
-            ));
-        } else if difference.is_none() && got.counters.macs != macs {
-            difference = Some(format!(
-                "the engine counts {} MACs, expected {macs}",
-                got.counters.macs
-            ));
-        }
+        let mut difference = difference(&got, &expected, self.plan.config.num_pes);
         let mut passes = None;
-        if index % self.plan.count.div_ceil(PROFILED).max(1) == 0 {
+        if index.is_multiple_of(self.plan.count.div_ceil(PROFILED).max(1)) {
             let profile = device.run_profiled(input)?;
-            let stepped: Vec<u64> = profile
-                .passes
-                .iter()
-                .map(|counters| counters.macs)
-                .collect();
-            if difference.is_none() && profile.inference != got {
-                difference = Some(format!(
-                    "run pass by pass it gives {:?}, run at once {got:?}",
-                    profile.inference
-                ));
-            } else if difference.is_none() && stepped != expected.macs {
-                difference = Some(format!(
-                    "the passes count {stepped:?} MACs, expected {:?}",
-                    expected.macs
-                ));
-            }
+            difference = difference.or_else(|| profile_difference(&profile, &got, &expected));
             passes = Some(profile.passes);
         }
         Ok(Record {
@@ -221,7 +182,7 @@ impl Shared<'_> {
             passes,
             difference,
             logits: expected.logits.len(),
-            wrong_logits: wrong.len(),
+            wrong_logits: wrong_logits(&got, &expected),
         })
     }
 }
@@ -241,9 +202,7 @@ fn locate(
         device.step(pass)?;
         let got = device.activations(pass)?;
         if let Some(found) = reference.explain_difference(&expected, pass, &got) {
-            return Ok(format!(
-                "test image {index}: {difference}; first: {found:?}"
-            ));
+            return Ok(format!("test image {index}: {difference}; first: {found}"));
         }
     }
     Ok(format!(

@@ -89,20 +89,20 @@ fn images_that_are_none_or_not_for_the_engine() {
             &[
                 "short.thresh",
                 &format!("got {} bytes", good.len() - 3),
-                "expected",
+                "the header says",
                 "copy the file again",
             ],
         ),
         (
             "long.thresh",
-            &["long.thresh", "expected", "copy the file again"],
+            &["long.thresh", "the header says", "copy the file again"],
         ),
         (
             "flipped.thresh",
             &[
                 "flipped.thresh",
                 "CRC-32",
-                "expected",
+                "the header says",
                 "the file is damaged",
             ],
         ),
@@ -381,7 +381,7 @@ fn options_that_mean_nothing() {
             2,
             &["expected NAME=VALUE", "--help lists the names"],
         ),
-        ("train --hidden 4,x", 2, &["4,x"]),
+        ("train --hidden 4,x", 2, &["'x'", "--hidden"]),
         (
             "train --hidden 0",
             1,
@@ -487,6 +487,6 @@ fn every_command_explains_itself() {
         assert!(own.contains("Examples:") && own.contains("--json"), "{own}");
     }
     assert!(place.ok("train --help").contains("hidden=300,100"));
-    assert!(place.ok("compress --help").contains("codes=16"));
+    assert!(place.ok("compress --help").contains("codes="));
     assert!(place.ok("--version").starts_with("thresh "));
 }

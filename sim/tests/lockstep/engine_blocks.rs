@@ -166,7 +166,10 @@ fn scan() {
             abort, start, in_base, groups, positions, rows, col_base, in_signed, vector[0],
             vector[1], vector[2], vector[3], ready,
         ],
-        out [busy, read, read_address, valid, column, value, base]
+        out [
+            busy, read, read_address, valid, column, value, base, sampled[0], sampled[1],
+            sampled[2], sampled[3],
+        ]
     );
     let mut jobs = jobs(
         "busy",

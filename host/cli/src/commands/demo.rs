@@ -14,7 +14,7 @@ use thresh_model::{Dataset, Image};
 use thresh_regs::Config;
 
 /// The image that is kept with the sources; `thresh make` makes it.
-const IMAGE: &[u8] = include_bytes!("../../images/lenet-300-100.thresh");
+pub const IMAGE: &[u8] = include_bytes!("../../images/lenet-300-100.thresh");
 
 /// Digits that are drawn, from the start of the test set.
 const DRAWN: usize = 4;

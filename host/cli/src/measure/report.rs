@@ -319,3 +319,83 @@ fn layers(plan: &Plan<'_>, records: &[Record]) -> Vec<LayerReport> {
     }
     layers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::bench::clock_of;
+    use std::time::Duration;
+    use thresh_regs::Config;
+
+    /// A report over inferences of so many cycles, of which those listed are wrong.
+    fn report(cycles: &[u64], wrong: &[usize]) -> Report {
+        let image = thresh_model::Image::from_bytes(crate::commands::demo::IMAGE).unwrap();
+        let config = Config::named("ulx3s-25f").unwrap();
+        let data = thresh_model::Dataset {
+            shape: image.input,
+            images: vec![],
+            labels: vec![],
+        };
+        let records = cycles.iter().enumerate().map(|(index, &cycles)| Record {
+            index,
+            right: true,
+            counters: Counters {
+                cycles,
+                macs: 4 * cycles,
+                ..Counters::default()
+            },
+            passes: None,
+            difference: wrong
+                .contains(&index)
+                .then(|| "logit 3 is 1, expected 2".to_string()),
+            logits: 10,
+            wrong_logits: usize::from(wrong.contains(&index)),
+        });
+        let measured = Measurement {
+            records: records.collect(),
+            simulated_cycles: 5000,
+            elapsed: Duration::from_secs(2),
+            threads: 1,
+            first_mismatch: wrong.first().map(|index| format!("test image {index}")),
+        };
+        let plan = Plan {
+            image: &image,
+            config,
+            data: &data,
+            count: cycles.len(),
+            threads: 1,
+        };
+        Report::new(&plan, &measured, clock_of(config))
+    }
+
+    #[test]
+    fn one_difference_or_no_inference_is_a_failure() {
+        assert!(report(&[100, 300], &[]).holds());
+        assert!(!report(&[], &[]).holds());
+        let wrong = report(&[100, 300, 200], &[1]);
+        assert!(!wrong.holds());
+        let text = wrong.text();
+        assert!(
+            text.contains("1 of 3 inferences, 1 of 30 logits differ"),
+            "{text}"
+        );
+        assert!(
+            text.contains("MISMATCH") && text.contains("test image 1"),
+            "{text}"
+        );
+        assert_eq!(wrong.json()["mismatches"], 1);
+    }
+
+    #[test]
+    fn means_and_rates_are_those_of_the_records() {
+        let json = report(&[100, 300], &[]).json();
+        assert_eq!(
+            json["cycles"],
+            json!({"mean": 200.0, "min": 100, "max": 300})
+        );
+        assert_eq!(json["utilisation"], 0.5);
+        let mhz = clock_of(Config::named("ulx3s-25f").unwrap()).unwrap();
+        assert!((json["inferences_per_second"].as_f64().unwrap() - mhz * 1e6 / 200.0).abs() < 1e-6);
+        assert_eq!(json["simulation"]["cycles_per_second"], 2500.0);
+    }
+}

@@ -39,7 +39,7 @@ options! {
     /// Options of [`DeepCompression`]. The defaults are recommended for LeNet-300-100 on MNIST.
     pub struct DeepCompressionOptions {
         /// Weights that stay in the whole network, where no densities are given.
-        weights: usize = 3000,
+        weights: usize = 3500,
         /// Share of the weights that stays in each layer; empty: the layers compete.
         densities: Vec<f64> = Vec::new(),
         /// How much a weight counts less where few share its input or neuron; 0: magnitude alone.
@@ -55,7 +55,7 @@ options! {
         /// Pull of every weight towards 0 while pruning and retraining.
         decay: f64 = 0.0002,
         /// Shared values of each layer.
-        codes: usize = 32,
+        codes: usize = 16,
         /// Passes over the training images while tuning shared values.
         tune_epochs: usize = 20,
         /// Rate of the first step of tuning; it falls to 0 along half a cosine.
