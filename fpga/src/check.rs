@@ -4,6 +4,9 @@ use thresh_regs::{Config, WeightStore};
 
 use crate::{Home, Report, Resource};
 
+/// iCE40 has no distributed RAM, so a small FIFO is flip-flops there. Larger ones are a fault.
+const SMALL_MEMORY_BITS: u64 = 64;
+
 /// One statement about the engine, and whether the report bears it out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -57,15 +60,16 @@ impl Report {
         let found = self.memories_in_flip_flops();
         let names: Vec<String> = found
             .iter()
+            .filter(|memory| memory.bits() > SMALL_MEMORY_BITS)
             .map(|memory| format!("{} ({} bits)", memory.name, memory.bits()))
             .collect();
         Claim {
-            text: "no memory in flip-flops".into(),
+            text: format!("no memory of more than {SMALL_MEMORY_BITS} bits in flip-flops"),
             // A report that knows of no memory at all says nothing about them.
-            holds: found.is_empty() && !self.memories.is_empty(),
+            holds: names.is_empty() && !self.memories.is_empty(),
             got: match (names.is_empty(), self.memories.len()) {
                 (true, 0) => "no memory was found".into(),
-                (true, count) => format!("none of {count} memories"),
+                (true, count) => format!("none of {count} memories, {} smaller ones", found.len()),
                 (false, _) => names.join(", "),
             },
         }
@@ -109,14 +113,16 @@ mod tests {
         report.memories.push(crate::Memory {
             name: "fifo".into(),
             words: 8,
-            width: 4,
+            width: 8,
             home: Home::FlipFlops,
         });
+        assert_eq!(held(&report), [true, true, true, true]);
+        report.memories.last_mut().unwrap().width = 9;
         assert_eq!(held(&report), [true, true, false, true]);
         assert!(
             report.claims(Config::named("icebreaker").unwrap())[2]
                 .got
-                .contains("fifo (32 bits)")
+                .contains("fifo (72 bits)")
         );
         let mut report = sample();
         report.target_mhz = 22.0;

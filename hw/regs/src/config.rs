@@ -142,7 +142,7 @@ mod tests {
                 c.name
             );
             assert!(
-                4 * DESCRIPTOR_WORDS << c.pass_addr_bits <= DESCRIPTOR_WINDOW.bytes as usize,
+                (4 * DESCRIPTOR_WORDS) << c.pass_addr_bits <= DESCRIPTOR_WINDOW.bytes as usize,
                 "{}",
                 c.name
             );

@@ -55,7 +55,7 @@ macro_rules! descriptor {
                 let mut values = DESCRIPTOR_FIELDS.iter().map(|field| {
                     let mask = ((1u64 << field.width) - 1) as u32;
                     known[field.word as usize] |= mask << field.lsb;
-                    words[field.word as usize] >> field.lsb & mask
+                    (words[field.word as usize] >> field.lsb) & mask
                 });
                 let pass = PassDescriptor { $($name: <$type as FromField>::from_field(values.next().expect("one value a field")),)* };
                 drop(values);

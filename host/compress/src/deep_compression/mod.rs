@@ -39,7 +39,7 @@ options! {
     /// Options of [`DeepCompression`]. The defaults are recommended for LeNet-300-100 on MNIST.
     pub struct DeepCompressionOptions {
         /// Weights that stay in the whole network, where no densities are given.
-        weights: usize = 3500,
+        weights: usize = 3000,
         /// Share of the weights that stays in each layer; empty: the layers compete.
         densities: Vec<f64> = Vec::new(),
         /// How much a weight counts less where few share its input or neuron; 0: magnitude alone.
