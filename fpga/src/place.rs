@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::synth::NETLIST;
-use crate::tools::{NEXTPNR_TIMEOUT, read_json};
+use crate::tools::{NEXTPNR_TIMEOUT, read_json, thousandths};
 use crate::{Board, FlowError, Tools};
 
 /// What one seed gave.
@@ -162,7 +162,7 @@ fn parse(file: File, seed: u32, seconds: f64) -> Result<Placed, String> {
     Ok(Placed {
         run: Run {
             seed,
-            fmax_mhz: fmax.achieved,
+            fmax_mhz: thousandths(fmax.achieved),
             seconds,
         },
         critical_path: describe(&slowest.path).ok_or("has an empty critical path")?,
@@ -198,8 +198,8 @@ fn describe(path: &[Segment]) -> Option<CriticalPath> {
             .iter()
             .filter(|segment| segment.kind == "logic")
             .count() as u32,
-        logic_ns: sum(false),
-        routing_ns: sum(true),
+        logic_ns: thousandths(sum(false)),
+        routing_ns: thousandths(sum(true)),
     })
 }
 

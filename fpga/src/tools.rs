@@ -121,7 +121,7 @@ impl Tools {
             sleep(POLL);
         };
         if status.success() {
-            return Ok(start.elapsed().as_secs_f64());
+            return Ok(thousandths(start.elapsed().as_secs_f64()));
         }
         let text = String::from_utf8_lossy(&fs::read(&log).map_err(io("read"))?).into_owned();
         let message = match text.trim() {
@@ -181,6 +181,11 @@ pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T
         file: path.into(),
         problem: format!("is not the JSON that was expected: {error}"),
     })
+}
+
+/// `value` to three decimals: no measurement here is finer, and short numbers survive JSON exactly.
+pub(crate) fn thousandths(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
 }
 
 #[cfg(test)]
