@@ -7,7 +7,7 @@ use common::{Place, SIDE, idx};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::Stdio;
-use thresh_model::{Activation, Layer, Network, Operator, Shape, Weights};
+use thresh_model::{Activation, Frame, Head, Layer, Network, Operator, Shape, Weights};
 
 /// Runs `arguments`, which must fail with `status` and a message that holds all of `texts`.
 #[track_caller]
@@ -33,6 +33,7 @@ fn refused(place: &Place, arguments: &str, status: i32, texts: &[&str]) {
 fn network(hidden: usize) -> Network {
     let layer = |name: &str, inputs, outputs, activation| Layer {
         name: name.into(),
+        inputs: vec![],
         operator: Operator::Dense { inputs, outputs },
         weights: Weights::Shared {
             codebook: vec![0.5],
@@ -49,10 +50,12 @@ fn network(hidden: usize) -> Network {
             width: SIDE,
         },
         input_scale: 0.01,
-        layers: vec![
+        frame: Frame::default(),
+        head: Head::Logits,
+        layers: Layer::in_sequence([
             layer("fc1", SIDE * SIDE, hidden, Activation::Relu),
             layer("fc2", hidden, 4, Activation::None),
-        ],
+        ]),
         labels: vec![],
         provenance: BTreeMap::new(),
     }

@@ -94,15 +94,14 @@ pub(crate) fn layers_of(network: &Network) -> Result<Vec<Affine>> {
             network: network.name.clone(),
             reason: format!("layer {:?} {what}", layer.name),
         };
-        // Other operators may come.
-        #[allow(irrefutable_let_patterns, clippy::allow_attributes)]
         let Operator::Dense { inputs, outputs } = layer.operator else {
             return Err(wrong("is not fully connected"));
         };
-        match (layer.activation, index == last) {
+        match (&layer.activation, index == last) {
             (Activation::Relu, false) | (Activation::None, true) => {}
             (Activation::Relu, true) => return Err(wrong("is the last and has a ReLU")),
             (Activation::None, false) => return Err(wrong("is not the last and has no ReLU")),
+            _ => return Err(wrong("has an activation other than ReLU")),
         }
         layers.push(Affine::from_rows(
             &layer.weights.to_dense(),
@@ -124,6 +123,7 @@ pub(crate) fn network_layers(layers: &[Affine]) -> Vec<Layer> {
             let (inputs, outputs) = layer.sizes();
             Layer {
                 name: format!("fc{}", index + 1),
+                inputs: vec![index],
                 operator: Operator::Dense { inputs, outputs },
                 weights: Weights::Float(transposed(&values(&layer.weight), inputs, outputs)),
                 bias: values(&layer.bias),

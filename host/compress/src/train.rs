@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand::RngExt;
-use thresh_model::network::Network;
+use thresh_model::{Frame, Head, Network};
 
 use crate::{
     checkpoint::{Identity, State},
@@ -109,6 +109,8 @@ pub fn train(options: &TrainOptions, data: &Data, context: &mut Context<'_>) -> 
         },
         input: data.train().shape,
         input_scale,
+        frame: Frame::default(),
+        head: Head::Logits,
         layers: mlp::network_layers(&stage.layers),
         labels: (0..data.classes()).map(|class| class.to_string()).collect(),
         provenance: BTreeMap::from([

@@ -18,6 +18,8 @@ pub mod stream;
 pub use huffman::CodeLengths;
 pub use idx::Dataset;
 pub use image::{Image, ImageError, Pass, PeData};
-pub use network::{Activation, Layer, Network, NetworkError, Operator, Shape, Weights};
+pub use network::{
+    Activation, Frame, Head, Layer, Network, NetworkError, Operator, Shape, Weights, Window,
+};
 pub use pack::{PackError, PackOptions};
 pub use reference::{Outputs, Reference};

@@ -1,17 +1,22 @@
 //! A network as training and compression leave it: float weights, perhaps shared and pruned.
 
 mod check;
+mod conv;
 mod dense;
 mod file;
 mod forward;
+mod frame;
+mod pool;
 
 pub use check::NetworkError;
 pub use forward::Prepared;
+pub use frame::FRAME_MARK;
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Channels, height and width of a map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     /// Channels.
     pub channels: usize,
@@ -33,8 +38,60 @@ impl Shape {
     }
 }
 
-/// What a layer computes from its input, before bias and activation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A window that slides over a map: kernel, stride and padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Height and width in positions.
+    pub kernel: [usize; 2],
+    /// Steps down and to the right.
+    pub stride: [usize; 2],
+    /// Positions outside the map above, left, below, right.
+    pub pads: [usize; 4],
+}
+
+impl Window {
+    /// A window of this kernel that moves by one position and does not leave the map.
+    pub fn valid(kernel: [usize; 2]) -> Self {
+        Window {
+            kernel,
+            stride: [1, 1],
+            pads: [0; 4],
+        }
+    }
+
+    /// The window that covers a map of `size` (height, width) in one step.
+    pub fn whole(size: [usize; 2]) -> Self {
+        Window {
+            kernel: size,
+            stride: size,
+            pads: [0; 4],
+        }
+    }
+
+    /// Height and width of the map of its places on a map of `size`; `None` if it has no place
+    /// there, or a stride or a side of the kernel is zero.
+    pub fn places(&self, size: [usize; 2]) -> Option<[usize; 2]> {
+        let [top, left, bottom, right] = self.pads;
+        let side = |size: usize, kernel: usize, stride: usize, before: usize, after: usize| {
+            let room = size
+                .checked_add(before)?
+                .checked_add(after)?
+                .checked_sub(kernel)?;
+            (kernel > 0).then_some(room.checked_div(stride)? + 1)
+        };
+        Some([
+            side(size[0], self.kernel[0], self.stride[0], top, bottom)?,
+            side(size[1], self.kernel[1], self.stride[1], left, right)?,
+        ])
+    }
+}
+
+/// What a layer computes from its inputs, before bias and activation.
+///
+/// A map is stored position by position, channels inside a position; so are the inputs of a fully
+/// connected layer that reads one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Operator {
     /// Fully connected: `outputs x inputs` weights, row-major by output.
     Dense {
@@ -43,15 +100,77 @@ pub enum Operator {
         /// Output values.
         outputs: usize,
     },
+    /// Convolution (cross-correlation, as every framework has it) with zeros outside the map:
+    /// weights `[outputs, input.channels / groups, kernel height, kernel width]`, row-major.
+    Conv {
+        /// Input map.
+        input: Shape,
+        /// Output channels.
+        outputs: usize,
+        /// Groups of channels that do not see each other; `input.channels` of them is depthwise.
+        groups: usize,
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// Largest value in each window; positions outside the map do not count. No weights, no bias.
+    MaxPool {
+        /// Input map.
+        input: Shape,
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// Mean of each window; positions outside the map count as zeros. No weights, no bias.
+    AveragePool {
+        /// Input map.
+        input: Shape,
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// Sum of two maps of one shape, value by value. No weights, no bias.
+    Add {
+        /// Shape of both inputs and of the output.
+        shape: Shape,
+    },
 }
 
 /// What follows the bias.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Activation {
     /// Nothing.
     None,
     /// `max(0, x)`.
     Relu,
+    /// `min(max(0, x), limit)`; ReLU6 has the limit 6.
+    Clipped(f32),
+    /// `x` from 0 on, `slope * x` below: one slope for all (leaky ReLU), or one a channel (PReLU).
+    Leaky(Vec<f32>),
+}
+
+/// What the host makes of the outputs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// They are given as they are.
+    #[default]
+    Logits,
+    /// `exp(x)`, divided by the sum over the outputs.
+    Softmax,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+}
+
+/// Positions that the host adds around the input image before the first layer sees it.
+///
+/// A mean that is subtracted from the image cannot go into a bias where the first convolution pads
+/// with zeros: outside the image nothing is subtracted. The frame makes that exact and keeps black an exact zero: its
+/// positions hold 0 in every channel of the image, and 255 in one channel more, which is 0 inside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Positions above, left, below, right.
+    pub pads: [usize; 4],
+    /// Whether there is the channel that marks the frame, behind those of the image.
+    pub marked: bool,
 }
 
 /// The weights of a layer, row-major by output.
@@ -73,19 +192,22 @@ pub enum Weights {
 pub struct Layer {
     /// Name, unique in the network.
     pub name: String,
+    /// What it reads, as many as the operator takes: 0 is the network's input map, `i + 1` the output of layer `i`.
+    pub inputs: Vec<usize>,
     /// Operator and sizes.
     pub operator: Operator,
-    /// Weights.
+    /// Weights; none for an operator without.
     pub weights: Weights,
-    /// One bias an output.
+    /// One bias an output channel; none for an operator without.
     pub bias: Vec<f32>,
     /// What follows.
     pub activation: Activation,
 }
 
-/// A sequential network. Its input is an image of bytes, position by position and channels inside a
+/// A network. Its input is an image of bytes, position by position and channels inside a
 /// position; byte `b` means `b * input_scale`, so that
-/// black is an exact zero (a mean is folded into the first bias).
+/// black is an exact zero (means and scales of channels are folded into the first layer). Its output is
+/// that of the last layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     /// Name, as `lenet-300-100`.
@@ -94,8 +216,12 @@ pub struct Network {
     pub input: Shape,
     /// Real value of input byte 1.
     pub input_scale: f32,
-    /// Layers in order.
+    /// What the host adds around the input.
+    pub frame: Frame,
+    /// Layers, each behind those that it reads.
     pub layers: Vec<Layer>,
+    /// What the host makes of the outputs.
+    pub head: Head,
     /// Name of each output.
     pub labels: Vec<String>,
     /// Where it comes from: `command`, `seed`, `data`, `accuracy` ...
@@ -103,49 +229,99 @@ pub struct Network {
 }
 
 impl Operator {
-    /// Input values.
+    /// Number of values that it reads: 2 for a sum, else 1.
+    pub fn arity(&self) -> usize {
+        match self {
+            Operator::Add { .. } => 2,
+            _ => 1,
+        }
+    }
+
+    /// Values of each input.
     pub fn inputs(&self) -> usize {
-        match *self {
-            Operator::Dense { inputs, .. } => inputs,
+        match self {
+            Operator::Dense { inputs, .. } => *inputs,
+            Operator::Conv { input, .. }
+            | Operator::MaxPool { input, .. }
+            | Operator::AveragePool { input, .. } => input.len(),
+            Operator::Add { shape } => shape.len(),
+        }
+    }
+
+    /// Shape of the output; no positions if the window has no place. A fully connected layer has one
+    /// position.
+    pub fn output(&self) -> Shape {
+        let places = |input: &Shape, window: &Window, channels: usize| {
+            let [height, width] = window
+                .places([input.height, input.width])
+                .unwrap_or_default();
+            Shape {
+                channels,
+                height,
+                width,
+            }
+        };
+        match self {
+            Operator::Dense { outputs, .. } => Shape {
+                channels: *outputs,
+                height: 1,
+                width: 1,
+            },
+            Operator::Conv {
+                input,
+                outputs,
+                window,
+                ..
+            } => places(input, window, *outputs),
+            Operator::MaxPool { input, window } | Operator::AveragePool { input, window } => {
+                places(input, window, input.channels)
+            }
+            Operator::Add { shape } => *shape,
         }
     }
 
     /// Output values.
     pub fn outputs(&self) -> usize {
-        match *self {
-            Operator::Dense { outputs, .. } => outputs,
-        }
+        self.output().len()
     }
 
     /// Number of weights; `None` if it does not fit a machine word.
     pub fn weights(&self) -> Option<usize> {
-        match *self {
-            Operator::Dense { inputs, outputs } => inputs.checked_mul(outputs),
+        match self {
+            Operator::Dense { inputs, outputs } => inputs.checked_mul(*outputs),
+            Operator::Conv {
+                input,
+                outputs,
+                groups,
+                window,
+            } => outputs
+                .checked_mul(input.channels.checked_div(*groups)?)?
+                .checked_mul(window.kernel[0])?
+                .checked_mul(window.kernel[1]),
+            Operator::MaxPool { .. } | Operator::AveragePool { .. } | Operator::Add { .. } => {
+                Some(0)
+            }
         }
     }
 
     /// Number of biases.
     pub fn biases(&self) -> usize {
-        match *self {
-            Operator::Dense { outputs, .. } => outputs,
-        }
-    }
-
-    /// Adds the products of `weights` and `input` to `sums`, one sum an output value. `weights` has
-    /// [`Operator::weights`] values, `input` [`Operator::inputs`], `sums` [`Operator::outputs`].
-    fn add_products(&self, weights: &[f32], input: &[f32], sums: &mut [f32]) {
-        match *self {
-            Operator::Dense { .. } => dense::add_products(weights, input, sums),
+        match self {
+            Operator::Dense { outputs, .. } | Operator::Conv { outputs, .. } => *outputs,
+            Operator::MaxPool { .. } | Operator::AveragePool { .. } | Operator::Add { .. } => 0,
         }
     }
 }
 
 impl Activation {
-    /// Its value at `x`.
-    pub fn apply(self, x: f32) -> f32 {
+    /// Its value at `x` in `channel`.
+    pub fn apply(&self, x: f32, channel: usize) -> f32 {
         match self {
             Activation::None => x,
             Activation::Relu => x.max(0.0),
+            Activation::Clipped(limit) => x.clamp(0.0, *limit),
+            Activation::Leaky(_) if x >= 0.0 => x,
+            Activation::Leaky(slopes) => x * slopes[channel % slopes.len()],
         }
     }
 }
@@ -193,6 +369,15 @@ impl Weights {
 }
 
 impl Layer {
+    /// `layers`, each of them reading the one before it, the first one the network's input.
+    pub fn in_sequence(layers: impl IntoIterator<Item = Layer>) -> Vec<Layer> {
+        let reads = |(i, layer)| Layer {
+            inputs: vec![i],
+            ..layer
+        };
+        layers.into_iter().enumerate().map(reads).collect()
+    }
+
     /// Number of weights and biases.
     pub fn parameters(&self) -> usize {
         self.weights.len() + self.bias.len()
@@ -215,9 +400,20 @@ impl Network {
 
     /// Number of output values.
     pub fn outputs(&self) -> usize {
-        self.layers
-            .last()
-            .map_or(self.input.len(), |layer| layer.operator.outputs())
+        self.output().len()
+    }
+
+    /// Shape of the output.
+    pub fn output(&self) -> Shape {
+        self.value(self.layers.len())
+    }
+
+    /// Shape of a value: 0 is the input map with its frame, `i + 1` the output of layer `i`.
+    pub fn value(&self, value: usize) -> Shape {
+        match value.checked_sub(1) {
+            None => self.frame.around(self.input),
+            Some(layer) => self.layers[layer].operator.output(),
+        }
     }
 }
 

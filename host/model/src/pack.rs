@@ -69,6 +69,12 @@ pub enum PackError {
         /// Most that there may be.
         limit: usize,
     },
+    /// Not fully connected.
+    #[error("layer {layer} is not fully connected; the packer takes nothing else yet")]
+    Operator {
+        /// Name of the layer.
+        layer: String,
+    },
     /// Numbers out of reach of the arithmetic.
     #[error(
         "layer {layer}: no requantising shift from 1 to 31 keeps {what} in range; rescale the layer or calibrate with other inputs"

@@ -1,6 +1,6 @@
 //! Whether a network is sound, and what can be wrong with one.
 
-use super::{Network, Weights};
+use super::{Activation, Layer, Network, Operator, Shape, Weights, Window};
 use std::collections::BTreeSet;
 
 /// Why a network is not sound, or a file is no network.
@@ -99,8 +99,20 @@ impl Network {
             0,
             "at least 1",
         )?;
-        let mut inputs = shape.len();
+        let most = MOST_SIDE;
+        let sides = [shape.channels, shape.height, shape.width];
+        let pads = self.frame.pads.iter().copied();
+        let widest = sides.into_iter().chain(pads).max().unwrap_or(0);
+        let expected = format!("at most {most}");
+        expect(
+            widest <= most,
+            place,
+            "a side of the input or its frame",
+            widest,
+            expected,
+        )?;
         let mut names = BTreeSet::new();
+        let mut values = vec![self.value(0)];
         for layer in &self.layers {
             let place = format!("layer {}", layer.name);
             expect(
@@ -110,23 +122,21 @@ impl Network {
                 &layer.name,
                 "another name than any other layer",
             )?;
-            let operator = &layer.operator;
+            check_inputs(&place, layer, &values)?;
+            check_operator(&place, &layer.operator)?;
+            let output = layer.operator.output();
+            let outputs = output
+                .channels
+                .checked_mul(output.height)
+                .and_then(|n| n.checked_mul(output.width));
             expect(
-                operator.inputs() == inputs,
-                &place,
-                "number of inputs",
-                operator.inputs(),
-                inputs,
-            )?;
-            let outputs = operator.outputs();
-            expect(
-                range.contains(&outputs),
+                outputs.is_some_and(|n| range.contains(&n)),
                 &place,
                 "number of outputs",
-                outputs,
+                outputs.map_or("too many".into(), |n| n.to_string()),
                 "at least 1",
             )?;
-            let weights = operator.weights();
+            let weights = layer.operator.weights();
             let got = weights.map_or("too many".into(), |n| n.to_string());
             let expected = format!("at most {MOST_VALUES}");
             expect(
@@ -138,10 +148,11 @@ impl Network {
             )?;
             let (got, expected) = (layer.weights.len(), weights.unwrap_or(0));
             expect(got == expected, &place, "number of weights", got, expected)?;
-            let (got, expected) = (layer.bias.len(), operator.biases());
+            let (got, expected) = (layer.bias.len(), layer.operator.biases());
             expect(got == expected, &place, "number of biases", got, expected)?;
             check_values(&place, &layer.weights, &layer.bias)?;
-            inputs = outputs;
+            check_activation(&place, &layer.activation, output)?;
+            values.push(output);
         }
         let (got, labels) = (self.labels.len(), self.outputs());
         expect(
@@ -151,6 +162,139 @@ impl Network {
             got,
             format!("{labels}, or none"),
         )
+    }
+}
+
+/// The largest height, width or number of channels that is not refused.
+const MOST_SIDE: usize = 1 << 20;
+
+fn text(shape: Shape) -> String {
+    format!("{} x {} x {}", shape.channels, shape.height, shape.width)
+}
+
+fn check_inputs(place: &str, layer: &Layer, values: &[Shape]) -> Result<(), NetworkError> {
+    let (got, arity) = (layer.inputs.len(), layer.operator.arity());
+    expect(got == arity, place, "number of values read", got, arity)?;
+    for &input in &layer.inputs {
+        let expected = format!("below {}: the input, or a layer before", values.len());
+        expect(input < values.len(), place, "value read", input, expected)?;
+        let got = values[input];
+        match &layer.operator {
+            Operator::Dense { inputs, .. } => {
+                expect(
+                    got.len() == *inputs,
+                    place,
+                    "number of inputs",
+                    inputs,
+                    got.len(),
+                )?;
+            }
+            Operator::Conv { input: shape, .. }
+            | Operator::MaxPool { input: shape, .. }
+            | Operator::AveragePool { input: shape, .. }
+            | Operator::Add { shape } => {
+                expect(got == *shape, place, "input shape", text(*shape), text(got))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_operator(place: &str, operator: &Operator) -> Result<(), NetworkError> {
+    match operator {
+        Operator::Dense { .. } | Operator::Add { .. } => Ok(()),
+        Operator::Conv {
+            input,
+            outputs,
+            groups,
+            window,
+        } => {
+            let divides = |n: usize| *groups > 0 && n.is_multiple_of(*groups);
+            let expected = format!("a divisor of {} and {outputs}", input.channels);
+            let ok = divides(input.channels) && divides(*outputs);
+            expect(ok, place, "number of groups", groups, expected)?;
+            expect(
+                *outputs <= MOST_SIDE,
+                place,
+                "number of outputs",
+                outputs,
+                MOST_SIDE,
+            )?;
+            check_window(place, *input, window, false)
+        }
+        Operator::MaxPool { input, window } => check_window(place, *input, window, true),
+        Operator::AveragePool { input, window } => check_window(place, *input, window, false),
+    }
+}
+
+/// With `inside` every window must meet the map.
+fn check_window(
+    place: &str,
+    input: Shape,
+    window: &Window,
+    inside: bool,
+) -> Result<(), NetworkError> {
+    let Window {
+        kernel,
+        stride,
+        pads,
+    } = window;
+    let sides = kernel.iter().chain(stride).chain(pads);
+    let most = sides.copied().max().unwrap_or(0);
+    let expected = format!("at most {MOST_SIDE}");
+    expect(
+        most <= MOST_SIDE,
+        place,
+        "a side of the window",
+        most,
+        expected,
+    )?;
+    let size = [input.height, input.width];
+    let got = format!("kernel {kernel:?}, stride {stride:?}, padding {pads:?}");
+    let expected = format!("sides of at least 1 and a place on a map of {size:?}");
+    let places = window.places(size);
+    expect(places.is_some(), place, "window", &got, expected)?;
+    let meets = |axis: usize| {
+        let last = (places.unwrap_or_default()[axis].max(1) - 1) * stride[axis];
+        pads[axis] < kernel[axis] && last < size[axis] + pads[axis]
+    };
+    let expected = "every window to meet the map";
+    expect(
+        !inside || (meets(0) && meets(1)),
+        place,
+        "window",
+        got,
+        expected,
+    )
+}
+
+fn check_activation(
+    place: &str,
+    activation: &Activation,
+    output: Shape,
+) -> Result<(), NetworkError> {
+    match activation {
+        Activation::None | Activation::Relu => Ok(()),
+        Activation::Clipped(limit) => {
+            let ok = limit.is_finite() && *limit > 0.0;
+            expect(
+                ok,
+                place,
+                "limit of the activation",
+                limit,
+                "above 0, finite",
+            )
+        }
+        Activation::Leaky(slopes) => {
+            let got = slopes.len();
+            let expected = format!("1 or {}", output.channels);
+            let ok = got == 1 || got == output.channels;
+            expect(ok, place, "number of slopes", got, expected)?;
+            let wrong = slopes.iter().find(|slope| !slope.is_finite());
+            wrong.map_or(Ok(()), |slope| {
+                expect(false, place, "a slope", slope, "a finite number")
+            })
+        }
     }
 }
 

@@ -4,14 +4,14 @@
 //! `<i>.codes` (uint8, in the operator's shape), and `<i>.bias`. Metadata: `format`, `name`,
 //! `input`, `input_scale`, `labels`, `layers` and `provenance`, JSON where they are not plain text.
 
-use super::{Activation, Layer, Network, NetworkError, Operator, Shape, Weights};
+use super::{Layer, Network, NetworkError, Operator, Weights};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Value of the metadata key `format`.
-const FORMAT: &str = "thresh-network-1";
+const FORMAT: &str = "thresh-network-2";
 
 fn content(what: impl ToString, got: impl ToString, expected: impl ToString) -> NetworkError {
     let [what, got, expected] = [what.to_string(), got.to_string(), expected.to_string()];
@@ -75,8 +75,10 @@ impl Network {
         let header = json!({
             "format": FORMAT,
             "name": self.name,
-            "input": [self.input.channels, self.input.height, self.input.width],
+            "input": self.input,
             "input_scale": self.input_scale,
+            "frame": self.frame,
+            "head": self.head,
             "labels": self.labels,
             "layers": layers,
             "provenance": self.provenance,
@@ -108,7 +110,6 @@ impl Network {
         if format != FORMAT {
             return Err(content("format", format, FORMAT));
         }
-        let sizes: [usize; 3] = take(&header, "input")?;
         let layers: Vec<Value> = take(&header, "layers")?;
         let layers = layers
             .iter()
@@ -116,12 +117,10 @@ impl Network {
             .map(|(i, value)| layer(&tensors, i, value));
         let network = Network {
             name: take(&header, "name")?,
-            input: Shape {
-                channels: sizes[0],
-                height: sizes[1],
-                width: sizes[2],
-            },
+            input: take(&header, "input")?,
             input_scale: take(&header, "input_scale")?,
+            frame: take(&header, "frame")?,
+            head: take(&header, "head")?,
             layers: layers.collect::<Result<_, _>>()?,
             labels: take(&header, "labels")?,
             provenance: take::<BTreeMap<String, String>>(&header, "provenance")?,
@@ -140,26 +139,30 @@ fn take<T: serde::de::DeserializeOwned>(header: &Value, key: &str) -> Result<T, 
 }
 
 fn layer_json(layer: &Layer) -> Value {
-    let activation = match layer.activation {
-        Activation::None => "none",
-        Activation::Relu => "relu",
-    };
-    let operator = match layer.operator {
-        Operator::Dense { .. } => "dense",
-    };
-    json!({ "name": layer.name, "operator": operator, "activation": activation })
+    json!({
+        "name": layer.name,
+        "inputs": layer.inputs,
+        "operator": layer.operator,
+        "activation": layer.activation,
+    })
 }
 
+/// The shape of the weight tensor.
 fn shape(operator: &Operator) -> Vec<usize> {
-    match *operator {
-        Operator::Dense { inputs, outputs } => vec![outputs, inputs],
-    }
-}
-
-fn operator(kind: &str, shape: &[usize]) -> Option<Operator> {
-    match (kind, shape) {
-        ("dense", &[outputs, inputs]) => Some(Operator::Dense { inputs, outputs }),
-        _ => None,
+    match operator {
+        Operator::Dense { inputs, outputs } => vec![*outputs, *inputs],
+        Operator::Conv {
+            input,
+            outputs,
+            groups,
+            window,
+        } => vec![
+            *outputs,
+            input.channels / groups,
+            window.kernel[0],
+            window.kernel[1],
+        ],
+        Operator::MaxPool { .. } | Operator::AveragePool { .. } | Operator::Add { .. } => vec![0],
     }
 }
 
@@ -184,7 +187,8 @@ fn layer(tensors: &SafeTensors<'_>, i: usize, value: &Value) -> Result<Layer, Ne
         .names()
         .iter()
         .any(|name| **name == format!("{i}.codes"));
-    let (weights, shape) = if shared {
+    let operator: Operator = take(value, "operator")?;
+    let (weights, got) = if shared {
         let codes = tensor("codes", Dtype::U8)?;
         let codebook = floats(&tensor("codebook", Dtype::F32)?);
         (
@@ -198,32 +202,25 @@ fn layer(tensors: &SafeTensors<'_>, i: usize, value: &Value) -> Result<Layer, Ne
         let weight = tensor("weight", Dtype::F32)?;
         (Weights::Float(floats(&weight)), weight.shape().to_vec())
     };
-    let kind = value["operator"].as_str().unwrap_or_default();
-    let operator = operator(kind, &shape).ok_or_else(|| {
-        content(
-            format!("operator of layer {i}"),
-            format!("{kind} {shape:?}"),
-            "dense, of two dimensions",
-        )
-    })?;
-    let activation = match value["activation"].as_str() {
-        Some("none") => Activation::None,
-        Some("relu") => Activation::Relu,
-        other => {
-            let got = other.unwrap_or("nothing");
-            return Err(content(
-                format!("activation of layer {i}"),
-                got,
-                "none or relu",
-            ));
-        }
-    };
     let bias = floats(&tensor("bias", Dtype::F32)?);
-    Ok(Layer {
+    let layer = Layer {
         name: take(value, "name")?,
+        inputs: take(value, "inputs")?,
         operator,
         weights,
         bias,
-        activation,
-    })
+        activation: take(value, "activation")?,
+    };
+    // Groups that do not divide are for the check of the network to name.
+    let divides = !matches!(layer.operator, Operator::Conv { groups: 0, .. });
+    let expected = if divides {
+        shape(&layer.operator)
+    } else {
+        vec![]
+    };
+    if got != expected {
+        let what = format!("shape of the weights of layer {i}");
+        return Err(content(what, format!("{got:?}"), format!("{expected:?}")));
+    }
+    Ok(layer)
 }

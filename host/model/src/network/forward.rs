@@ -1,6 +1,6 @@
 //! The float forward pass.
 
-use super::Network;
+use super::{Head, Layer, Network, Operator, conv, dense, pool};
 
 impl Network {
     /// The outputs for an input of `self.input.len()` bytes.
@@ -54,23 +54,77 @@ impl Prepared<'_> {
             network.input.len(),
             "an input has one byte a value"
         );
-        let values = input
-            .iter()
-            .map(|&byte| f32::from(byte) * network.input_scale)
+        let values = network.frame.apply(network.input, input);
+        let values = values
+            .into_iter()
+            .map(|byte| f32::from(byte) * network.input_scale)
             .collect();
-        let mut all: Vec<Vec<f32>> = vec![values];
-        for (layer, weights) in network.layers.iter().zip(&self.weights) {
-            let positions = layer.operator.outputs() / layer.bias.len().max(1);
-            let mut sums = layer.bias.repeat(positions);
-            layer
-                .operator
-                .add_products(weights, &all[all.len() - 1], &mut sums);
-            all.push(
-                sums.into_iter()
-                    .map(|sum| layer.activation.apply(sum))
-                    .collect(),
-            );
+        self.values(values)
+    }
+
+    /// As [`Prepared::forward`], from the values of the input map.
+    ///
+    /// # Panics
+    /// As [`Network::forward`].
+    pub fn values(&self, input: Vec<f32>) -> Vec<Vec<f32>> {
+        let mut all = vec![input];
+        for (layer, weights) in self.network.layers.iter().zip(&self.weights) {
+            let values = run(layer, weights, &all);
+            all.push(values);
         }
         all
+    }
+}
+
+/// The values of a layer, from those of the input and the layers before it.
+fn run(layer: &Layer, weights: &[f32], all: &[Vec<f32>]) -> Vec<f32> {
+    let output = layer.operator.output();
+    let input = &all[layer.inputs[0]];
+    let mut sums = match layer.bias.len() {
+        0 => vec![0.0; output.len()],
+        channels => layer.bias.repeat(output.len() / channels),
+    };
+    match &layer.operator {
+        Operator::Dense { .. } => dense::add_products(weights, input, &mut sums),
+        Operator::Conv {
+            input: shape,
+            outputs,
+            groups,
+            window,
+        } => conv::add_products(*shape, *groups, window, weights, input, *outputs, &mut sums),
+        Operator::MaxPool {
+            input: shape,
+            window,
+        } => pool::largest(*shape, window, input, &mut sums),
+        Operator::AveragePool {
+            input: shape,
+            window,
+        } => pool::means(*shape, window, input, &mut sums),
+        Operator::Add { .. } => {
+            let other = &all[layer.inputs[1]];
+            let values = sums.iter_mut().zip(input.iter().zip(other));
+            values.for_each(|(sum, (a, b))| *sum = a + b);
+        }
+    }
+    let channels = output.channels;
+    for (index, sum) in sums.iter_mut().enumerate() {
+        *sum = layer.activation.apply(*sum, index % channels);
+    }
+    sums
+}
+
+impl Head {
+    /// What it makes of `outputs`.
+    pub fn apply(self, outputs: &[f32]) -> Vec<f32> {
+        match self {
+            Head::Logits => outputs.to_vec(),
+            Head::Softmax => {
+                let most = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let powers: Vec<f32> = outputs.iter().map(|x| (x - most).exp()).collect();
+                let sum: f32 = powers.iter().sum();
+                powers.into_iter().map(|power| power / sum).collect()
+            }
+            Head::Sigmoid => outputs.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
+        }
     }
 }

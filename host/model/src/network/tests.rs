@@ -23,6 +23,7 @@ pub(crate) fn random(sizes: &[usize], density: f64, values: usize, seed: u64) ->
         let codes = (0..inputs * outputs).map(|_| code()).collect();
         Layer {
             name: format!("fc{}", i + 1),
+            inputs: vec![i],
             operator: Operator::Dense { inputs, outputs },
             weights: Weights::Shared { codebook, codes },
             bias: (0..outputs).map(|_| rng.random_range(-0.2..0.2)).collect(),
@@ -41,6 +42,8 @@ pub(crate) fn random(sizes: &[usize], density: f64, values: usize, seed: u64) ->
             width: sizes[0],
         },
         input_scale: 1.0 / 255.0,
+        frame: Frame::default(),
+        head: Head::Logits,
         layers: layers.collect(),
         labels: (0..sizes[sizes.len() - 1]).map(|i| i.to_string()).collect(),
         provenance: BTreeMap::from([("seed".into(), seed.to_string())]),
@@ -60,6 +63,7 @@ pub(crate) fn float(network: &Network) -> Network {
 fn forward_is_as_worked_by_hand() {
     let dense = |name: &str, inputs, outputs, weights, bias, activation| Layer {
         name: name.into(),
+        inputs: vec![],
         operator: Operator::Dense { inputs, outputs },
         weights,
         bias,
@@ -77,7 +81,9 @@ fn forward_is_as_worked_by_hand() {
             width: 2,
         },
         input_scale: 0.5,
-        layers: vec![
+        frame: Frame::default(),
+        head: Head::Logits,
+        layers: Layer::in_sequence([
             dense("a", 2, 2, shared, vec![1.0, 0.5], Activation::Relu),
             dense(
                 "b",
@@ -87,7 +93,7 @@ fn forward_is_as_worked_by_hand() {
                 vec![-1.0],
                 Activation::None,
             ),
-        ],
+        ]),
         labels: vec![],
         provenance: BTreeMap::new(),
     };

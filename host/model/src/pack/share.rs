@@ -40,12 +40,16 @@ impl Matrix {
 /// The network's layers with shared weights; none of them is zero.
 pub(super) fn layers(network: &Network) -> Result<Vec<Matrix>, PackError> {
     let layers = network.layers.iter().map(|layer| {
-        let Operator::Dense { inputs, outputs } = layer.operator;
+        let Operator::Dense { inputs, outputs } = layer.operator else {
+            return Err(PackError::Operator {
+                layer: layer.name.clone(),
+            });
+        };
         let (codebook, codes) = shared(&layer.name, &layer.weights)?;
         Ok(Matrix {
             name: layer.name.clone(),
             parameters: layer.parameters(),
-            activation: layer.activation,
+            activation: layer.activation.clone(),
             inputs,
             kept: (0..outputs).collect(),
             codes,

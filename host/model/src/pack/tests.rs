@@ -101,6 +101,7 @@ fn dense(
 ) -> Layer {
     Layer {
         name: name.into(),
+        inputs: vec![],
         operator: Operator::Dense {
             inputs,
             outputs: bias.len(),
@@ -119,10 +120,10 @@ fn with_dead_parts() -> Network {
         1.0, 0.0, 0.5, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
     ];
     let second = [1.0, 0.0, 0.5, 1.0, 0.0, 0.0, 1.0, 0.0];
-    network.layers = vec![
+    network.layers = Layer::in_sequence([
         dense("a", 4, &first, &[0.25, 1.0, 3.0, -1.0], Activation::Relu),
         dense("b", 4, &second, &[0.0, -1.0], Activation::None),
-    ];
+    ]);
     network
 }
 

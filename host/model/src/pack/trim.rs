@@ -53,9 +53,10 @@ fn used_inputs(layer: &Matrix) -> Vec<bool> {
 fn fold(layer: &Matrix, next: &mut Matrix, keep: &[bool]) {
     for neuron in (0..layer.outputs()).filter(|&neuron| !keep[neuron]) {
         let bias = layer.bias[neuron];
-        let value = match layer.activation {
+        let value = match &layer.activation {
             Activation::None => bias,
             Activation::Relu => bias.max(0.0),
+            other => f64::from(other.apply(bias as f32, layer.kept[neuron])),
         };
         for output in 0..next.outputs() {
             next.bias[output] += next.weight(next.row(output)[neuron]) * value;

@@ -1,0 +1,45 @@
+//! Pooling.
+
+use super::{Shape, Window};
+
+/// Calls `each(output index, input index)` for every pair of values of one channel in which a
+/// window meets the map, window by window.
+fn pairs(input: Shape, window: &Window, mut each: impl FnMut(usize, usize)) {
+    let places = window.places([input.height, input.width]);
+    let [height, width] = places.expect("a network that was checked");
+    let range = |place: usize, axis: usize, size: usize| {
+        let start = place * window.stride[axis];
+        let end = (start + window.kernel[axis]).saturating_sub(window.pads[axis]);
+        start.saturating_sub(window.pads[axis])..end.min(size)
+    };
+    for oy in 0..height {
+        for ox in 0..width {
+            for y in range(oy, 0, input.height) {
+                for x in range(ox, 1, input.width) {
+                    for channel in 0..input.channels {
+                        each(
+                            (oy * width + ox) * input.channels + channel,
+                            (y * input.width + x) * input.channels + channel,
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Puts the largest value of each window into `largest`.
+pub(super) fn largest(input: Shape, window: &Window, values: &[f32], largest: &mut [f32]) {
+    largest.fill(f32::NEG_INFINITY);
+    pairs(input, window, |to, from| {
+        largest[to] = largest[to].max(values[from])
+    });
+}
+
+/// Puts the mean of each window into `means`.
+pub(super) fn means(input: Shape, window: &Window, values: &[f32], means: &mut [f32]) {
+    means.fill(0.0);
+    pairs(input, window, |to, from| means[to] += values[from]);
+    let area = (window.kernel[0] * window.kernel[1]) as f32;
+    means.iter_mut().for_each(|mean| *mean /= area);
+}
