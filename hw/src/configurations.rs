@@ -3,13 +3,13 @@
 use crate::emit::{Module, emit};
 use crate::engine::{BlockEngine, SinglePortEngine};
 use thresh_regs::{
-    ACT_BITS, CODE_BITS, CONFIGS, Config, ID, MAX_CODE_LENGTH, STEP_BITS, VERSION, WeightStore,
-    map_hash, reg,
+    ACT_BITS, CODE_BITS, CONFIGS, Config, DESCRIPTOR_WORDS, ID, MAX_CODE_LENGTH, STEP_BITS,
+    VERSION, WeightStore, map_hash, reg,
 };
 
 /// Values of the constant registers of `config`: `ID`, `VERSION`, `SHAPE`, `SIZES`, `LIMITS`,
-/// `MAP_HASH`.
-pub fn constant_registers(config: &Config) -> [u32; 6] {
+/// `MAP_HASH`, `MAPS`.
+pub fn constant_registers(config: &Config) -> [u32; 7] {
     let shape = reg::SHAPE.field("num_pes").put(config.num_pes as u32)
         | reg::SHAPE.field("act_bits").put(ACT_BITS)
         | reg::SHAPE.field("code_bits").put(CODE_BITS)
@@ -37,7 +37,12 @@ pub fn constant_registers(config: &Config) -> [u32; 6] {
             "the decoder's tables have 15 lengths"
         )
     };
-    [ID, VERSION, shape, sizes, limits, map_hash()]
+    let maps = reg::MAPS.field("maps").put(u32::from(config.maps))
+        | reg::MAPS
+            .field("table_addr_bits")
+            .put(config.table_addr_bits)
+        | reg::MAPS.field("row_bits").put(config.row_bits);
+    [ID, VERSION, shape, sizes, limits, map_hash(), maps]
 }
 
 const fn log2(value: usize) -> usize {
@@ -83,11 +88,14 @@ macro_rules! configurations {
             { $config.weight_addr_bits as usize },
             { $config.acc_addr_bits as usize },
             { $config.col_addr_bits as usize },
-            { $config.col_addr_bits as usize - 1 },
             { $config.codebook_addr_bits as usize },
             { $config.fifo_addr_bits as usize },
-            { $config.pass_addr_bits as usize + 3 },
+            { $config.pass_addr_bits as usize + log2(DESCRIPTOR_WORDS) },
             { $config.act_addr_bits as usize + log2($config.num_pes) - 2 },
+            { $config.table_addr_bits as usize },
+            { $config.row_bits as usize + CODE_BITS as usize },
+            { $config.row_bits as usize },
+            { $config.maps as usize },
             { parts($config.num_pes) },
             { log2(parts($config.num_pes)) },
             { if $config.num_pes < 4 { 0 } else { log2($config.num_pes / 4) } },
@@ -105,8 +113,12 @@ macro_rules! configurations {
             { $config.col_addr_bits as usize },
             { $config.codebook_addr_bits as usize },
             { $config.fifo_addr_bits as usize },
-            { $config.pass_addr_bits as usize + 3 },
+            { $config.pass_addr_bits as usize + log2(DESCRIPTOR_WORDS) },
             { $config.act_addr_bits as usize + log2($config.num_pes) - 2 },
+            { $config.table_addr_bits as usize },
+            { $config.row_bits as usize + CODE_BITS as usize },
+            { $config.row_bits as usize },
+            { $config.maps as usize },
             { parts($config.num_pes) },
             { log2(parts($config.num_pes)) },
             { if $config.num_pes < 4 { 0 } else { log2($config.num_pes / 4) } },

@@ -20,27 +20,29 @@ macro_rules! blocks {
 blocks! {
     block_ram: BlockRam = primitives::BlockRam<3, 12>;
     lut_ram: LutRam = primitives::LutRam<3, 12>;
+    pointer_ram: PointerRam = primitives::PointerRam<3, 12>;
     multiplier: Multiplier = primitives::Multiplier<9, 16, 25>;
     shifter: Shifter = primitives::Shifter;
     single_port_ram: SinglePortRam = primitives::SinglePortRam<3, 16>;
-    fifo: Fifo = engine::Fifo<2, 5, 4>;
-    block_store: BlockStore = engine::BlockStore<4, 3, 2, 4>;
-    single_port_store: SinglePortStore = engine::SinglePortStore<5, 3, 4>;
-    mac: Mac = engine::Mac<8, 8, 1>;
+    fifo: Fifo = engine::Fifo<2, 5, 4, 1>;
+    block_store: BlockStore = engine::BlockStore<4, 18, 5, 4>;
+    single_port_store: SinglePortStore = engine::SinglePortStore<5, 16, 3, 4>;
+    mac: Mac = engine::Mac<9, 8, 16, 8, 1>;
+    pool: Pool = engine::Pool<1>;
     quantiser: Quantiser = engine::Quantiser;
     decoder: Decoder = engine::Decoder;
-    loader: Loader = engine::Loader<2, 2, 6, 4>;
-    scan: Scan = engine::Scan<4, 4, 5, 5, 6>;
+    loader: Loader = engine::Loader<2, 2, 6, 4, 16, 8, 1>;
+    scan: Scan = engine::Scan<4, 4, 5, 5, 8, 4, 1>;
     broadcast: Broadcast = engine::Broadcast<4, 5, 4>;
-    drain: Drain = engine::Drain<5, 5, 4>;
+    drain: Drain = engine::Drain<5, 5, 4, 4, 1>;
     counters: Counters = engine::Counters<4, 4>;
     host_port_1: HostPort1 = engine::HostPort<1, 5, 4, 2, 0, 8>;
     host_port_2: HostPort2 = engine::HostPort<2, 5, 2, 1, 0, 16>;
     host_port_8: HostPort8 = engine::HostPort<8, 5, 1, 0, 1, 0>;
-    sequencer: Sequencer = engine::Sequencer<6, 5, 6, 5, 5, 6>;
-    bus: Bus = engine::Bus<6, 6, 6>, new_bus;
-    block_pe: BlockPe = engine::BlockPe<2, 4, 3, 2, 8, 8>;
-    single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8>;
+    sequencer: Sequencer = engine::Sequencer<6, 5, 6, 5, 5, 6, 4, 1>;
+    bus: Bus = engine::Bus<6, 6, 6, 6, 1>, new_bus;
+    block_pe: BlockPe = engine::BlockPe<2, 4, 5, 8, 8, 16, 8, 1>;
+    single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8, 16, 8, 0>;
 }
 
 /// A bus whose constant registers are easy to tell apart.

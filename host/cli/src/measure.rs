@@ -197,13 +197,16 @@ fn locate(
     let input = plan.data.image(index);
     let expected = reference.run(input)?;
     let mut device = target::virtual_device(plan.config, plan.image)?;
-    device.put_input(input)?;
-    for pass in 0..plan.image.passes.len() {
-        device.step(pass)?;
+    let mut first = None;
+    device.run_with(input, |device, pass, _| {
         let got = device.activations(pass)?;
-        if let Some(found) = reference.explain_difference(&expected, pass, &got) {
-            return Ok(format!("test image {index}: {difference}; first: {found}"));
-        }
+        first = first
+            .take()
+            .or_else(|| reference.explain_difference(&expected, pass, &got));
+        Ok(())
+    })?;
+    if let Some(found) = first {
+        return Ok(format!("test image {index}: {difference}; first: {found}"));
     }
     Ok(format!(
         "test image {index}: {difference}; pass by pass on a fresh device, every activation is right"

@@ -10,6 +10,7 @@ use crate::engine::EngineInfo;
 use crate::error::{DriverError, EngineErrors};
 use crate::transport::{Transport, TransportError};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use thresh_model::Image;
 use thresh_regs::{
@@ -63,7 +64,7 @@ pub struct Device<T: Transport> {
 #[derive(Debug)]
 enum Content {
     Empty { reason: String },
-    Loaded(Box<Image>),
+    Loaded(Arc<Image>),
 }
 
 impl<T: Transport> Device<T> {
@@ -101,11 +102,12 @@ impl<T: Transport> Device<T> {
         if hash != thresh_regs::map_hash() {
             return Err(DriverError::MapHash { device, got: hash });
         }
-        let (shape, sizes, limits) = (get(reg::SHAPE)?, get(reg::SIZES)?, get(reg::LIMITS)?);
+        let shape = get(reg::SHAPE)?;
         check_shape(&device, shape)?;
+        let words = [shape, get(reg::SIZES)?, get(reg::LIMITS)?, get(reg::MAPS)?];
         Ok(Device {
             transport,
-            info: EngineInfo::from_words(version, shape, sizes, limits),
+            info: EngineInfo::from_words(version, words),
             timeouts: Timeouts::default(),
             content: Content::Empty {
                 reason: "none was loaded since it was opened".into(),
@@ -143,7 +145,7 @@ impl<T: Transport> Device<T> {
     }
 
     /// The image, or the error that there is none.
-    fn loaded(&self) -> Result<&Image, DriverError> {
+    fn loaded(&self) -> Result<&Arc<Image>, DriverError> {
         match &self.content {
             Content::Loaded(image) => Ok(image),
             Content::Empty { reason } => Err(DriverError::Empty {

@@ -26,11 +26,17 @@ pub struct EngineInfo {
     pub fifo_addr_bits: u32,
     /// Whether column pointers take words of the weight store.
     pub shared_store: bool,
+    /// Whether it runs passes over maps.
+    pub maps: bool,
+    /// Words of a geometry table, log2.
+    pub table_addr_bits: u32,
+    /// Bits of a row in an entry.
+    pub row_bits: u32,
 }
 
 impl EngineInfo {
-    /// What the engine says whose registers read `version`, `shape`, `sizes` and `limits`.
-    pub(crate) fn from_words(version: u32, shape: u32, sizes: u32, limits: u32) -> EngineInfo {
+    /// What the engine says whose registers read `version`, `shape`, `sizes`, `limits` and `maps`.
+    pub(crate) fn from_words(version: u32, [shape, sizes, limits, maps]: [u32; 4]) -> EngineInfo {
         let get = |register: Register, name, word| Field::get(&register.field(name), word);
         EngineInfo {
             version,
@@ -43,6 +49,9 @@ impl EngineInfo {
             pass_addr_bits: get(reg::LIMITS, "pass_addr_bits", limits),
             fifo_addr_bits: get(reg::LIMITS, "fifo_addr_bits", limits),
             shared_store: get(reg::LIMITS, "shared_store", limits) != 0,
+            maps: get(reg::MAPS, "maps", maps) != 0,
+            table_addr_bits: get(reg::MAPS, "table_addr_bits", maps),
+            row_bits: get(reg::MAPS, "row_bits", maps),
         }
     }
 
@@ -59,6 +68,9 @@ impl EngineInfo {
             pass_addr_bits: config.pass_addr_bits,
             fifo_addr_bits: config.fifo_addr_bits,
             shared_store: config.store == WeightStore::SinglePort,
+            maps: config.maps,
+            table_addr_bits: config.table_addr_bits,
+            row_bits: config.row_bits,
         }
     }
 
@@ -82,6 +94,9 @@ impl EngineInfo {
             pass_addr_bits: self.pass_addr_bits,
             fifo_addr_bits: self.fifo_addr_bits,
             store,
+            maps: self.maps,
+            table_addr_bits: self.table_addr_bits,
+            row_bits: self.row_bits,
         })
     }
 

@@ -6,6 +6,7 @@ mod allocation;
 mod check;
 mod error;
 mod flow;
+mod geometry;
 mod io;
 mod map;
 mod predict;
@@ -16,10 +17,12 @@ pub use account::{Account, Part, Size};
 pub(crate) use allocation::shortage;
 pub use allocation::{Memory, Needs, Shortage};
 pub use error::ImageError;
+pub use geometry::TableWords;
 pub(crate) use write::table_bits;
 
+use crate::geometry::Geometry;
 use crate::huffman::CodeLengths;
-use crate::network::Shape;
+use crate::network::{Frame, Head, Shape};
 use std::collections::BTreeMap;
 use thresh_regs::{PassDescriptor, Table};
 
@@ -27,7 +30,7 @@ use thresh_regs::{PassDescriptor, Table};
 pub const MAGIC: [u8; 4] = *b"THRI";
 
 /// Version of the format: grows with every change of a byte's meaning.
-pub const FORMAT_VERSION: u8 = 1;
+pub const FORMAT_VERSION: u8 = 2;
 
 /// A network, packed for one number of PEs.
 ///
@@ -41,16 +44,23 @@ pub struct Image {
     pub num_pes: usize,
     /// Shape of the input, one byte a value, position by position and channels inside a position.
     pub input: Shape,
+    /// What the host adds around the input.
+    pub frame: Frame,
     /// The input values that are sent, in rising order, when others are not: the values of the one
-    /// position of pass 0.
+    /// position of the input map. Only without a frame.
     pub input_map: Option<Vec<usize>>,
-    /// Weight store address of the first entry of pass 0, in every PE; entries of later passes
-    /// follow without gaps.
-    pub entry_base: u16,
+    /// The maps that the host keeps: the input first, the outputs last, and between them those that
+    /// go from run to run.
+    pub maps: Vec<MapSize>,
     /// The passes, in order.
     pub passes: Vec<Pass>,
-    /// Outputs of the network at each position of the last pass; its other channels fill up a row.
+    /// What is run without the host, in order. An image of one run stays loaded from input to
+    /// input; the passes of several take the same memory in turn, and each is loaded when it is due.
+    pub runs: Vec<Run>,
+    /// Outputs of the network at each position of the last map; its other channels fill up a row.
     pub outputs: usize,
+    /// What the host makes of the outputs.
+    pub head: Head,
     /// Real value of one unit of a logit.
     pub logit_scale: f32,
     /// Name of each output; empty means `0`, `1`, `2` ...
@@ -59,11 +69,60 @@ pub struct Image {
     pub provenance: BTreeMap<String, String>,
 }
 
+/// A map that the host keeps: for each position the bank words of its channels, which are bytes, or
+/// for the last map of an image four words an output, low bytes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MapSize {
+    /// Positions.
+    pub positions: usize,
+    /// Bank words of a position.
+    pub words: usize,
+}
+
+/// Passes that the engine runs without the host, and what goes to and from its activation memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Number of passes.
+    pub passes: usize,
+    /// Weight store address of the first entry of its first pass, in every PE; entries of later
+    /// passes follow without gaps.
+    pub entry_base: u16,
+    /// What is written before it.
+    pub writes: Vec<Transfer>,
+    /// What is read behind it.
+    pub reads: Vec<Transfer>,
+}
+
+/// A part of a map in activation memory: words `word` to `word + words` of `positions` positions
+/// from `position` on, position by position without gaps, from bank address `address` on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// Index of the map.
+    pub map: usize,
+    /// First position.
+    pub position: usize,
+    /// Positions.
+    pub positions: usize,
+    /// First bank word of a position.
+    pub word: usize,
+    /// Bank words of a position.
+    pub words: usize,
+    /// Bank address of the first word.
+    pub address: u16,
+}
+
 /// One pass: its descriptor, and what is loaded for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pass {
     /// The descriptor that the engine reads.
     pub descriptor: PassDescriptor,
+    /// What it does with a map; none for a fully connected pass.
+    pub geometry: Option<Geometry>,
+    /// 0, or how many passes before this one the pass stands whose weights, biases and codebook it uses, which
+    /// are still loaded; it has none of its own then.
+    pub reuse: usize,
+    /// Whether a new layer begins here. The first pass always does.
+    pub begins_layer: bool,
     /// Weights and biases of the layer before compression, for sizes; 0 where a pass is no layer's.
     pub parameters: u32,
     /// Code tables, by [`Table`].
@@ -110,9 +169,39 @@ impl PeData {
 }
 
 impl Pass {
-    /// Columns: input channels with those that fill up the last bank word.
+    /// Columns: input channels; without a map with those that fill up the last bank word.
     pub fn columns(&self) -> usize {
-        usize::from(self.descriptor.groups) * self.pes.len()
+        match &self.geometry {
+            Some(geometry) => geometry.channels,
+            None => usize::from(self.descriptor.groups) * self.pes.len(),
+        }
+    }
+
+    /// Segments of a column.
+    pub fn segments(&self) -> usize {
+        self.geometry.as_ref().map_or(1, Geometry::segments)
+    }
+
+    /// Segments of a kernel row.
+    pub fn taps(&self) -> usize {
+        self.geometry.as_ref().map_or(1, Geometry::taps)
+    }
+
+    /// Column pointers of a PE.
+    pub fn pointers(&self) -> usize {
+        self.columns() * self.segments() + 1
+    }
+
+    /// Positions of the map of sums.
+    pub fn positions(&self) -> usize {
+        self.geometry.as_ref().map_or(1, Geometry::positions)
+    }
+
+    /// Positions that are drained.
+    pub fn drained(&self) -> usize {
+        self.geometry
+            .as_ref()
+            .map_or(1, |g| g.drained().iter().product())
     }
 
     /// Output channels at a position, with those that fill up the last row.
@@ -127,12 +216,43 @@ impl Pass {
 }
 
 impl Image {
-    /// The layer that a pass belongs to: passes up to one that drains are one layer.
+    /// The layer that a pass belongs to.
     pub fn layer_of(&self, pass: usize) -> usize {
-        self.passes[..pass]
-            .iter()
-            .filter(|pass| !pass.descriptor.keep)
-            .count()
+        let new = |pass: &&Pass| pass.begins_layer;
+        self.passes[..=pass].iter().skip(1).filter(new).count()
+    }
+
+    /// Number of layers.
+    pub fn layers(&self) -> usize {
+        self.layer_of(self.passes.len() - 1) + 1
+    }
+
+    /// The passes of a run, as indices.
+    pub fn run_passes(&self, run: usize) -> std::ops::Range<usize> {
+        let start = self.runs[..run].iter().map(|run| run.passes).sum();
+        start..start + self.runs[run].passes
+    }
+
+    /// The run that a pass belongs to, and its index there.
+    pub fn run_of(&self, pass: usize) -> (usize, usize) {
+        let mut left = pass;
+        for (i, run) in self.runs.iter().enumerate() {
+            if left < run.passes {
+                return (i, left);
+            }
+            left -= run.passes;
+        }
+        (self.runs.len(), left)
+    }
+
+    /// The pass whose weights a pass uses: itself, or one before it.
+    pub fn weights_of(&self, pass: usize) -> usize {
+        pass - self.passes[pass].reuse
+    }
+
+    /// Whether all of it is loaded at once.
+    pub fn is_resident(&self) -> bool {
+        self.runs.len() == 1
     }
 
     /// Name of an output.

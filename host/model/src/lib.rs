@@ -6,6 +6,7 @@
 //! `thresh-regs`.
 
 mod bits;
+pub mod geometry;
 pub mod huffman;
 pub mod idx;
 pub mod image;
@@ -15,9 +16,10 @@ pub mod random;
 pub mod reference;
 pub mod stream;
 
+pub use geometry::Geometry;
 pub use huffman::CodeLengths;
 pub use idx::Dataset;
-pub use image::{Image, ImageError, Pass, PeData};
+pub use image::{Image, ImageError, MapSize, Pass, PeData, Run, Transfer};
 pub use network::{
     Activation, Frame, Head, Layer, Network, NetworkError, Operator, Shape, Weights, Window,
 };

@@ -1,5 +1,6 @@
 //! The bit-exact forward pass: what the engine must compute from an image.
 
+use crate::geometry::Geometry;
 use crate::image::{Image, ImageError};
 use std::fmt;
 use thresh_regs::{BIAS_SHIFT, PassDescriptor, WIDE_BYTES};
@@ -99,44 +100,81 @@ impl Reference {
     /// If `input` has another length.
     pub fn run(&self, input: &[u8]) -> Result<Outputs, ImageError> {
         let image = &self.image;
-        let bytes = image.input_bytes(input)?;
+        let mut maps: Vec<Vec<u8>> = (0..image.maps.len())
+            .map(|map| vec![0; image.map_bytes(map)])
+            .collect();
+        maps[0] = image.input_bytes(input)?;
         let mut memory = vec![0; image.needs().activations * image.num_pes];
-        memory[image.input_window()].copy_from_slice(&bytes);
         let mut outputs = Outputs {
             logits: Vec::new(),
             acts: Vec::new(),
             macs: Vec::new(),
         };
         let mut sums: Vec<i32> = Vec::new();
-        for (i, (pass, prepared)) in image.passes.iter().zip(&self.passes).enumerate() {
-            let d = &pass.descriptor;
-            let channels = pass.channels();
-            sums.resize(usize::from(d.positions) * channels, 0);
-            let start = usize::from(d.in_base) * image.num_pes;
-            let columns = pass.columns();
-            let maps = memory[start..]
-                .chunks_exact(columns)
-                .zip(sums.chunks_exact_mut(channels));
-            let macs = maps
-                .map(|(acts, sums)| prepared.sweep(acts, d.in_signed, sums))
-                .sum();
-            outputs.macs.push(macs);
-            if d.keep {
-                outputs.acts.push(Vec::new());
-                continue;
+        for (run, transfers) in image.runs.iter().enumerate() {
+            for write in &transfers.writes {
+                let bytes = image.gather(write, &maps[write.map]);
+                memory[image.window(write)].copy_from_slice(&bytes);
             }
-            let biases = prepared.biases.iter().cycle();
-            let values: Vec<i32> = sums
-                .drain(..)
-                .zip(biases)
-                .map(|(sum, &bias)| drain(sum, bias, d))
-                .collect();
-            let window = &mut memory[image.output_window(i)];
-            store(window, &values, d.out_wide, image.num_pes);
-            outputs.acts.push(values);
+            for i in image.run_passes(run) {
+                let (macs, values) = self.pass(i, &mut memory, &mut sums);
+                outputs.macs.push(macs);
+                outputs.acts.push(values);
+            }
+            for read in &transfers.reads {
+                let bytes = memory[image.window(read)].to_vec();
+                image.scatter(read, &bytes, &mut maps[read.map]);
+            }
         }
-        outputs.logits = image.logits(&outputs.acts[outputs.acts.len() - 1]);
+        outputs.logits = image.logits(&maps[maps.len() - 1]);
         Ok(outputs)
+    }
+
+    /// Runs one pass; gives the number of products and what it drained.
+    fn pass(&self, index: usize, memory: &mut [u8], sums: &mut Vec<i32>) -> (u64, Vec<i32>) {
+        let pass = &self.image.passes[index];
+        let prepared = &self.passes[self.image.weights_of(index)];
+        let (d, pes) = (&pass.descriptor, self.image.num_pes);
+        let channels = pass.channels();
+        sums.resize(pass.positions() * channels, 0);
+        let start = usize::from(d.in_base) * pes;
+        let macs = match &pass.geometry {
+            None => {
+                let acts = &memory[start..start + pass.columns()];
+                let products = acts.iter().enumerate();
+                products
+                    .map(|(channel, &act)| prepared.add(channel, act, d.in_signed, sums))
+                    .sum()
+            }
+            Some(g) => {
+                let stride = (usize::from(d.groups) - 1 + usize::from(d.in_step)) * pes;
+                let mut macs = 0;
+                for y in 0..g.input[0] {
+                    for x in 0..g.input[1] {
+                        let start = start + (y * g.input[1] + x) * stride;
+                        let acts = &memory[start..start + g.channels];
+                        macs += prepared.convolve(g, [y, x], acts, d.in_signed, channels, sums);
+                    }
+                }
+                macs
+            }
+        };
+        if d.keep {
+            return (macs, Vec::new());
+        }
+        let biases = prepared.biases.iter().cycle();
+        let values: Vec<i32> = sums
+            .drain(..)
+            .zip(biases)
+            .map(|(sum, &bias)| drain(sum, bias, d))
+            .collect();
+        let values = match &pass.geometry {
+            Some(g) => pool(g, channels, values),
+            None => values,
+        };
+        let step = usize::from(d.out_step) - 1;
+        store(memory, &values, d, channels, pes, step);
+        (macs, values)
     }
 
     /// The first value of `got`, what an engine drained in `pass` in packed order, that differs
@@ -169,16 +207,18 @@ impl Reference {
 impl Prepared {
     fn new(image: &Image, index: usize) -> Result<Self, ImageError> {
         let pass = &image.passes[index];
-        let mut columns = vec![Vec::new(); pass.columns()];
+        let (rows, segments) = (usize::from(pass.descriptor.rows), pass.segments());
+        let mut columns = vec![Vec::new(); pass.columns() * segments];
         let mut biases = vec![0; pass.channels()];
         for (pe, data) in pass.pes.iter().enumerate() {
             let decoded = pass.decode(pe).map_err(|e| e.in_pass(index))?;
-            for (column, entries) in columns.iter_mut().zip(&decoded.columns) {
+            for (column, entries) in decoded.columns.iter().enumerate() {
                 let mut next_row = 0;
                 for entry in entries {
                     let row = next_row + usize::from(entry.step);
                     let weight = pass.codebook[usize::from(entry.code)];
-                    column.push(((row * image.num_pes + pe) as u32, i32::from(weight)));
+                    let channel = (row % rows * image.num_pes + pe) as u32;
+                    columns[column * segments + row / rows].push((channel, i32::from(weight)));
                     next_row = row + 1;
                 }
             }
@@ -199,24 +239,77 @@ impl Prepared {
         })
     }
 
-    /// Adds the products of one position's activations to its sums; gives their number.
-    fn sweep(&self, acts: &[u8], signed: bool, sums: &mut [i32]) -> u64 {
+    /// Adds the products of an activation with the weights of a column segment to the sums of one
+    /// position; gives their number.
+    fn add(&self, segment: usize, byte: u8, signed: bool, sums: &mut [i32]) -> u64 {
+        if byte == 0 {
+            return 0;
+        }
+        let act = if signed {
+            i32::from(byte as i8)
+        } else {
+            i32::from(byte)
+        };
+        let column = &self.entries[self.starts[segment]..self.starts[segment + 1]];
+        for &(to, weight) in column {
+            let sum = &mut sums[to as usize];
+            *sum = sum.wrapping_add(weight * act);
+        }
+        column.len() as u64
+    }
+
+    /// Adds the products of the activations at one position to the sums of every position that the
+    /// kernel meets from there; gives their number.
+    fn convolve(
+        &self,
+        g: &Geometry,
+        [y, x]: [usize; 2],
+        acts: &[u8],
+        signed: bool,
+        channels: usize,
+        sums: &mut [i32],
+    ) -> u64 {
         let mut macs = 0;
-        for (channel, &byte) in acts.iter().enumerate().filter(|&(_, &byte)| byte != 0) {
-            let act = if signed {
-                i32::from(byte as i8)
-            } else {
-                i32::from(byte)
+        let [height, width] = g.kernel.size();
+        for ky in 0..height {
+            let Some(oy) = g.kernel.place(0, y, ky, g.output[0]) else {
+                continue;
             };
-            let column = &self.entries[self.starts[channel]..self.starts[channel + 1]];
-            for &(to, weight) in column {
-                let sum = &mut sums[to as usize];
-                *sum = sum.wrapping_add(weight * act);
+            for kx in 0..width {
+                let Some(ox) = g.kernel.place(1, x, kx, g.output[1]) else {
+                    continue;
+                };
+                let start = (oy * g.output[1] + ox) * channels;
+                let sums = &mut sums[start..start + channels];
+                for (channel, &act) in acts.iter().enumerate() {
+                    let segment = channel * g.segments() + g.segment(ky, kx);
+                    macs += self.add(segment, act, signed, sums);
+                }
             }
-            macs += column.len() as u64;
         }
         macs
     }
+}
+
+/// The largest of each window, where the pass pools.
+fn pool(g: &Geometry, channels: usize, values: Vec<i32>) -> Vec<i32> {
+    let Some(places) = &g.pool else {
+        return values;
+    };
+    let mut pooled = Vec::new();
+    for py in 0..places.output[0] {
+        for px in 0..places.output[1] {
+            let (top, height) = places.window(0, py, g.output[0]);
+            let (left, width) = places.window(1, px, g.output[1]);
+            for channel in 0..channels {
+                let window = (top..top + height)
+                    .flat_map(|y| (left..left + width).map(move |x| y * g.output[1] + x));
+                let values = window.map(|position| values[position * channels + channel]);
+                pooled.extend(values.max());
+            }
+        }
+    }
+    pooled
 }
 
 /// What an accumulator drains as.
@@ -237,24 +330,27 @@ pub fn requantise(value: i32, shift: u8, relu: bool) -> i32 {
     rounded.clamp(low, high) as i32
 }
 
-/// Puts drained values where the engine does.
-fn store(window: &mut [u8], values: &[i32], wide: bool, num_pes: usize) {
-    if !wide {
-        window
-            .iter_mut()
-            .zip(values)
-            .for_each(|(byte, &value)| *byte = value as u8);
-        return;
-    }
-    let accs = window
-        .chunks_exact_mut(WIDE_BYTES * num_pes)
-        .zip(values.chunks_exact(num_pes));
-    for (bytes, values) in accs {
-        for (pe, value) in values.iter().enumerate() {
-            for (byte, part) in value.to_le_bytes().into_iter().enumerate() {
-                bytes[byte * num_pes + pe] = part;
+/// Puts drained values where the engine does; `step` bank words are left out behind each position.
+fn store(
+    memory: &mut [u8],
+    values: &[i32],
+    d: &PassDescriptor,
+    channels: usize,
+    pes: usize,
+    step: usize,
+) {
+    let mut at = usize::from(d.out_base) * pes;
+    for position in values.chunks_exact(channels) {
+        for row in position.chunks_exact(pes) {
+            let bytes = if d.out_wide { WIDE_BYTES } else { 1 };
+            for byte in 0..bytes {
+                for (pe, value) in row.iter().enumerate() {
+                    memory[at + pe] = value.to_le_bytes()[byte];
+                }
+                at += pes;
             }
         }
+        at += step * pes;
     }
 }
 

@@ -35,6 +35,12 @@ pub struct Config {
     pub fifo_addr_bits: u32,
     /// Kind of weight store.
     pub store: WeightStore,
+    /// Whether it runs passes over maps (kernels, pooling); otherwise fully connected ones only.
+    pub maps: bool,
+    /// Words of each geometry table, log2, at most 10; 1 where there are no maps.
+    pub table_addr_bits: u32,
+    /// Bits of a row in an entry, at least 8 and at most `acc_addr_bits`.
+    pub row_bits: u32,
 }
 
 impl Config {
@@ -67,6 +73,9 @@ pub const CONFIGS: &[Config] = &[
         pass_addr_bits: 4,
         fifo_addr_bits: 3,
         store: WeightStore::BlockRam,
+        maps: true,
+        table_addr_bits: 8,
+        row_bits: 10,
     },
     Config {
         name: "tiny",
@@ -80,6 +89,9 @@ pub const CONFIGS: &[Config] = &[
         pass_addr_bits: 3,
         fifo_addr_bits: 2,
         store: WeightStore::BlockRam,
+        maps: true,
+        table_addr_bits: 6,
+        row_bits: 8,
     },
     Config {
         name: "icebreaker",
@@ -93,6 +105,9 @@ pub const CONFIGS: &[Config] = &[
         pass_addr_bits: 3,
         fifo_addr_bits: 2,
         store: WeightStore::SinglePort,
+        maps: false,
+        table_addr_bits: 1,
+        row_bits: 8,
     },
     Config {
         name: "ulx3s-25f",
@@ -106,26 +121,34 @@ pub const CONFIGS: &[Config] = &[
         pass_addr_bits: 3,
         fifo_addr_bits: 4,
         store: WeightStore::BlockRam,
+        maps: true,
+        table_addr_bits: 8,
+        row_bits: 8,
     },
     Config {
         name: "ulx3s-85f",
         doc: "ECP5-85F: sixteen PEs, 64 Ki entries",
         num_pes: 16,
-        act_addr_bits: 10,
+        act_addr_bits: 11,
         weight_addr_bits: 12,
-        acc_addr_bits: 9,
+        acc_addr_bits: 10,
         col_addr_bits: 11,
         codebook_addr_bits: 10,
-        pass_addr_bits: 4,
+        pass_addr_bits: 5,
         fifo_addr_bits: 4,
         store: WeightStore::BlockRam,
+        maps: true,
+        table_addr_bits: 9,
+        row_bits: 8,
     },
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS};
+    use crate::{
+        ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS, TABLE_WINDOW,
+    };
 
     #[test]
     fn every_memory_fits_its_window() {
@@ -146,6 +169,19 @@ mod tests {
                 "{}",
                 c.name
             );
+            assert!(
+                (8 << c.table_addr_bits) <= TABLE_WINDOW.bytes as usize,
+                "{}",
+                c.name
+            );
+            let rows = 8..=c.acc_addr_bits;
+            assert!(rows.contains(&c.row_bits), "{}", c.name);
+            // Table words hold 12 bits of either.
+            let narrow = c.acc_addr_bits <= 12 && c.col_addr_bits <= 12;
+            assert!(!c.maps || narrow, "{}", c.name);
+            // One word of a single-port store is 16 bits, and its PE knows no kernels.
+            let small = !c.maps && c.row_bits == 8;
+            assert!(c.store == WeightStore::BlockRam || small, "{}", c.name);
             assert!(
                 c.weight_addr_bits <= 16 && c.col_addr_bits <= 16,
                 "{}",

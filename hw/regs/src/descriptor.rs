@@ -1,7 +1,7 @@
 //! The pass descriptor: what the engine needs to know to run one pass.
 
 /// Words of 32 bits in a descriptor.
-pub const DESCRIPTOR_WORDS: usize = 8;
+pub const DESCRIPTOR_WORDS: usize = 16;
 
 /// A field of the descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,16 +96,32 @@ descriptor! {
     in_signed: bool, 0, 2, 1, "Input activations are signed bytes; otherwise unsigned.";
     out_wide: bool, 0, 3, 1, "Drain whole 32-bit sums, four bytes each, lowest first, with no ReLU, shift or saturation.";
     keep: bool, 0, 4, 1, "Do not drain: the next pass adds to the same accumulators.";
+    map: bool, 0, 5, 1, "The pass goes over a map: words 6 to 11 count. Otherwise the input is one position, and they are zero.";
+    pool: bool, 0, 6, 1, "Max-pool in the drain, as the tables say; only in a pass over a map, not with out_wide.";
+    sweep: bool, 0, 7, 1, "Clear the accumulators after the drain, for pools whose windows overlap or leave some out; otherwise each is cleared as it is read.";
     shift: u8, 0, 8, 5, "Requantising right shift, 1 to 31, rounding half up.";
+    segments: u8, 0, 16, 8, "Column pointers of an input channel: kernel height x width, 1 without a kernel.";
     in_base: u16, 1, 0, 16, "Bank address of the first input word.";
     out_base: u16, 1, 16, 16, "Bank address of the first output word.";
     col_base: u16, 2, 0, 16, "Column pointer of the first input channel.";
     bias_base: u16, 2, 16, 16, "Weight store address of the biases, one word a row.";
-    groups: u16, 3, 0, 16, "Bank words of one input position: ceil(input channels / num_pes). Channel c lies in bank c mod num_pes, word c / num_pes.";
-    positions: u16, 3, 16, 16, "Positions of the input map, scanned in order.";
-    rows: u16, 4, 0, 16, "Output channels of a PE: accumulators of one output position.";
-    accs: u16, 4, 16, 16, "Accumulators that a PE drains: rows x output positions.";
+    groups: u16, 3, 0, 16, "Bank words read at an input position: ceil(input channels / num_pes). Channel c lies in bank c mod num_pes, word c / num_pes.";
+    out_step: u16, 3, 16, 16, "Bank words from the last output of a position to the first of the next: 1 when rows fill the position.";
+    rows: u16, 4, 0, 16, "Output channels of a PE: accumulators of one position, and bank words of one output position.";
+    accs: u16, 4, 16, 16, "Accumulators of a PE: rows x positions, before any pool.";
     codebook_base: u16, 5, 0, 16, "Codebook address of this pass's code 0.";
+    width: u16, 6, 0, 16, "Columns of the input map.";
+    height: u16, 6, 16, 16, "Rows of the input map.";
+    x_table: u16, 7, 0, 16, "Address of the x table of the scan, one word a column.";
+    y_table: u16, 7, 16, 16, "Address of the y table of the scan, one word a row.";
+    tap_columns: u16, 8, 0, 16, "Column pointers from one kernel row that meets an output to the next.";
+    row_step: u16, 8, 16, 16, "Accumulators of an output row: rows x output columns; 0 where all outputs are one position.";
+    group_columns: u16, 9, 0, 16, "Column pointers of a bank word: num_pes x segments.";
+    in_step: u16, 9, 16, 16, "Bank words from the last word of an input position to the first of the next: 1 when groups fill the position.";
+    pool_width: u16, 10, 0, 16, "Columns of the pooled map.";
+    pool_height: u16, 10, 16, 16, "Rows of the pooled map.";
+    pool_x_table: u16, 11, 0, 16, "Address of the x table of the pool.";
+    pool_y_table: u16, 11, 16, 16, "Address of the y table of the pool.";
 }
 
 #[cfg(test)]
@@ -135,8 +151,8 @@ mod tests {
         };
         let mut words = pass.to_words().unwrap();
         assert_eq!(PassDescriptor::from_words(&words), Ok(pass));
-        words[7] = 1;
-        assert_eq!(PassDescriptor::from_words(&words), Err(7));
+        words[12] = 1;
+        assert_eq!(PassDescriptor::from_words(&words), Err(12));
     }
 
     #[test]

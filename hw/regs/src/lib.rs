@@ -7,20 +7,22 @@ mod config;
 mod descriptor;
 mod markdown;
 mod registers;
+mod table;
 
 pub use config::{CONFIGS, Config, WeightStore};
 pub use descriptor::{DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, DescriptorField, PassDescriptor};
 pub use markdown::registers_markdown;
 pub use registers::{
     ACTIVATION_WINDOW, ADDRESS_BITS, Access, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, Field, REGISTERS,
-    Register, WINDOWS, Window, map_hash, reg,
+    Register, TABLE_WINDOW, WINDOWS, Window, map_hash, reg,
 };
+pub use table::{TABLE_FIELDS, TableWord};
 
 /// Value of the `ID` register: the ASCII letters `THSH`, first letter in the highest byte.
 pub const ID: u32 = 0x5448_5348;
 
 /// Version of the register map and of the engine's behaviour, `major << 16 | minor << 8 | patch`.
-pub const VERSION: u32 = 0x0000_0100;
+pub const VERSION: u32 = 0x0000_0200;
 
 /// Longest canonical Huffman code word in bits, for every code table.
 pub const MAX_CODE_LENGTH: u32 = 15;

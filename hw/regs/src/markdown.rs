@@ -1,8 +1,8 @@
 //! `docs/registers.md`, made from the tables.
 
 use crate::{
-    ADDRESS_BITS, CONFIGS, DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, REGISTERS, WINDOWS, WeightStore,
-    map_hash,
+    ADDRESS_BITS, CONFIGS, DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, REGISTERS, TABLE_FIELDS, WINDOWS,
+    WeightStore, map_hash,
 };
 use std::fmt::Write as _;
 
@@ -75,9 +75,22 @@ pub fn registers_markdown() -> String {
         ));
     }
     line(
+        "\n## Geometry table\n\nOne 32-bit word a row (y table) or column (x table) of a map.\n\n\
+         | bits | field | meaning |\n|---|---|---|"
+            .into(),
+    );
+    for f in TABLE_FIELDS {
+        line(format!(
+            "| {} | `{}` | {} |",
+            bits(f.lsb, f.width),
+            f.name,
+            f.doc
+        ));
+    }
+    line(
         "\n## Configurations\n\nDepths are those of one PE (codebook and passes: of the engine).\n\n\
-         | name | PEs | activations | store words | accumulators | columns | codebook | passes | FIFO | store | for |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|"
+         | name | PEs | activations | store words | accumulators | columns | codebook | passes | FIFO | tables | row bits | store | for |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|"
             .into(),
     );
     for c in CONFIGS {
@@ -97,7 +110,15 @@ pub fn registers_markdown() -> String {
         ] {
             let _ = write!(row, " | {}", 1u64 << bits);
         }
-        line(format!("{row} | {store} | {} |", c.doc));
+        let tables = if c.maps {
+            (1u64 << c.table_addr_bits).to_string()
+        } else {
+            "no maps".into()
+        };
+        line(format!(
+            "{row} | {tables} | {} | {store} | {} |",
+            c.row_bits, c.doc
+        ));
     }
     out
 }

@@ -279,7 +279,7 @@ pub mod reg {
                 "row_range",
                 1,
                 1,
-                "the stream reaches a row beyond LOAD_ENTRY.rows",
+                "the stream reaches a row beyond its column, or one that an entry cannot hold",
             ),
             f(
                 "store_range",
@@ -364,6 +364,18 @@ pub mod reg {
                 1,
                 "1: 16-bit words, two in a stream word, low half first; 0: a coded column stream",
             ),
+            f(
+                "taps",
+                16,
+                4,
+                "segments of a kernel row: its rows are counted from the first of them; 1 where there are no kernels",
+            ),
+            f(
+                "segments",
+                24,
+                8,
+                "segments of a column, a multiple of taps; each has a column pointer; 1 where there are no kernels",
+            ),
         ],
     );
     /// Columns of a load.
@@ -390,7 +402,7 @@ pub mod reg {
                 16,
                 "weight store address of the first entry or word",
             ),
-            f("rows", 16, 16, "rows of a column in this PE"),
+            f("rows", 16, 16, "rows of a segment in this PE"),
         ],
     );
     /// Stream data.
@@ -510,6 +522,28 @@ pub mod reg {
         "Cycles in which a broadcast waited for a full activation FIFO.",
         &[],
     );
+    /// Limits of kernels and maps.
+    pub const MAPS: Register = r(
+        "MAPS",
+        0x68,
+        Ro,
+        "What this configuration does beyond fully connected layers.",
+        &[
+            f(
+                "maps",
+                0,
+                1,
+                "1: it runs passes over maps (kernels, pooling)",
+            ),
+            f(
+                "table_addr_bits",
+                8,
+                8,
+                "words in each geometry table, as a power of two",
+            ),
+            f("row_bits", 16, 8, "bits of a row in an entry"),
+        ],
+    );
 }
 
 /// Every register, by offset.
@@ -540,6 +574,7 @@ pub const REGISTERS: &[Register] = &[
     reg::SEEKING,
     reg::BROADCASTS,
     reg::FIFO_STALLS,
+    reg::MAPS,
 ];
 
 /// Pass descriptors, [`crate::DESCRIPTOR_WORDS`] words each.
@@ -548,7 +583,7 @@ pub const DESCRIPTOR_WINDOW: Window = Window {
     offset: 0x01000,
     bytes: 0x1000,
     access: Access::Wo,
-    doc: "Pass descriptors, 8 words each.",
+    doc: "Pass descriptors, 16 words each.",
 };
 
 /// Codebook weights.
@@ -558,6 +593,15 @@ pub const CODEBOOK_WINDOW: Window = Window {
     bytes: 0x4000,
     access: Access::Wo,
     doc: "Codebook weights, one 16-bit signed weight a word (low half), to all PEs.",
+};
+
+/// Geometry tables, see [`crate::TableWord`].
+pub const TABLE_WINDOW: Window = Window {
+    name: "TABLES",
+    offset: 0x08000,
+    bytes: 0x2000,
+    access: Access::Wo,
+    doc: "Geometry tables: the x table in the lower half, the y table in the upper.",
 };
 
 /// Activation memory.
@@ -570,7 +614,12 @@ pub const ACTIVATION_WINDOW: Window = Window {
 };
 
 /// Every window, by offset.
-pub const WINDOWS: &[Window] = &[DESCRIPTOR_WINDOW, CODEBOOK_WINDOW, ACTIVATION_WINDOW];
+pub const WINDOWS: &[Window] = &[
+    DESCRIPTOR_WINDOW,
+    CODEBOOK_WINDOW,
+    TABLE_WINDOW,
+    ACTIVATION_WINDOW,
+];
 
 struct Fnv(u32);
 
@@ -633,6 +682,12 @@ pub const fn map_hash() -> u32 {
             .number(field.word)
             .number(field.lsb)
             .number(field.width);
+        i += 1;
+    }
+    i = 0;
+    while i < crate::TABLE_FIELDS.len() {
+        let field = &crate::TABLE_FIELDS[i];
+        hash = hash.text(field.name).number(field.lsb).number(field.width);
         i += 1;
     }
     hash.0

@@ -1,26 +1,28 @@
-use crate::primitives::{BlockRam, Literal};
+use crate::primitives::{BlockRam, Literal, PointerRam};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 /// Weight store of one PE in block RAMs: a seek every cycle and an entry every cycle.
 ///
-/// Give it a token (`seek`) and it streams the entries of the token's column, each with the token's
-/// value and base. Column pointers lie in two banks, even and odd, so that a column's start and
-/// end, which is the next column's start, are read together. Seeks run ahead of the walk through
-/// the entries; a column of one entry costs one cycle. Latency 5 cycles from seek to first entry.
-/// Nothing holds the entries back.
+/// Give it a token (`seek`) and it streams the entries of the token's segments, each with the
+/// token's value and base. Segments lie one behind the other, so that those which meet the output
+/// map are one run of entries, from the pointer of the first to the pointer behind the last; both are
+/// read together. Seeks run ahead of the walk through the entries; one entry costs one cycle.
+/// Latency 5 cycles from seek to first entry. Nothing holds the entries back.
 ///
-/// `W` store address bits, `C` column bits, `H = C - 1`, `R` accumulator address bits.
+/// `W` store address bits, `E` bits of an entry, `C` column bits, `R` accumulator address bits.
 #[derive(LogicBlock, Default)]
-pub struct BlockStore<const W: usize, const C: usize, const H: usize, const R: usize> {
+pub struct BlockStore<const W: usize, const E: usize, const C: usize, const R: usize> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Drops all tokens.
     pub clear: Signal<In, Bit>,
     /// A token is offered.
     pub seek: Signal<In, Bit>,
-    /// Column pointer index of the token.
+    /// Column pointer index of the token's first segment.
     pub seek_column: Signal<In, Bits<C>>,
+    /// Segments.
+    pub seek_count: Signal<In, Bits<4>>,
     /// Activation of the token.
     pub seek_value: Signal<In, Bits<9>>,
     /// Accumulator base of the token.
@@ -29,10 +31,8 @@ pub struct BlockStore<const W: usize, const C: usize, const H: usize, const R: u
     pub ready: Signal<Out, Bit>,
     /// An entry stands at the next outputs.
     pub entry_valid: Signal<Out, Bit>,
-    /// The entry: step and code. While draining, the word at `bias_address` two cycles ago.
-    pub entry: Signal<Out, Bits<16>>,
-    /// It is the first entry of its column.
-    pub first: Signal<Out, Bit>,
+    /// The entry: row and code. While draining, the word at `bias_address` two cycles ago.
+    pub entry: Signal<Out, Bits<E>>,
     /// Activation of its token.
     pub value: Signal<Out, Bits<9>>,
     /// Accumulator base of its token.
@@ -48,21 +48,19 @@ pub struct BlockStore<const W: usize, const C: usize, const H: usize, const R: u
     /// Its address.
     pub entry_address: Signal<In, Bits<W>>,
     /// Its value.
-    pub entry_data: Signal<In, Bits<16>>,
+    pub entry_data: Signal<In, Bits<E>>,
     /// Write a column pointer.
     pub pointer_write: Signal<In, Bit>,
     /// Its index.
     pub pointer_address: Signal<In, Bits<C>>,
     /// Its value, a store address.
     pub pointer_data: Signal<In, Bits<W>>,
-    entries: BlockRam<W, 16>,
-    even: BlockRam<H, W>,
-    odd: BlockRam<H, W>,
-    next_column: Signal<Local, Bits<C>>,
+    entries: BlockRam<W, E>,
+    pointers: PointerRam<C, W>,
+    end_column: Signal<Local, Bits<C>>,
     accept: Signal<Local, Bit>,
     // Pointers read.
     read_valid: DFF<Bit>,
-    read_odd: DFF<Bit>,
     read_value: DFF<Bits<9>>,
     read_base: DFF<Bits<R>>,
     read_moves: Signal<Local, Bit>,
@@ -81,27 +79,23 @@ pub struct BlockStore<const W: usize, const C: usize, const H: usize, const R: u
     walk_last: DFF<Bit>,
     walk_second: Signal<Local, Bits<W>>,
     found_second: Signal<Local, Bits<W>>,
-    walk_first: DFF<Bit>,
     walk_value: DFF<Bits<9>>,
     walk_base: DFF<Bits<R>>,
     walk_next: Signal<Local, Bits<W>>,
     walk_moves: Signal<Local, Bit>,
     // Entry in the RAM's output, then behind its register.
     fetch_valid: DFF<Bit>,
-    fetch_first: DFF<Bit>,
     fetch_value: DFF<Bits<9>>,
     fetch_base: DFF<Bits<R>>,
     out_valid: DFF<Bit>,
-    out_entry: DFF<Bits<16>>,
-    out_first: DFF<Bit>,
+    out_entry: DFF<Bits<E>>,
     out_value: DFF<Bits<9>>,
     out_base: DFF<Bits<R>>,
-    one_column: Literal<C, 1>,
     one_word: Literal<W, 1>,
 }
 
-impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
-    for BlockStore<W, C, H, R>
+impl<const W: usize, const E: usize, const C: usize, const R: usize> Logic
+    for BlockStore<W, E, C, R>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -109,7 +103,6 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
             self,
             clock,
             read_valid,
-            read_odd,
             read_value,
             read_base,
             found_valid,
@@ -121,22 +114,18 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
             walk_address,
             walk_end,
             walk_last,
-            walk_first,
             walk_value,
             walk_base,
             fetch_valid,
-            fetch_first,
             fetch_value,
             fetch_base,
             out_valid,
             out_entry,
-            out_first,
             out_value,
             out_base
         );
         self.entries.clock.next = self.clock.val();
-        self.even.clock.next = self.clock.val();
-        self.odd.clock.next = self.clock.val();
+        self.pointers.clock.next = self.clock.val();
 
         // Which stages move on, from the last to the first.
         self.walk_next.next = self.walk_address.q.val() + self.one_word.val();
@@ -148,15 +137,19 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
         self.ready.next = self.read_moves.val();
         self.accept.next = self.seek.val() & self.read_moves.val();
 
-        // Start and end pointers: an even column's start is in the even bank, its end in the odd.
-        self.next_column.next = self.seek_column.val() + self.one_column.val();
-        self.even.read_address.next = self.next_column.val().get_bits::<H>(1);
-        self.odd.read_address.next = self.seek_column.val().get_bits::<H>(1);
-        self.even.read_enable.next = self.accept.val();
-        self.odd.read_enable.next = self.accept.val();
+        // Start and end pointers.
+        self.end_column.next = self.seek_column.val() + bit_cast::<C, 4>(self.seek_count.val());
+        self.pointers.address.next = self.seek_column.val();
+        if self.pointer_write.val() {
+            self.pointers.address.next = self.pointer_address.val();
+        }
+        self.pointers.read_enable.next = self.accept.val();
+        self.pointers.write_enable.next = self.pointer_write.val();
+        self.pointers.write_data.next = self.pointer_data.val();
+        self.pointers.other_address.next = self.end_column.val();
+        self.pointers.other_enable.next = self.accept.val();
         if self.read_moves.val() {
             self.read_valid.d.next = self.seek.val();
-            self.read_odd.d.next = self.seek_column.val().get_bit(0);
             self.read_value.d.next = self.seek_value.val();
             self.read_base.d.next = self.seek_base.val();
         }
@@ -164,14 +157,9 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
             self.found_valid.d.next = self.read_valid.q.val();
             self.found_value.d.next = self.read_value.q.val();
             self.found_base.d.next = self.read_base.q.val();
-            self.found_start.d.next = self.even.read_data.val();
-            self.found_end.d.next = self.odd.read_data.val();
-            if self.read_odd.q.val() {
-                self.found_start.d.next = self.odd.read_data.val();
-                self.found_end.d.next = self.even.read_data.val();
-            }
+            self.found_start.d.next = self.pointers.read_data.val();
+            self.found_end.d.next = self.pointers.other_data.val();
         }
-        self.walk_first.d.next = false;
         self.walk_address.d.next = self.walk_next.val();
         // Whether the next entry is the last is known a cycle ahead.
         self.walk_second.next = self.walk_next.val() + self.one_word.val();
@@ -182,7 +170,6 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
             self.walk_address.d.next = self.found_start.q.val();
             self.walk_end.d.next = self.found_end.q.val();
             self.walk_last.d.next = self.found_second.val() == self.found_end.q.val();
-            self.walk_first.d.next = true;
             self.walk_value.d.next = self.found_value.q.val();
             self.walk_base.d.next = self.found_base.q.val();
         }
@@ -192,11 +179,9 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
             self.entries.read_address.next = self.bias_address.val();
         }
         self.fetch_valid.d.next = self.walk_valid.q.val();
-        self.fetch_first.d.next = self.walk_first.q.val();
         self.fetch_value.d.next = self.walk_value.q.val();
         self.fetch_base.d.next = self.walk_base.q.val();
         self.out_valid.d.next = self.fetch_valid.q.val();
-        self.out_first.d.next = self.fetch_first.q.val();
         self.out_value.d.next = self.fetch_value.q.val();
         self.out_base.d.next = self.fetch_base.q.val();
         self.out_entry.d.next = self.entries.read_data.val();
@@ -210,7 +195,6 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
 
         self.entry_valid.next = self.out_valid.q.val();
         self.entry.next = self.out_entry.q.val();
-        self.first.next = self.out_first.q.val();
         self.value.next = self.out_value.q.val();
         self.base.next = self.out_base.q.val();
         self.busy.next = self.read_valid.q.val()
@@ -222,15 +206,5 @@ impl<const W: usize, const C: usize, const H: usize, const R: usize> Logic
         self.entries.write_enable.next = self.entry_write.val();
         self.entries.write_address.next = self.entry_address.val();
         self.entries.write_data.next = self.entry_data.val();
-        // Pointer i lies in its parity's bank: even i at i / 2, and since an odd column's end is
-        // the even pointer after it, both banks count alike.
-        self.even.write_address.next = self.pointer_address.val().get_bits::<H>(1);
-        self.odd.write_address.next = self.pointer_address.val().get_bits::<H>(1);
-        self.even.write_data.next = self.pointer_data.val();
-        self.odd.write_data.next = self.pointer_data.val();
-        self.even.write_enable.next =
-            self.pointer_write.val() & !self.pointer_address.val().get_bit(0);
-        self.odd.write_enable.next =
-            self.pointer_write.val() & self.pointer_address.val().get_bit(0);
     }
 }

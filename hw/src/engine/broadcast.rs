@@ -4,8 +4,8 @@ use rust_hdl_widgets::prelude::*;
 
 /// Broadcast: sends each token to the PEs that have an entry in its column, and to no other.
 ///
-/// The occupancy memory holds a bit a PE for every column; the loader writes it. A token that no
-/// PE wants is dropped, so an empty column costs no PE a cycle. A token waits until every FIFO that
+/// The occupancy memory holds a bit a PE for every kernel row of every column, at the index of its
+/// first pointer; the loader writes it. A token that no PE wants is dropped, so an empty column costs no PE a cycle. A token waits until every FIFO that
 /// it goes to has room. Latency 2, one token a cycle.
 ///
 /// `M` bits of a PE mask (at least 2), `R` accumulator, `C` column address bits.
@@ -17,8 +17,12 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
     pub abort: Signal<In, Bit>,
     /// A token is offered.
     pub valid: Signal<In, Bit>,
-    /// Its column pointer index.
+    /// Column pointer index of its kernel row's first segment.
     pub column: Signal<In, Bits<C>>,
+    /// Segments left out at the beginning of its kernel row.
+    pub start: Signal<In, Bits<4>>,
+    /// Segments that it means.
+    pub count: Signal<In, Bits<4>>,
     /// Its activation.
     pub value: Signal<In, Bits<9>>,
     /// Its accumulator base.
@@ -29,8 +33,10 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
     pub full: Signal<In, Bits<M>>,
     /// FIFOs that take the token at the next outputs, a bit a PE.
     pub push: Signal<Out, Bits<M>>,
-    /// Column of the token sent.
+    /// Column pointer index of the first segment of the token sent.
     pub push_column: Signal<Out, Bits<C>>,
+    /// Its segments.
+    pub push_count: Signal<Out, Bits<4>>,
     /// Activation of the token sent.
     pub push_value: Signal<Out, Bits<9>>,
     /// Base of the token sent.
@@ -56,20 +62,26 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
     // FIFO does not reach back through the scan to the banks in one cycle.
     held: DFF<Bit>,
     held_column: DFF<Bits<C>>,
+    held_start: DFF<Bits<4>>,
+    held_count: DFF<Bits<4>>,
     held_value: DFF<Bits<9>>,
     held_base: DFF<Bits<R>>,
     in_valid: Signal<Local, Bit>,
     in_column: Signal<Local, Bits<C>>,
+    in_start: Signal<Local, Bits<4>>,
+    in_count: Signal<Local, Bits<4>>,
     in_value: Signal<Local, Bits<9>>,
     in_base: Signal<Local, Bits<R>>,
     look_valid: DFF<Bit>,
     look_column: DFF<Bits<C>>,
+    look_count: DFF<Bits<4>>,
     look_value: DFF<Bits<9>>,
     look_base: DFF<Bits<R>>,
     look_moves: Signal<Local, Bit>,
     send_valid: DFF<Bit>,
     send_mask: DFF<Bits<M>>,
     send_column: DFF<Bits<C>>,
+    send_count: DFF<Bits<4>>,
     send_value: DFF<Bits<9>>,
     send_base: DFF<Bits<R>>,
     send_moves: Signal<Local, Bit>,
@@ -87,15 +99,19 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
             clock,
             held,
             held_column,
+            held_start,
+            held_count,
             held_value,
             held_base,
             look_valid,
             look_column,
+            look_count,
             look_value,
             look_base,
             send_valid,
             send_mask,
             send_column,
+            send_count,
             send_value,
             send_base
         );
@@ -108,16 +124,22 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         self.ready.next = !self.held.q.val();
         self.in_valid.next = self.valid.val();
         self.in_column.next = self.column.val();
+        self.in_start.next = self.start.val();
+        self.in_count.next = self.count.val();
         self.in_value.next = self.value.val();
         self.in_base.next = self.base.val();
         if self.held.q.val() {
             self.in_valid.next = true;
             self.in_column.next = self.held_column.q.val();
+            self.in_start.next = self.held_start.q.val();
+            self.in_count.next = self.held_count.q.val();
             self.in_value.next = self.held_value.q.val();
             self.in_base.next = self.held_base.q.val();
         }
         self.held.d.next = self.in_valid.val() & !self.look_moves.val();
         self.held_column.d.next = self.in_column.val();
+        self.held_start.d.next = self.in_start.val();
+        self.held_count.d.next = self.in_count.val();
         self.held_value.d.next = self.in_value.val();
         self.held_base.d.next = self.in_base.val();
 
@@ -132,7 +154,8 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         self.memory.write_data.next = self.load_occupancy.val();
         if self.look_moves.val() {
             self.look_valid.d.next = self.in_valid.val();
-            self.look_column.d.next = self.in_column.val();
+            self.look_column.d.next = self.in_column.val() + bit_cast::<C, 4>(self.in_start.val());
+            self.look_count.d.next = self.in_count.val();
             self.look_value.d.next = self.in_value.val();
             self.look_base.d.next = self.in_base.val();
         }
@@ -140,6 +163,7 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
             self.send_valid.d.next = self.look_valid.q.val();
             self.send_mask.d.next = self.memory.read_data.val();
             self.send_column.d.next = self.look_column.q.val();
+            self.send_count.d.next = self.look_count.q.val();
             self.send_value.d.next = self.look_value.q.val();
             self.send_base.d.next = self.look_base.q.val();
         }
@@ -154,6 +178,7 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
             self.push.next = self.send_mask.q.val();
         }
         self.push_column.next = self.send_column.q.val();
+        self.push_count.next = self.send_count.q.val();
         self.push_value.next = self.send_value.q.val();
         self.push_base.next = self.send_base.q.val();
         self.stalled.next = self.wanted.val() & self.blocked.val();

@@ -2,7 +2,8 @@ use crate::primitives::Literal;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 use thresh_regs::{
-    ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, Field as RegisterField, Window, reg,
+    ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, Field as RegisterField, TABLE_WINDOW,
+    Window, reg,
 };
 
 /// What the bus does with an access.
@@ -36,11 +37,13 @@ const fn bit(field: RegisterField) -> usize {
 const _: () = assert!(
     DESCRIPTOR_WINDOW.bytes == 4 << 10
         && CODEBOOK_WINDOW.bytes == 4 << 12
+        && TABLE_WINDOW.bytes == 4 << 11
         && ACTIVATION_WINDOW.bytes == 4 << 16
         && DESCRIPTOR_WINDOW
             .offset
             .is_multiple_of(DESCRIPTOR_WINDOW.bytes)
         && CODEBOOK_WINDOW.offset.is_multiple_of(CODEBOOK_WINDOW.bytes)
+        && TABLE_WINDOW.offset.is_multiple_of(TABLE_WINDOW.bytes)
         && ACTIVATION_WINDOW
             .offset
             .is_multiple_of(ACTIVATION_WINDOW.bytes)
@@ -52,9 +55,10 @@ const _: () = assert!(
 /// word up to ten. An access that cannot be done is acknowledged, changes nothing and
 /// sets a bit of `ERROR`. Only whole words: there are no byte selects.
 ///
-/// `D` descriptor word, `K` codebook, `T` activation word address bits.
+/// `D` descriptor word, `K` codebook, `T` activation word, `G` table address bits. With `MAPS` 0 there
+/// are no tables.
 #[derive(LogicBlock)]
-pub struct Bus<const D: usize, const K: usize, const T: usize> {
+pub struct Bus<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS: usize> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// An access is asked for (Wishbone `cyc & stb`); the next three inputs must hold until `ack`.
@@ -107,6 +111,10 @@ pub struct Bus<const D: usize, const K: usize, const T: usize> {
     pub descriptor_write: Signal<Out, Bit>,
     /// Write a codebook weight.
     pub codebook_write: Signal<Out, Bit>,
+    /// Write a word of the x table.
+    pub x_table_write: Signal<Out, Bit>,
+    /// Write a word of the y table.
+    pub y_table_write: Signal<Out, Bit>,
     /// Begin a write of the activation banks.
     pub port_write: Signal<Out, Bit>,
     /// Begin a read of the activation banks.
@@ -150,9 +158,11 @@ pub struct Bus<const D: usize, const K: usize, const T: usize> {
     is_register: DFF<Bit>,
     is_descriptor: DFF<Bit>,
     is_codebook: DFF<Bit>,
+    is_table: DFF<Bit>,
     is_activation: DFF<Bit>,
     beyond_descriptors: DFF<Bit>,
     beyond_codebook: DFF<Bit>,
+    beyond_tables: DFF<Bit>,
     beyond_activations: DFF<Bit>,
     known: Signal<Local, Bit>,
     status: Signal<Local, Bits<32>>,
@@ -167,6 +177,7 @@ pub struct Bus<const D: usize, const K: usize, const T: usize> {
     sizes: Constant<Bits<32>>,
     limits: Constant<Bits<32>>,
     map_hash: Constant<Bits<32>>,
+    maps: Constant<Bits<32>>,
     at_id: Literal<6, { word(reg::ID.offset) }>,
     at_version: Literal<6, { word(reg::VERSION.offset) }>,
     at_shape: Literal<6, { word(reg::SHAPE.offset) }>,
@@ -192,8 +203,12 @@ pub struct Bus<const D: usize, const K: usize, const T: usize> {
     at_starved: Literal<6, { word(reg::STARVED.offset) }>,
     at_seeking: Literal<6, { word(reg::SEEKING.offset) }>,
     at_broadcasts: Literal<6, { word(reg::BROADCASTS.offset) }>,
-    last_register: Literal<18, { word(reg::FIFO_STALLS.offset) }>,
+    last_register: Literal<18, { word(reg::MAPS.offset) }>,
     at_fifo_stalls: Literal<6, { word(reg::FIFO_STALLS.offset) }>,
+    at_maps: Literal<6, { word(reg::MAPS.offset) }>,
+    table_region: Literal<7, { region(TABLE_WINDOW) }>,
+    table_bits: Literal<18, G>,
+    has_maps: Literal<2, MAPS>,
     descriptor_region: Literal<8, { region(DESCRIPTOR_WINDOW) }>,
     codebook_region: Literal<6, { region(CODEBOOK_WINDOW) }>,
     activation_region: Literal<2, { region(ACTIVATION_WINDOW) }>,
@@ -212,10 +227,12 @@ pub struct Bus<const D: usize, const K: usize, const T: usize> {
     status_error: Literal<32, { bit(reg::STATUS.field("error")) }>,
 }
 
-impl<const D: usize, const K: usize, const T: usize> Bus<D, K, T> {
-    /// A bus whose constant registers `ID`, `VERSION`, `SHAPE`, `SIZES`, `LIMITS` and `MAP_HASH`
-    /// read as `values`.
-    pub fn new(values: [u32; 6]) -> Self {
+impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS: usize>
+    Bus<D, K, T, G, MAPS>
+{
+    /// A bus whose constant registers `ID`, `VERSION`, `SHAPE`, `SIZES`, `LIMITS`, `MAP_HASH` and
+    /// `MAPS` read as `values`.
+    pub fn new(values: [u32; 7]) -> Self {
         Self {
             clock: Default::default(),
             strobe: Default::default(),
@@ -243,6 +260,8 @@ impl<const D: usize, const K: usize, const T: usize> Bus<D, K, T> {
             symbol_write: Default::default(),
             descriptor_write: Default::default(),
             codebook_write: Default::default(),
+            x_table_write: Default::default(),
+            y_table_write: Default::default(),
             port_write: Default::default(),
             port_read: Default::default(),
             port_done: Default::default(),
@@ -273,9 +292,11 @@ impl<const D: usize, const K: usize, const T: usize> Bus<D, K, T> {
             is_register: Default::default(),
             is_descriptor: Default::default(),
             is_codebook: Default::default(),
+            is_table: Default::default(),
             is_activation: Default::default(),
             beyond_descriptors: Default::default(),
             beyond_codebook: Default::default(),
+            beyond_tables: Default::default(),
             beyond_activations: Default::default(),
             known: Default::default(),
             status: Default::default(),
@@ -290,6 +311,7 @@ impl<const D: usize, const K: usize, const T: usize> Bus<D, K, T> {
             sizes: Constant::new(u64::from(values[3]).into()),
             limits: Constant::new(u64::from(values[4]).into()),
             map_hash: Constant::new(u64::from(values[5]).into()),
+            maps: Constant::new(u64::from(values[6]).into()),
             at_id: Default::default(),
             at_version: Default::default(),
             at_shape: Default::default(),
@@ -316,6 +338,10 @@ impl<const D: usize, const K: usize, const T: usize> Bus<D, K, T> {
             at_seeking: Default::default(),
             at_broadcasts: Default::default(),
             at_fifo_stalls: Default::default(),
+            at_maps: Default::default(),
+            table_region: Default::default(),
+            table_bits: Default::default(),
+            has_maps: Default::default(),
             descriptor_region: Default::default(),
             codebook_region: Default::default(),
             activation_region: Default::default(),
@@ -336,7 +362,9 @@ impl<const D: usize, const K: usize, const T: usize> Bus<D, K, T> {
     }
 }
 
-impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
+impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS: usize> Logic
+    for Bus<D, K, T, G, MAPS>
+{
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
@@ -352,9 +380,11 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
             is_register,
             is_descriptor,
             is_codebook,
+            is_table,
             is_activation,
             beyond_descriptors,
             beyond_codebook,
+            beyond_tables,
             beyond_activations
         );
         // Where the access goes.
@@ -364,6 +394,8 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
             self.address.val().get_bits::<8>(10) == self.descriptor_region.val();
         self.is_codebook.d.next =
             self.address.val().get_bits::<6>(12) == self.codebook_region.val();
+        self.is_table.d.next = (self.address.val().get_bits::<7>(11) == self.table_region.val())
+            & self.has_maps.val().get_bit(0);
         self.is_activation.d.next =
             self.address.val().get_bits::<2>(16) == self.activation_region.val();
         self.beyond_descriptors.d.next = (bit_cast::<18, 10>(self.address.val().get_bits::<10>(0))
@@ -371,6 +403,9 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
         .any();
         self.beyond_codebook.d.next = (bit_cast::<18, 12>(self.address.val().get_bits::<12>(0))
             >> self.codebook_bits.val())
+        .any();
+        self.beyond_tables.d.next = (bit_cast::<18, 10>(self.address.val().get_bits::<10>(0))
+            >> self.table_bits.val())
         .any();
         self.beyond_activations.d.next = (bit_cast::<18, 16>(self.address.val().get_bits::<16>(0))
             >> self.activation_bits.val())
@@ -380,6 +415,7 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
                 & self.write_enable.val()
                 & !self.beyond_descriptors.q.val())
             | (self.is_codebook.q.val() & self.write_enable.val() & !self.beyond_codebook.q.val())
+            | (self.is_table.q.val() & self.write_enable.val() & !self.beyond_tables.q.val())
             | (self.is_activation.q.val() & !self.beyond_activations.q.val());
 
         self.any_error.next = self.errors.q.val().any();
@@ -400,6 +436,8 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
         self.symbol_write.next = false;
         self.descriptor_write.next = false;
         self.codebook_write.next = false;
+        self.x_table_write.next = false;
+        self.y_table_write.next = false;
         self.port_write.next = false;
         self.port_read.next = false;
 
@@ -478,6 +516,10 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
                 self.refused.next = !self.idle.val();
                 self.descriptor_write.next = self.is_descriptor.q.val() & self.idle.val();
                 self.codebook_write.next = self.is_codebook.q.val() & self.idle.val();
+                self.x_table_write.next =
+                    self.is_table.q.val() & self.idle.val() & !self.address.val().get_bit(10);
+                self.y_table_write.next =
+                    self.is_table.q.val() & self.idle.val() & self.address.val().get_bit(10);
                 self.port_write.next = self.is_activation.q.val() & self.idle.val();
                 if self.is_activation.q.val() & self.idle.val() {
                     self.state.d.next = BusState::Port;
@@ -555,6 +597,9 @@ impl<const D: usize, const K: usize, const T: usize> Logic for Bus<D, K, T> {
         }
         if self.index.val() == self.at_fifo_stalls.val() {
             self.selected.next = self.selected.val() | self.fifo_stalls.val();
+        }
+        if self.index.val() == self.at_maps.val() {
+            self.selected.next = self.selected.val() | self.maps.val();
         }
         if self.reads.val() {
             if self.is_activation.q.val() {

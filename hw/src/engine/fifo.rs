@@ -2,13 +2,21 @@ use crate::primitives::{Literal, LutRam};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-/// Activation FIFO of one PE: `2^F` tokens of a column, a value and an accumulator base.
+/// Activation FIFO of one PE: `2^F` tokens of a column, a value, a count of segments and an
+/// accumulator base.
 ///
+/// With `MAPS` 0 the count is always 1 and the base 0, and neither is kept.
 /// With `BLOCK` 1, columns and values go to block RAM and the reader must register them ([`LutRam`]).
 /// A token pushed into an empty FIFO can be popped in the next cycle. Push and pop may come
 /// together. It does not protect itself: never push when `full` or pop when not `valid`.
 #[derive(LogicBlock, Default)]
-pub struct Fifo<const F: usize, const C: usize, const R: usize, const BLOCK: usize = 0> {
+pub struct Fifo<
+    const F: usize,
+    const C: usize,
+    const R: usize,
+    const MAPS: usize,
+    const BLOCK: usize = 0,
+> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Empties the FIFO.
@@ -21,11 +29,13 @@ pub struct Fifo<const F: usize, const C: usize, const R: usize, const BLOCK: usi
     pub push_value: Signal<In, Bits<9>>,
     /// Accumulator address of the column's row 0.
     pub push_base: Signal<In, Bits<R>>,
+    /// Segments of the column that it means.
+    pub push_count: Signal<In, Bits<4>>,
     /// No room.
     pub full: Signal<Out, Bit>,
     /// Whether to drop the oldest token.
     pub pop: Signal<In, Bit>,
-    /// There is a token, and it stands at the next three outputs.
+    /// There is a token, and it stands at the next outputs.
     pub valid: Signal<Out, Bit>,
     /// Column pointer index of the oldest token.
     pub column: Signal<Out, Bits<C>>,
@@ -33,9 +43,12 @@ pub struct Fifo<const F: usize, const C: usize, const R: usize, const BLOCK: usi
     pub value: Signal<Out, Bits<9>>,
     /// Accumulator base of the oldest token.
     pub base: Signal<Out, Bits<R>>,
+    /// Segments that the oldest token means.
+    pub count: Signal<Out, Bits<4>>,
     columns: LutRam<F, C, BLOCK>,
     values: LutRam<F, 9, BLOCK>,
     bases: LutRam<F, R, 0>,
+    counts: LutRam<F, 4, 0>,
     tail: DFF<Bits<F>>,
     head: DFF<Bits<F>>,
     filled: DFF<Bit>,
@@ -47,10 +60,13 @@ pub struct Fifo<const F: usize, const C: usize, const R: usize, const BLOCK: usi
     meet: Signal<Local, Bit>,
     one: Literal<F, 1>,
     zero: Literal<F, 0>,
+    maps: Literal<2, MAPS>,
+    one_segment: Literal<4, 1>,
+    zero_base: Literal<R, 0>,
 }
 
-impl<const F: usize, const C: usize, const R: usize, const BLOCK: usize> Logic
-    for Fifo<F, C, R, BLOCK>
+impl<const F: usize, const C: usize, const R: usize, const MAPS: usize, const BLOCK: usize> Logic
+    for Fifo<F, C, R, MAPS, BLOCK>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -58,23 +74,33 @@ impl<const F: usize, const C: usize, const R: usize, const BLOCK: usize> Logic
         self.columns.clock.next = self.clock.val();
         self.values.clock.next = self.clock.val();
         self.bases.clock.next = self.clock.val();
+        self.counts.clock.next = self.clock.val();
         self.full.next = self.is_full.q.val();
         self.valid.next = self.is_valid.q.val();
         self.columns.write_address.next = self.tail.q.val();
         self.values.write_address.next = self.tail.q.val();
         self.bases.write_address.next = self.tail.q.val();
+        self.counts.write_address.next = self.tail.q.val();
         self.columns.write_data.next = self.push_column.val();
         self.values.write_data.next = self.push_value.val();
         self.bases.write_data.next = self.push_base.val();
+        self.counts.write_data.next = self.push_count.val();
         self.columns.write_enable.next = self.push.val();
         self.values.write_enable.next = self.push.val();
         self.bases.write_enable.next = self.push.val();
+        self.counts.write_enable.next = self.push.val();
         self.columns.read_address.next = self.head.q.val();
         self.values.read_address.next = self.head.q.val();
         self.bases.read_address.next = self.head.q.val();
+        self.counts.read_address.next = self.head.q.val();
         self.column.next = self.columns.read_data.val();
         self.value.next = self.values.read_data.val();
-        self.base.next = self.bases.read_data.val();
+        self.base.next = self.zero_base.val();
+        self.count.next = self.one_segment.val();
+        if self.maps.val().get_bit(0) {
+            self.base.next = self.bases.read_data.val();
+            self.count.next = self.counts.read_data.val();
+        }
         self.tail_next.next = self.tail.q.val();
         self.head_next.next = self.head.q.val();
         self.filled_next.next = self.filled.q.val();

@@ -18,14 +18,14 @@ pub enum LoaderState {
     Code,
     /// Writes the entry.
     Entry,
-    /// Reads the occupancy of the column.
+    /// Writes the pointer to a segment's end.
+    Close,
+    /// Reads the occupancy of the kernel row.
     Look,
     /// Waits for it.
     Wait,
-    /// Has it in the memory's output.
-    Wait2,
-    /// Writes it back with this PE's bit, and the pointer to the column's end.
-    Close,
+    /// Writes it back with this PE's bit.
+    Mark,
     /// Waits for a stream word of raw words.
     Raw,
     /// Writes its low half.
@@ -36,14 +36,25 @@ pub enum LoaderState {
 
 /// Ingress: turns the words of the stream register into entries, column pointers and occupancy.
 ///
-/// A load of columns decodes, for each column, a count and that many runs and codes; a raw load
+/// A load of columns decodes, for each column, a count and that many runs and codes. A column is
+/// `segments` segments of `rows` rows each; a pointer is written for the end of every segment. A kernel row is `taps`
+/// segments: entries keep their row in it, and occupancy is kept for it. A raw load
 /// copies 16-bit words. A stream that cannot be right raises an error for one cycle and closes the
 /// load; words that come later are not taken here. The loader never waits for anything but stream
 /// words, so the bus can always end a load.
 ///
-/// `M` bits of a PE mask (at least 2), `W` store, `C` column address bits, `N` PEs.
+/// `M` bits of a PE mask (at least 2), `W` store, `C` column address bits, `N` PEs; `Q` bits of a row
+/// in an entry, `E = Q + 8` bits of an entry. With `MAPS` 0 a column is one segment.
 #[derive(LogicBlock)]
-pub struct Loader<const N: usize, const M: usize, const W: usize, const C: usize> {
+pub struct Loader<
+    const N: usize,
+    const M: usize,
+    const W: usize,
+    const C: usize,
+    const E: usize,
+    const Q: usize,
+    const MAPS: usize,
+> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Closes the load.
@@ -60,8 +71,12 @@ pub struct Loader<const N: usize, const M: usize, const W: usize, const C: usize
     pub count: Signal<In, Bits<16>>,
     /// Store address of the first entry or word.
     pub address: Signal<In, Bits<16>>,
-    /// Rows of a column.
+    /// Rows of a segment.
     pub rows: Signal<In, Bits<16>>,
+    /// Segments of a kernel row.
+    pub taps: Signal<In, Bits<4>>,
+    /// Segments of a column.
+    pub segments: Signal<In, Bits<8>>,
     /// A load is open.
     pub loading: Signal<Out, Bit>,
     /// A stream word is offered.
@@ -89,7 +104,7 @@ pub struct Loader<const N: usize, const M: usize, const W: usize, const C: usize
     /// Its address.
     pub entry_address: Signal<Out, Bits<W>>,
     /// Its value.
-    pub entry_data: Signal<Out, Bits<16>>,
+    pub entry_data: Signal<Out, Bits<E>>,
     /// Write a column pointer of the target.
     pub pointer_write: Signal<Out, Bit>,
     /// Its index.
@@ -130,6 +145,17 @@ pub struct Loader<const N: usize, const M: usize, const W: usize, const C: usize
     entries_next: Signal<Local, Bits<8>>,
     continues: DFF<Bit>,
     any_entry: DFF<Bit>,
+    // Of the column: segments left, this one included; of the kernel row: the same, where this
+    // segment's rows end, and the index of its first pointer.
+    segments_left: DFF<Bits<8>>,
+    segments_less: Signal<Local, Bits<8>>,
+    taps_left: DFF<Bits<4>>,
+    taps_less: Signal<Local, Bits<4>>,
+    rows_end: DFF<Bits<17>>,
+    kernel_row: DFF<Bits<17>>,
+    pending: DFF<Bit>,
+    beyond: Signal<Local, Bit>,
+    too_far: Signal<Local, Bit>,
     row: DFF<Bits<17>>,
     row_here: Signal<Local, Bits<17>>,
     row_next: Signal<Local, Bits<17>>,
@@ -143,7 +169,15 @@ pub struct Loader<const N: usize, const M: usize, const W: usize, const C: usize
     no_pe: Literal<M, 0>,
     store_bits: Literal<17, W>,
     column_bits: Literal<17, C>,
-    byte_bits: Literal<16, 8>,
+    byte_bits: Literal<E, 8>,
+    row_bits: Literal<17, Q>,
+    maps: Literal<2, MAPS>,
+    no_segment: Literal<8, 0>,
+    one_segment: Literal<8, 1>,
+    no_tap: Literal<4, 0>,
+    one_tap: Literal<4, 1>,
+    first_taps: Signal<Local, Bits<4>>,
+    first_segments: Signal<Local, Bits<8>>,
     one: Literal<17, 1>,
     zero: Literal<17, 0>,
     one_left: Literal<16, 1>,
@@ -156,8 +190,15 @@ pub struct Loader<const N: usize, const M: usize, const W: usize, const C: usize
     codes: Literal<2, { thresh_regs::Table::Code as usize }>,
 }
 
-impl<const N: usize, const M: usize, const W: usize, const C: usize> Default
-    for Loader<N, M, W, C>
+impl<
+    const N: usize,
+    const M: usize,
+    const W: usize,
+    const C: usize,
+    const E: usize,
+    const Q: usize,
+    const MAPS: usize,
+> Default for Loader<N, M, W, C, E, Q, MAPS>
 {
     fn default() -> Self {
         Self {
@@ -170,6 +211,8 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Default
             count: Default::default(),
             address: Default::default(),
             rows: Default::default(),
+            taps: Default::default(),
+            segments: Default::default(),
             loading: Default::default(),
             word_valid: Default::default(),
             word: Default::default(),
@@ -211,6 +254,15 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Default
             entries_next: Default::default(),
             continues: Default::default(),
             any_entry: Default::default(),
+            segments_left: Default::default(),
+            segments_less: Default::default(),
+            taps_left: Default::default(),
+            taps_less: Default::default(),
+            rows_end: Default::default(),
+            kernel_row: Default::default(),
+            pending: Default::default(),
+            beyond: Default::default(),
+            too_far: Default::default(),
             row: Default::default(),
             row_here: Default::default(),
             row_next: Default::default(),
@@ -225,6 +277,14 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Default
             store_bits: Default::default(),
             column_bits: Default::default(),
             byte_bits: Default::default(),
+            row_bits: Default::default(),
+            maps: Default::default(),
+            no_segment: Default::default(),
+            one_segment: Default::default(),
+            no_tap: Default::default(),
+            one_tap: Default::default(),
+            first_taps: Default::default(),
+            first_segments: Default::default(),
             one: Default::default(),
             zero: Default::default(),
             one_left: Default::default(),
@@ -239,11 +299,36 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Default
     }
 }
 
-impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for Loader<N, M, W, C> {
+impl<
+    const N: usize,
+    const M: usize,
+    const W: usize,
+    const C: usize,
+    const E: usize,
+    const Q: usize,
+    const MAPS: usize,
+> Logic for Loader<N, M, W, C, E, Q, MAPS>
+{
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, state, at, column, left, entries, continues, any_entry, row, run, code
+            self,
+            clock,
+            state,
+            at,
+            column,
+            left,
+            entries,
+            continues,
+            any_entry,
+            segments_left,
+            taps_left,
+            rows_end,
+            kernel_row,
+            pending,
+            row,
+            run,
+            code
         );
         self.decoder.clock.next = self.clock.val();
         self.decoder.clear.next = self.start.val() | self.abort.val();
@@ -275,17 +360,28 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for L
         self.entries_next.next = self.entries.q.val() - self.one_entry.val();
         self.row_here.next = self.row.q.val() + bit_cast::<17, 8>(self.run.q.val());
         self.row_next.next = self.row_here.val() + self.one.val();
+        self.segments_less.next = self.segments_left.q.val() - self.one_segment.val();
+        self.taps_less.next = self.taps_left.q.val() - self.one_tap.val();
+        self.beyond.next = self.row_here.val() >= self.rows_end.q.val();
+        self.too_far.next = (self.row_here.val() >> self.row_bits.val()).any();
+        self.first_taps.next = self.one_tap.val();
+        self.first_segments.next = self.one_segment.val();
+        if self.maps.val().get_bit(0) {
+            self.first_taps.next = self.taps.val();
+            self.first_segments.next = self.segments.val();
+        }
 
         self.word_ready.next = false;
         self.entry_write.next = false;
         self.entry_address.next = self.at.q.val().get_bits::<W>(0);
-        self.entry_data.next = (bit_cast::<16, 8>(self.run.q.val()) << self.byte_bits.val())
-            | bit_cast::<16, 8>(self.code.q.val());
+        self.entry_data.next = (bit_cast::<E, Q>(self.row_here.val().get_bits::<Q>(0))
+            << self.byte_bits.val())
+            | bit_cast::<E, 8>(self.code.q.val());
         self.pointer_write.next = false;
         self.pointer_address.next = self.column.q.val().get_bits::<C>(0);
         self.pointer_data.next = self.at.q.val().get_bits::<W>(0);
         self.occupancy_read.next = false;
-        self.occupancy_column.next = self.column.q.val().get_bits::<C>(0);
+        self.occupancy_column.next = self.kernel_row.q.val().get_bits::<C>(0);
         self.occupancy_write.next = false;
         self.occupancy_data.next = self.occupancy.val() & !self.pe_bit.val();
         if self.any_entry.q.val() {
@@ -317,7 +413,7 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for L
                     self.continues.d.next = self.decoder.symbol.val() == self.full_count.val();
                     self.state.d.next = LoaderState::Run;
                     if self.decoder.symbol.val() == self.no_entry.val() {
-                        self.state.d.next = LoaderState::Look;
+                        self.state.d.next = LoaderState::Close;
                     }
                 }
             }
@@ -345,47 +441,87 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for L
                 self.entries.d.next = self.entries_next.val();
                 self.state.d.next = LoaderState::Run;
                 if self.entries_next.val() == self.no_entry.val() {
-                    self.state.d.next = LoaderState::Look;
+                    self.state.d.next = LoaderState::Close;
                     if self.continues.q.val() {
                         self.state.d.next = LoaderState::Count;
                     }
                 }
-                if self.row_here.val() >= bit_cast::<17, 16>(self.rows.val()) {
+                if self.beyond.val() {
+                    // The entry is of a later segment: close this one first.
                     self.entry_write.next = false;
-                    self.row_range.next = true;
-                    self.failed.next = true;
+                    self.any_entry.d.next = self.any_entry.q.val();
+                    self.at.d.next = self.at.q.val();
+                    self.row.d.next = self.row.q.val();
+                    self.entries.d.next = self.entries.q.val();
+                    self.pending.d.next = true;
+                    self.state.d.next = LoaderState::Close;
+                    if self.segments_less.val() == self.no_segment.val() {
+                        self.row_range.next = true;
+                        self.failed.next = true;
+                    }
+                } else {
+                    if self.too_far.val() {
+                        self.entry_write.next = false;
+                        self.row_range.next = true;
+                        self.failed.next = true;
+                    }
+                    if self.store_full.val() {
+                        self.entry_write.next = false;
+                        self.store_range.next = true;
+                        self.failed.next = true;
+                    }
                 }
-                if self.store_full.val() {
-                    self.entry_write.next = false;
-                    self.store_range.next = true;
+            }
+            LoaderState::Close => {
+                self.pointer_write.next = true;
+                self.pointer_address.next = self.column_next.val().get_bits::<C>(0);
+                self.column.d.next = self.column_next.val();
+                self.segments_left.d.next = self.segments_less.val();
+                self.taps_left.d.next = self.taps_less.val();
+                self.rows_end.d.next = self.rows_end.q.val() + bit_cast::<17, 16>(self.rows.val());
+                if self.pending.q.val() {
+                    self.state.d.next = LoaderState::Entry;
+                }
+                self.pending.d.next = false;
+                if self.taps_less.val() == self.no_tap.val() {
+                    self.pending.d.next = self.pending.q.val();
+                    self.state.d.next = LoaderState::Look;
+                }
+                if (self.column_next.val() >> self.column_bits.val()).any() {
+                    self.pointer_write.next = false;
+                    self.column_range.next = true;
                     self.failed.next = true;
                 }
             }
             LoaderState::Look => {
+                // Rows of the next kernel row are counted from its own beginning.
+                self.row.d.next =
+                    self.row.q.val() - self.rows_end.q.val() + bit_cast::<17, 16>(self.rows.val());
                 self.occupancy_read.next = true;
                 self.state.d.next = LoaderState::Wait;
             }
             LoaderState::Wait => {
-                self.state.d.next = LoaderState::Wait2;
+                self.state.d.next = LoaderState::Mark;
             }
-            LoaderState::Wait2 => {
+            LoaderState::Mark => {
                 self.occupancy_write.next = true;
-                self.column.d.next = self.column_next.val();
-                self.state.d.next = LoaderState::Close;
-            }
-            LoaderState::Close => {
-                self.pointer_write.next = true;
                 self.any_entry.d.next = false;
-                self.row.d.next = self.zero.val();
-                self.left.d.next = self.left_next.val();
-                self.state.d.next = LoaderState::Count;
-                if self.left_next.val() == self.none_left.val() {
-                    self.state.d.next = LoaderState::Idle;
+                self.kernel_row.d.next = self.column.q.val();
+                self.taps_left.d.next = self.first_taps.val();
+                self.rows_end.d.next = bit_cast::<17, 16>(self.rows.val());
+                self.pending.d.next = false;
+                self.state.d.next = LoaderState::Close;
+                if self.pending.q.val() {
+                    self.state.d.next = LoaderState::Entry;
                 }
-                if self.columns_full.val() {
-                    self.pointer_write.next = false;
-                    self.column_range.next = true;
-                    self.failed.next = true;
+                if self.segments_left.q.val() == self.no_segment.val() {
+                    self.row.d.next = self.zero.val();
+                    self.segments_left.d.next = self.first_segments.val();
+                    self.left.d.next = self.left_next.val();
+                    self.state.d.next = LoaderState::Count;
+                    if self.left_next.val() == self.none_left.val() {
+                        self.state.d.next = LoaderState::Idle;
+                    }
                 }
             }
             LoaderState::Raw => {
@@ -396,7 +532,7 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for L
             }
             LoaderState::Low => {
                 self.entry_write.next = true;
-                self.entry_data.next = self.word.val().get_bits::<16>(0);
+                self.entry_data.next = bit_cast::<E, 16>(self.word.val().get_bits::<16>(0));
                 self.at.d.next = self.at_next.val();
                 self.left.d.next = self.left_next.val();
                 self.state.d.next = LoaderState::High;
@@ -412,7 +548,7 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for L
             }
             LoaderState::High => {
                 self.entry_write.next = true;
-                self.entry_data.next = self.word.val().get_bits::<16>(16);
+                self.entry_data.next = bit_cast::<E, 16>(self.word.val().get_bits::<16>(16));
                 self.word_ready.next = true;
                 self.at.d.next = self.at_next.val();
                 self.left.d.next = self.left_next.val();
@@ -443,7 +579,12 @@ impl<const N: usize, const M: usize, const W: usize, const C: usize> Logic for L
             self.column.d.next = bit_cast::<17, 16>(self.first.val());
             self.left.d.next = self.count.val();
             self.any_entry.d.next = false;
+            self.pending.d.next = false;
             self.row.d.next = self.zero.val();
+            self.kernel_row.d.next = bit_cast::<17, 16>(self.first.val());
+            self.segments_left.d.next = self.first_segments.val();
+            self.taps_left.d.next = self.first_taps.val();
+            self.rows_end.d.next = bit_cast::<17, 16>(self.rows.val());
             self.state.d.next = LoaderState::Begin;
             if self.raw.val() {
                 self.state.d.next = LoaderState::Raw;

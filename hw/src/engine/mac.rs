@@ -4,24 +4,23 @@ use rust_hdl_widgets::prelude::*;
 
 /// Codebook, multiplier and accumulators of one PE: one entry a cycle.
 ///
-/// An entry's row is one more than the entry's before it plus its step; its accumulator is the
-/// token's base plus the row. The sum is written three cycles after the entry comes; entries in
+/// An entry's accumulator is the token's base plus its row. The sum is written three cycles after the entry comes; entries in
 /// between that hit the same accumulator take the sum from the pipeline. Accumulators wrap.
 /// Nothing holds entries back. The drain reads and clears accumulators while no entry is under way.
 ///
-/// `R` accumulator address bits, `K` codebook address bits, both at least 8. `FORWARD` is 1, or 0 to
+/// `R` accumulator address bits, `K` codebook address bits, both at least 8; `Q` bits of a row, at
+/// most `R`; `E = Q + 8` bits of an entry. `FORWARD` is 1, or 0 to
 /// leave the forwarding out where two entries of one accumulator are never less than three cycles
 /// apart.
 #[derive(LogicBlock, Default)]
-pub struct Mac<const R: usize, const K: usize, const FORWARD: usize> {
+pub struct Mac<const R: usize, const K: usize, const E: usize, const Q: usize, const FORWARD: usize>
+{
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// An entry stands at the next inputs.
     pub entry_valid: Signal<In, Bit>,
-    /// Row step (high byte) and code (low byte).
-    pub entry: Signal<In, Bits<16>>,
-    /// First entry of its column: its step counts from row 0.
-    pub first: Signal<In, Bit>,
+    /// Row (high bits) and code (low byte).
+    pub entry: Signal<In, Bits<E>>,
     /// Activation, two's complement.
     pub value: Signal<In, Bits<9>>,
     /// Accumulator of row 0.
@@ -49,10 +48,7 @@ pub struct Mac<const R: usize, const K: usize, const FORWARD: usize> {
     codebook: BlockRam<K, 16>,
     accumulators: BlockRam<R, 32>,
     multiplier: Multiplier<16, 9, 32>,
-    step: Signal<Local, Bits<R>>,
-    origin: Signal<Local, Bits<R>>,
     row: Signal<Local, Bits<R>>,
-    row_after: DFF<Bits<R>>,
     address: Signal<Local, Bits<R>>,
     code: Signal<Local, Bits<K>>,
     // Weight in the codebook's output.
@@ -80,18 +76,17 @@ pub struct Mac<const R: usize, const K: usize, const FORWARD: usize> {
     last_sum: DFF<Bits<32>>,
     second_sum: DFF<Bits<32>>,
     forward: Literal<2, FORWARD>,
-    zero_row: Literal<R, 0>,
-    one_row: Literal<R, 1>,
     zero_sum: Literal<32, 0>,
 }
 
-impl<const R: usize, const K: usize, const FORWARD: usize> Logic for Mac<R, K, FORWARD> {
+impl<const R: usize, const K: usize, const E: usize, const Q: usize, const FORWARD: usize> Logic
+    for Mac<R, K, E, Q, FORWARD>
+{
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
             self,
             clock,
-            row_after,
             look_valid,
             look_value,
             look_address,
@@ -114,15 +109,7 @@ impl<const R: usize, const K: usize, const FORWARD: usize> Logic for Mac<R, K, F
         self.multiplier.clock.next = self.clock.val();
 
         // Row, accumulator address and codebook address of the entry.
-        self.step.next = bit_cast::<R, 8>(self.entry.val().get_bits::<8>(8));
-        self.origin.next = self.row_after.q.val();
-        if self.first.val() {
-            self.origin.next = self.zero_row.val();
-        }
-        self.row.next = self.origin.val() + self.step.val();
-        if self.entry_valid.val() {
-            self.row_after.d.next = self.row.val() + self.one_row.val();
-        }
+        self.row.next = bit_cast::<R, Q>(self.entry.val().get_bits::<Q>(8));
         self.address.next = self.base.val() + self.row.val();
         self.code.next =
             self.codebook_base.val() + bit_cast::<K, 8>(self.entry.val().get_bits::<8>(0));

@@ -1,11 +1,11 @@
-use super::{BlockStore, Fifo, Mac, Quantiser, SinglePortStore};
+use super::{BlockStore, Fifo, Mac, Pool, Quantiser, SinglePortStore};
 use rust_hdl_core::prelude::*;
 
 macro_rules! pe {
     ($(#[$doc:meta])* $name:ident, $store:ty, $forward:literal, $block:literal, [$($generic:ident),*]) => {
         $(#[$doc])*
         ///
-        /// Wiring only: FIFO, weight store, multiply-accumulate, quantiser.
+        /// Wiring only: FIFO, weight store, multiply-accumulate, quantiser, pool.
         #[derive(LogicBlock, Default)]
         pub struct $name<$(const $generic: usize),*> {
             /// Clock.
@@ -20,6 +20,8 @@ macro_rules! pe {
             pub push_value: Signal<In, Bits<9>>,
             /// Its accumulator base.
             pub push_base: Signal<In, Bits<R>>,
+            /// Segments of the column that it means.
+            pub push_count: Signal<In, Bits<4>>,
             /// The FIFO has no room.
             pub full: Signal<Out, Bit>,
             /// Codebook address of code 0.
@@ -35,7 +37,7 @@ macro_rules! pe {
             /// Its address.
             pub entry_address: Signal<In, Bits<W>>,
             /// Its value.
-            pub entry_data: Signal<In, Bits<16>>,
+            pub entry_data: Signal<In, Bits<E>>,
             /// Write a column pointer.
             pub pointer_write: Signal<In, Bit>,
             /// Its index.
@@ -58,6 +60,8 @@ macro_rules! pe {
             pub relu: Signal<In, Bit>,
             /// Drain bytes of whole sums.
             pub wide: Signal<In, Bit>,
+            /// The activation that leaves the quantiser is the first of its pool window.
+            pub pool_first: Signal<In, Bit>,
             /// The activation drained.
             pub activation: Signal<Out, Bits<8>>,
             /// A multiply-accumulate begins.
@@ -66,10 +70,11 @@ macro_rules! pe {
             pub seeking: Signal<Out, Bit>,
             /// Anything is under way.
             pub busy: Signal<Out, Bit>,
-            fifo: Fifo<F, C, R, $block>,
+            fifo: Fifo<F, C, R, MAPS, $block>,
             store: $store,
-            mac: Mac<R, K, $forward>,
+            mac: Mac<R, K, E, Q, $forward>,
             quantiser: Quantiser,
+            pool: Pool<MAPS>,
             waiting: Signal<Local, Bit>,
         }
 
@@ -80,12 +85,14 @@ macro_rules! pe {
                 self.store.clock.next = self.clock.val();
                 self.mac.clock.next = self.clock.val();
                 self.quantiser.clock.next = self.clock.val();
+                self.pool.clock.next = self.clock.val();
 
                 self.fifo.clear.next = self.abort.val();
                 self.fifo.push.next = self.push.val();
                 self.fifo.push_column.next = self.push_column.val();
                 self.fifo.push_value.next = self.push_value.val();
                 self.fifo.push_base.next = self.push_base.val();
+                self.fifo.push_count.next = self.push_count.val();
                 self.full.next = self.fifo.full.val();
 
                 self.store.clear.next = self.abort.val();
@@ -93,6 +100,7 @@ macro_rules! pe {
                 self.store.seek_column.next = self.fifo.column.val();
                 self.store.seek_value.next = self.fifo.value.val();
                 self.store.seek_base.next = self.fifo.base.val();
+                self.store.seek_count.next = self.fifo.count.val();
                 self.fifo.pop.next = self.fifo.valid.val() & self.store.ready.val();
                 self.store.draining.next = self.draining.val();
                 self.store.bias_address.next = self.bias_address.val();
@@ -105,7 +113,6 @@ macro_rules! pe {
 
                 self.mac.entry_valid.next = self.store.entry_valid.val();
                 self.mac.entry.next = self.store.entry.val();
-                self.mac.first.next = self.store.first.val();
                 self.mac.value.next = self.store.value.val();
                 self.mac.base.next = self.store.base.val();
                 self.mac.codebook_base.next = self.codebook_base.val();
@@ -118,11 +125,14 @@ macro_rules! pe {
                 self.mac.clear_address.next = self.clear_address.val();
 
                 self.quantiser.sum.next = self.mac.sum.val();
-                self.quantiser.bias.next = self.store.entry.val();
+                self.quantiser.bias.next = self.store.entry.val().get_bits::<16>(0);
                 self.quantiser.amount.next = self.amount.val();
                 self.quantiser.relu.next = self.relu.val();
                 self.quantiser.wide.next = self.wide.val();
-                self.activation.next = self.quantiser.activation.val();
+                self.pool.first.next = self.pool_first.val();
+                self.pool.relu.next = self.relu.val();
+                self.pool.value.next = self.quantiser.activation.val();
+                self.activation.next = self.pool.largest.val();
 
                 self.waiting.next = self.fifo.valid.val() | self.store.busy.val();
                 self.macs.next = self.store.entry_valid.val();
@@ -135,10 +145,10 @@ macro_rules! pe {
 
 pe!(
     /// PE with its weights in block RAM.
-    BlockPe, BlockStore<W, C, H, R>, 1, 0, [F, W, C, H, R, K]
+    BlockPe, BlockStore<W, E, C, R>, 1, 0, [F, W, C, R, K, E, Q, MAPS]
 );
 pe!(
     /// PE with its weights in one single-port RAM. Columns are at least two cycles apart, and rows
     /// differ within a column, so sums need no forwarding.
-    SinglePortPe, SinglePortStore<W, C, R>, 0, 1, [F, W, C, R, K]
+    SinglePortPe, SinglePortStore<W, E, C, R>, 0, 1, [F, W, C, R, K, E, Q, MAPS]
 );

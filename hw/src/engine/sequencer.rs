@@ -22,10 +22,10 @@ pub enum SequencerState {
 /// Runs passes: fetches a descriptor, starts the scan, waits for the PEs, starts the drain, and goes
 /// on to the next pass until one is marked last, or after one pass when stepping.
 ///
-/// Fetching takes 7 cycles. A reset aborts everything and clears all accumulators, `2^R` cycles.
+/// Fetching takes 7 cycles, 13 for a pass over a map. A reset aborts everything and clears all accumulators, `2^R` cycles.
 ///
-/// `D` descriptor word address bits; `A`, `W`, `R`, `C`, `K` address bits of activations, store,
-/// accumulators, columns, codebook.
+/// `D` descriptor word address bits; `A`, `W`, `R`, `C`, `K`, `G` address bits of activations, store,
+/// accumulators, columns, codebook, geometry tables. With `MAPS` 0 every pass is one position.
 #[derive(LogicBlock, Default)]
 pub struct Sequencer<
     const D: usize,
@@ -34,6 +34,8 @@ pub struct Sequencer<
     const R: usize,
     const C: usize,
     const K: usize,
+    const G: usize,
+    const MAPS: usize,
 > {
     /// Clock.
     pub clock: Signal<In, Clock>,
@@ -100,18 +102,50 @@ pub struct Sequencer<
     /// Descriptor field.
     pub groups: Signal<Out, Bits<16>>,
     /// Descriptor field.
-    pub positions: Signal<Out, Bits<16>>,
-    /// Descriptor field.
     pub rows: Signal<Out, Bits<16>>,
     /// Descriptor field.
     pub accs: Signal<Out, Bits<16>>,
     /// Descriptor field.
     pub codebook_base: Signal<Out, Bits<K>>,
+    /// The pass goes over a map: the fields below count.
+    pub map: Signal<Out, Bit>,
+    /// Descriptor field.
+    pub pool: Signal<Out, Bit>,
+    /// Descriptor field.
+    pub sweep: Signal<Out, Bit>,
+    /// Descriptor field.
+    pub segments: Signal<Out, Bits<8>>,
+    /// Descriptor field.
+    pub out_step: Signal<Out, Bits<A>>,
+    /// Descriptor field.
+    pub width: Signal<Out, Bits<16>>,
+    /// Descriptor field.
+    pub height: Signal<Out, Bits<16>>,
+    /// Descriptor field.
+    pub x_table: Signal<Out, Bits<G>>,
+    /// Descriptor field.
+    pub y_table: Signal<Out, Bits<G>>,
+    /// Descriptor field.
+    pub tap_columns: Signal<Out, Bits<C>>,
+    /// Descriptor field.
+    pub row_step: Signal<Out, Bits<R>>,
+    /// Descriptor field.
+    pub group_columns: Signal<Out, Bits<C>>,
+    /// Descriptor field.
+    pub in_step: Signal<Out, Bits<A>>,
+    /// Descriptor field.
+    pub pool_width: Signal<Out, Bits<16>>,
+    /// Descriptor field.
+    pub pool_height: Signal<Out, Bits<16>>,
+    /// Descriptor field.
+    pub pool_x_table: Signal<Out, Bits<G>>,
+    /// Descriptor field.
+    pub pool_y_table: Signal<Out, Bits<G>>,
     descriptors: BlockRam<D, 32>,
     state: DFF<SequencerState>,
     stepping: DFF<Bit>,
     index: DFF<Bits<16>>,
-    count: DFF<Bits<3>>,
+    count: DFF<Bits<4>>,
     finished: DFF<Bit>,
     word0: DFF<Bits<32>>,
     word1: DFF<Bits<32>>,
@@ -119,41 +153,64 @@ pub struct Sequencer<
     word3: DFF<Bits<32>>,
     word4: DFF<Bits<32>>,
     word5: DFF<Bits<32>>,
+    word6: DFF<Bits<32>>,
+    word7: DFF<Bits<32>>,
+    word8: DFF<Bits<32>>,
+    word9: DFF<Bits<32>>,
+    word10: DFF<Bits<32>>,
+    word11: DFF<Bits<32>>,
     clear_at: DFF<Bits<R>>,
     fetch_address: Signal<Local, Bits<16>>,
     pass_done: Signal<Local, Bit>,
     one: Literal<16, 1>,
-    word_bits: Literal<16, 3>,
-    zero_count: Literal<3, 0>,
-    one_count: Literal<3, 1>,
-    count1: Literal<3, 1>,
-    count2: Literal<3, 2>,
-    count3: Literal<3, 3>,
-    count4: Literal<3, 4>,
-    count5: Literal<3, 5>,
-    count6: Literal<3, 6>,
+    word_bits: Literal<16, 4>,
+    zero_count: Literal<4, 0>,
+    one_count: Literal<4, 1>,
+    count1: Literal<4, 1>,
+    count2: Literal<4, 2>,
+    count3: Literal<4, 3>,
+    count4: Literal<4, 4>,
+    count5: Literal<4, 5>,
+    count6: Literal<4, 6>,
+    count7: Literal<4, 7>,
+    count8: Literal<4, 8>,
+    count9: Literal<4, 9>,
+    count10: Literal<4, 10>,
+    count11: Literal<4, 11>,
+    count12: Literal<4, 12>,
     zero_acc: Literal<R, 0>,
     one_acc: Literal<R, 1>,
+    maps: Literal<2, MAPS>,
+    is_map: Signal<Local, Bit>,
 }
 
-impl<const D: usize, const A: usize, const W: usize, const R: usize, const C: usize, const K: usize>
-    Logic for Sequencer<D, A, W, R, C, K>
+impl<
+    const D: usize,
+    const A: usize,
+    const W: usize,
+    const R: usize,
+    const C: usize,
+    const K: usize,
+    const G: usize,
+    const MAPS: usize,
+> Logic for Sequencer<D, A, W, R, C, K, G, MAPS>
 {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
             self, clock, state, stepping, index, count, finished, word0, word1, word2, word3,
-            word4, word5, clear_at
+            word4, word5, word6, word7, word8, word9, word10, word11, clear_at
         );
         self.descriptors.clock.next = self.clock.val();
         self.descriptors.write_enable.next = self.descriptor_write.val();
         self.descriptors.write_address.next = self.descriptor_address.val();
         self.descriptors.write_data.next = self.descriptor_data.val();
         self.fetch_address.next =
-            (self.index.q.val() << self.word_bits.val()) | bit_cast::<16, 3>(self.count.q.val());
+            (self.index.q.val() << self.word_bits.val()) | bit_cast::<16, 4>(self.count.q.val());
         self.descriptors.read_address.next = self.fetch_address.val().get_bits::<D>(0);
         self.descriptors.read_enable.next = true;
 
+        self.is_map.next = self.word0.q.val().get_bit(5) & self.maps.val().get_bit(0);
         self.scan_start.next = false;
         self.drain_start.next = false;
         self.pass_done.next = false;
@@ -187,6 +244,28 @@ impl<const D: usize, const A: usize, const W: usize, const R: usize, const C: us
                 }
                 if self.count.q.val() == self.count6.val() {
                     self.word5.d.next = self.descriptors.read_data.val();
+                    if !self.is_map.val() {
+                        self.scan_start.next = true;
+                        self.state.d.next = SequencerState::Scan;
+                    }
+                }
+                if self.count.q.val() == self.count7.val() {
+                    self.word6.d.next = self.descriptors.read_data.val();
+                }
+                if self.count.q.val() == self.count8.val() {
+                    self.word7.d.next = self.descriptors.read_data.val();
+                }
+                if self.count.q.val() == self.count9.val() {
+                    self.word8.d.next = self.descriptors.read_data.val();
+                }
+                if self.count.q.val() == self.count10.val() {
+                    self.word9.d.next = self.descriptors.read_data.val();
+                }
+                if self.count.q.val() == self.count11.val() {
+                    self.word10.d.next = self.descriptors.read_data.val();
+                }
+                if self.count.q.val() == self.count12.val() {
+                    self.word11.d.next = self.descriptors.read_data.val();
                     self.scan_start.next = true;
                     self.state.d.next = SequencerState::Scan;
                 }
@@ -256,9 +335,25 @@ impl<const D: usize, const A: usize, const W: usize, const R: usize, const C: us
         self.col_base.next = self.word2.q.val().get_bits::<C>(0);
         self.bias_base.next = self.word2.q.val().get_bits::<W>(16);
         self.groups.next = self.word3.q.val().get_bits::<16>(0);
-        self.positions.next = self.word3.q.val().get_bits::<16>(16);
+        self.out_step.next = self.word3.q.val().get_bits::<A>(16);
         self.rows.next = self.word4.q.val().get_bits::<16>(0);
         self.accs.next = self.word4.q.val().get_bits::<16>(16);
         self.codebook_base.next = self.word5.q.val().get_bits::<K>(0);
+        self.map.next = self.is_map.val();
+        self.pool.next = self.word0.q.val().get_bit(6) & self.is_map.val();
+        self.sweep.next = self.word0.q.val().get_bit(7) & self.is_map.val();
+        self.segments.next = self.word0.q.val().get_bits::<8>(16);
+        self.width.next = self.word6.q.val().get_bits::<16>(0);
+        self.height.next = self.word6.q.val().get_bits::<16>(16);
+        self.x_table.next = self.word7.q.val().get_bits::<G>(0);
+        self.y_table.next = self.word7.q.val().get_bits::<G>(16);
+        self.tap_columns.next = self.word8.q.val().get_bits::<C>(0);
+        self.row_step.next = self.word8.q.val().get_bits::<R>(16);
+        self.group_columns.next = self.word9.q.val().get_bits::<C>(0);
+        self.in_step.next = self.word9.q.val().get_bits::<A>(16);
+        self.pool_width.next = self.word10.q.val().get_bits::<16>(0);
+        self.pool_height.next = self.word10.q.val().get_bits::<16>(16);
+        self.pool_x_table.next = self.word11.q.val().get_bits::<G>(0);
+        self.pool_y_table.next = self.word11.q.val().get_bits::<G>(16);
     }
 }

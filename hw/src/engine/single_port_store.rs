@@ -4,14 +4,14 @@ use rust_hdl_widgets::prelude::*;
 
 /// Weight store of one PE in one single-port RAM, for the SPRAM of iCE40 UP5K.
 ///
-/// Same ports and meaning as [`super::BlockStore`]. Column pointer `i` is the word at `!i`, so
+/// Same meaning as [`super::BlockStore`], but a token always means one segment. Column pointer `i` is the word at `!i`, so
 /// pointers grow down from the top and entries up from the bottom. A seek takes the port for two
 /// cycles, an entry for one: a column of `n` entries costs `n + 2` cycles, with no cycle between
 /// columns. A column without entries must not be sought (it would yield one stray entry).
 ///
-/// `W` store address bits, `C` column bits (at most `W`), `R` accumulator address bits.
+/// `W` store address bits, `E` bits of a word, `C` column bits (at most `W`), `R` accumulator address bits.
 #[derive(LogicBlock, Default)]
-pub struct SinglePortStore<const W: usize, const C: usize, const R: usize> {
+pub struct SinglePortStore<const W: usize, const E: usize, const C: usize, const R: usize> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Drops all tokens.
@@ -20,6 +20,8 @@ pub struct SinglePortStore<const W: usize, const C: usize, const R: usize> {
     pub seek: Signal<In, Bit>,
     /// Column pointer index of the token.
     pub seek_column: Signal<In, Bits<C>>,
+    /// Not used: always one segment.
+    pub seek_count: Signal<In, Bits<4>>,
     /// Activation of the token.
     pub seek_value: Signal<In, Bits<9>>,
     /// Accumulator base of the token.
@@ -28,10 +30,8 @@ pub struct SinglePortStore<const W: usize, const C: usize, const R: usize> {
     pub ready: Signal<Out, Bit>,
     /// An entry stands at the next outputs.
     pub entry_valid: Signal<Out, Bit>,
-    /// The entry: step and code. While draining, the word at `bias_address` two cycles ago.
-    pub entry: Signal<Out, Bits<16>>,
-    /// It is the first entry of its column.
-    pub first: Signal<Out, Bit>,
+    /// The entry: row and code. While draining, the word at `bias_address` two cycles ago.
+    pub entry: Signal<Out, Bits<E>>,
     /// Activation of its token.
     pub value: Signal<Out, Bits<9>>,
     /// Accumulator base of its token.
@@ -47,14 +47,14 @@ pub struct SinglePortStore<const W: usize, const C: usize, const R: usize> {
     /// Its address.
     pub entry_address: Signal<In, Bits<W>>,
     /// Its value.
-    pub entry_data: Signal<In, Bits<16>>,
+    pub entry_data: Signal<In, Bits<E>>,
     /// Write a column pointer; not together with `entry_write`.
     pub pointer_write: Signal<In, Bit>,
     /// Its index.
     pub pointer_address: Signal<In, Bits<C>>,
     /// Its value, a store address.
     pub pointer_data: Signal<In, Bits<W>>,
-    ram: SinglePortRam<W, 16>,
+    ram: SinglePortRam<W, E>,
     pointer_index: Signal<Local, Bits<W>>,
     // The next token waits here: on iCE40 this is the output register of the FIFO's block RAM.
     next_valid: DFF<Bit>,
@@ -80,15 +80,15 @@ pub struct SinglePortStore<const W: usize, const C: usize, const R: usize> {
     tag_value: DFF<Bits<9>>,
     tag_base: DFF<Bits<R>>,
     fetch_valid: DFF<Bit>,
-    fetch_first: DFF<Bit>,
     out_valid: DFF<Bit>,
-    word: DFF<Bits<16>>,
-    out_first: DFF<Bit>,
+    word: DFF<Bits<E>>,
     one_column: Literal<C, 1>,
     one_word: Literal<W, 1>,
 }
 
-impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W, C, R> {
+impl<const W: usize, const E: usize, const C: usize, const R: usize> Logic
+    for SinglePortStore<W, E, C, R>
+{
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
@@ -108,10 +108,8 @@ impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W
             tag_value,
             tag_base,
             fetch_valid,
-            fetch_first,
             out_valid,
-            word,
-            out_first
+            word
         );
         self.ram.clock.next = self.clock.val();
 
@@ -178,7 +176,7 @@ impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W
             self.ram.address.next = self.bias_address.val();
         }
         self.ram.write_enable.next = self.entry_write.val() | self.pointer_write.val();
-        self.ram.write_data.next = bit_cast::<16, W>(self.pointer_data.val());
+        self.ram.write_data.next = bit_cast::<E, W>(self.pointer_data.val());
         if self.pointer_write.val() {
             self.ram.address.next = !self.pointer_index.val();
         }
@@ -189,9 +187,7 @@ impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W
 
         self.word.d.next = self.ram.read_data.val();
         self.fetch_valid.d.next = self.step.val();
-        self.fetch_first.d.next = self.start_here.q.val();
         self.out_valid.d.next = self.fetch_valid.q.val();
-        self.out_first.d.next = self.fetch_first.q.val();
         if self.clear.val() {
             self.next_valid.d.next = false;
             self.start_read.d.next = false;
@@ -204,7 +200,6 @@ impl<const W: usize, const C: usize, const R: usize> Logic for SinglePortStore<W
         }
         self.entry_valid.next = self.out_valid.q.val();
         self.entry.next = self.word.q.val();
-        self.first.next = self.out_first.q.val();
         self.value.next = self.tag_value.q.val();
         self.base.next = self.tag_base.q.val();
         self.busy.next = self.next_valid.q.val()

@@ -10,8 +10,9 @@ macro_rules! engine {
         $(#[$doc])*
         ///
         /// Wiring only. `N` PEs, `M = max(N, 2)`; `A`, `W`, `R`, `C`, `K` address bits of
-        /// activations, store, accumulators, columns, codebook; `F` FIFO depth, log2; `D` descriptor
-        /// word address bits; `T` activation window word address bits; the rest as in [`HostPort`].
+        /// activations, store, accumulators, columns, codebook; `G` of the geometry tables; `E` bits of
+        /// an entry, `Q` of its row; `F` FIFO depth, log2; `D` descriptor word address bits; `T`
+        /// activation window word address bits; `MAPS` 1 or 0; the rest as in [`HostPort`].
         #[derive(LogicBlock)]
         pub struct $name<$(const $generic: usize),*> {
             /// Clock.
@@ -28,14 +29,16 @@ macro_rules! engine {
             pub ack: Signal<Out, Bit>,
             /// Value read, when `ack`.
             pub read_data: Signal<Out, Bits<32>>,
-            bus: Bus<D, K, T>,
-            sequencer: Sequencer<D, A, W, R, C, K>,
-            loader: Loader<N, M, W, C>,
+            bus: Bus<D, K, T, G, MAPS>,
+            sequencer: Sequencer<D, A, W, R, C, K, G, MAPS>,
+            loader: Loader<N, M, W, C, E, Q, MAPS>,
             port: HostPort<N, A, PARTS, LEFT, RIGHT, PART_BITS>,
-            scan: Scan<N, M, A, R, C>,
+            scan: Scan<N, M, A, R, C, G, MAPS>,
             broadcast: Broadcast<M, R, C>,
-            drain: Drain<A, W, R>,
+            drain: Drain<A, W, R, G, MAPS>,
             counters: Counters<N, M>,
+            x_table: BlockRam<G, 32>,
+            y_table: BlockRam<G, 32>,
             banks: [BlockRam<A, 8>; N],
             pe: [$pe; N],
             pe_bits: [Constant<Bits<M>>; N],
@@ -63,7 +66,7 @@ macro_rules! engine {
 
         impl<$(const $generic: usize),*> $name<$($generic),*> {
             /// An engine whose constant registers read as `values`, as [`Bus::new`] takes them.
-            pub fn new(values: [u32; 6]) -> Self {
+            pub fn new(values: [u32; 7]) -> Self {
                 Self {
                     clock: Default::default(),
                     strobe: Default::default(),
@@ -80,6 +83,8 @@ macro_rules! engine {
                     broadcast: Default::default(),
                     drain: Default::default(),
                     counters: Default::default(),
+                    x_table: Default::default(),
+                    y_table: Default::default(),
                     banks: std::array::from_fn(|_| Default::default()),
                     pe: std::array::from_fn(|_| Default::default()),
                     pe_bits: std::array::from_fn(|i| Constant::new((1u64 << i).into())),
@@ -112,7 +117,8 @@ macro_rules! engine {
             fn update(&mut self) {
                 dff_setup!(self, clock, pe_busy);
                 clock!(
-                    self, clock, bus, sequencer, loader, port, scan, broadcast, drain, counters
+                    self, clock, bus, sequencer, loader, port, scan, broadcast, drain, counters,
+                    x_table, y_table
                 );
                 // Bus.
                 self.bus.strobe.next = self.strobe.val();
@@ -150,6 +156,8 @@ macro_rules! engine {
                 self.loader.raw.next = self.bus.load_target.val().get_bit(8);
                 self.loader.first.next = self.bus.load_column.val().get_bits::<16>(0);
                 self.loader.count.next = self.bus.load_column.val().get_bits::<16>(16);
+                self.loader.taps.next = self.bus.load_target.val().get_bits::<4>(16);
+                self.loader.segments.next = self.bus.load_target.val().get_bits::<8>(24);
                 self.loader.address.next = self.bus.load_entry.val().get_bits::<16>(0);
                 self.loader.rows.next = self.bus.load_entry.val().get_bits::<16>(16);
                 self.loader.word_valid.next = self.bus.word_valid.val();
@@ -185,14 +193,26 @@ macro_rules! engine {
                 self.scan.start.next = self.sequencer.scan_start.val();
                 self.scan.in_base.next = self.sequencer.in_base.val();
                 self.scan.groups.next = self.sequencer.groups.val();
-                self.scan.positions.next = self.sequencer.positions.val();
-                self.scan.rows.next = self.sequencer.rows.val().get_bits::<R>(0);
+                self.scan.map.next = self.sequencer.map.val();
+                self.scan.width.next = self.sequencer.width.val();
+                self.scan.height.next = self.sequencer.height.val();
+                self.scan.x_table.next = self.sequencer.x_table.val();
+                self.scan.y_table.next = self.sequencer.y_table.val();
+                self.scan.segments.next = self.sequencer.segments.val();
+                self.scan.group_columns.next = self.sequencer.group_columns.val();
+                self.scan.tap_columns.next = self.sequencer.tap_columns.val();
+                self.scan.row_step.next = self.sequencer.row_step.val();
+                self.scan.in_step.next = self.sequencer.in_step.val();
+                self.scan.x_word.next = self.x_table.read_data.val();
+                self.scan.y_word.next = self.y_table.read_data.val();
                 self.scan.col_base.next = self.sequencer.col_base.val();
                 self.scan.in_signed.next = self.sequencer.in_signed.val();
                 self.scan.ready.next = self.broadcast.ready.val();
                 self.broadcast.abort.next = self.sequencer.abort.val();
                 self.broadcast.valid.next = self.scan.valid.val();
                 self.broadcast.column.next = self.scan.column.val();
+                self.broadcast.start.next = self.scan.first.val();
+                self.broadcast.count.next = self.scan.count.val();
                 self.broadcast.value.next = self.scan.value.val();
                 self.broadcast.base.next = self.scan.base.val();
                 self.broadcast.load_read.next = self.loader.occupancy_read.val();
@@ -209,10 +229,36 @@ macro_rules! engine {
                 self.drain.out_base.next = self.sequencer.out_base.val();
                 self.drain.shift.next = self.sequencer.shift.val();
                 self.drain.wide.next = self.sequencer.out_wide.val();
+                self.drain.out_step.next = self.sequencer.out_step.val();
+                self.drain.pool.next = self.sequencer.pool.val();
+                self.drain.sweep.next = self.sequencer.sweep.val();
+                self.drain.row_step.next = self.sequencer.row_step.val();
+                self.drain.pool_width.next = self.sequencer.pool_width.val();
+                self.drain.pool_height.next = self.sequencer.pool_height.val();
+                self.drain.x_table.next = self.sequencer.pool_x_table.val();
+                self.drain.y_table.next = self.sequencer.pool_y_table.val();
+                self.drain.x_word.next = self.x_table.read_data.val();
+                self.drain.y_word.next = self.y_table.read_data.val();
                 self.clear.next = self.drain.clear.val() | self.sequencer.clear.val();
                 self.clear_address.next = self.drain.clear_address.val();
                 if self.sequencer.clear.val() {
                     self.clear_address.next = self.sequencer.clear_address.val();
+                }
+
+                // Geometry tables: the scan's but while draining.
+                self.x_table.write_enable.next = self.bus.x_table_write.val();
+                self.x_table.write_address.next = self.address.val().get_bits::<G>(0);
+                self.x_table.write_data.next = self.write_data.val();
+                self.y_table.write_enable.next = self.bus.y_table_write.val();
+                self.y_table.write_address.next = self.address.val().get_bits::<G>(0);
+                self.y_table.write_data.next = self.write_data.val();
+                self.x_table.read_enable.next = self.scan.read.val() | self.drain.busy.val();
+                self.x_table.read_address.next = self.scan.x_address.val();
+                self.y_table.read_enable.next = self.scan.read.val() | self.drain.busy.val();
+                self.y_table.read_address.next = self.scan.y_address.val();
+                if self.drain.busy.val() {
+                    self.x_table.read_address.next = self.drain.x_address.val();
+                    self.y_table.read_address.next = self.drain.y_address.val();
                 }
 
                 // Activation banks: scan and drain while passes run, else the host.
@@ -256,6 +302,7 @@ macro_rules! engine {
                     self.pe[i].push_column.next = self.broadcast.push_column.val();
                     self.pe[i].push_value.next = self.broadcast.push_value.val();
                     self.pe[i].push_base.next = self.broadcast.push_base.val();
+                    self.pe[i].push_count.next = self.broadcast.push_count.val();
                     self.pe[i].codebook_base.next = self.sequencer.codebook_base.val();
                     self.pe[i].codebook_write.next = self.bus.codebook_write.val();
                     self.pe[i].codebook_address.next = self.address.val().get_bits::<K>(0);
@@ -276,6 +323,7 @@ macro_rules! engine {
                     self.pe[i].amount.next = self.drain.amount.val();
                     self.pe[i].relu.next = self.sequencer.relu.val();
                     self.pe[i].wide.next = self.sequencer.out_wide.val();
+                    self.pe[i].pool_first.next = self.drain.first.val();
                     if self.pe[i].full.val() {
                         self.full.next = self.full.val() | self.pe_bits[i].val();
                     }
@@ -323,11 +371,11 @@ const fn event(name: &str) -> usize {
 
 engine!(
     /// The engine with weights in block RAM.
-    BlockEngine, BlockPe<F, W, C, H, R, K>,
-    [N, M, A, W, R, C, H, K, F, D, T, PARTS, LEFT, RIGHT, PART_BITS]
+    BlockEngine, BlockPe<F, W, C, R, K, E, Q, MAPS>,
+    [N, M, A, W, R, C, K, F, D, T, G, E, Q, MAPS, PARTS, LEFT, RIGHT, PART_BITS]
 );
 engine!(
     /// The engine with weights in one single-port RAM a PE.
-    SinglePortEngine, SinglePortPe<F, W, C, R, K>,
-    [N, M, A, W, R, C, K, F, D, T, PARTS, LEFT, RIGHT, PART_BITS]
+    SinglePortEngine, SinglePortPe<F, W, C, R, K, E, Q, MAPS>,
+    [N, M, A, W, R, C, K, F, D, T, G, E, Q, MAPS, PARTS, LEFT, RIGHT, PART_BITS]
 );

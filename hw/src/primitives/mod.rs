@@ -5,6 +5,7 @@ mod block_ram;
 mod literal;
 mod lut_ram;
 mod multiplier;
+mod pointer_ram;
 mod shifter;
 mod single_port_ram;
 
@@ -12,6 +13,7 @@ pub use block_ram::BlockRam;
 pub use literal::Literal;
 pub use lut_ram::LutRam;
 pub use multiplier::Multiplier;
+pub use pointer_ram::PointerRam;
 pub use shifter::Shifter;
 pub use single_port_ram::SinglePortRam;
 

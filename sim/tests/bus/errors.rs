@@ -70,7 +70,10 @@ impl Default for Load {
 fn open_load(device: &mut VirtualDevice, load: &Load) {
     device.put(
         reg::LOAD_TARGET,
-        fields(reg::LOAD_TARGET, &[("pe", load.pe)]),
+        fields(
+            reg::LOAD_TARGET,
+            &[("pe", load.pe), ("taps", 1), ("segments", 1)],
+        ),
     );
     let column = fields(
         reg::LOAD_COLUMN,
@@ -237,8 +240,8 @@ fn a_reset_ends_a_run_and_clears_the_sums() {
     let pass = PassDescriptor {
         last: true,
         shift: 1,
-        groups: 64,
-        positions: 2,
+        groups: 128,
+        out_step: 1,
         rows: 8,
         accs: 16,
         ..PassDescriptor::default()

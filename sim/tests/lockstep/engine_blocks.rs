@@ -44,8 +44,8 @@ fn tables(inputs: &mut Stimulus) {
 fn fifo() {
     let ports = dut!(
         Fifo, clock,
-        in [clear, push, push_column, push_value, push_base, pop],
-        out [full, valid, column, value, base]
+        in [clear, push, push_column, push_value, push_base, push_count, pop],
+        out [full, valid, column, value, base, count]
     );
     Lockstep::new("fifo", ports).run(CYCLES);
 }
@@ -55,11 +55,11 @@ fn block_store() {
     let ports = dut!(
         BlockStore, clock,
         in [
-            clear, seek, seek_column, seek_value, seek_base, draining, bias_address,
+            clear, seek, seek_column, seek_count, seek_value, seek_base, draining, bias_address,
             entry_write, entry_address, entry_data, pointer_write, pointer_address,
             pointer_data,
         ],
-        out [ready, entry_valid, entry, first, value, base, busy]
+        out [ready, entry_valid, entry, value, base, busy]
     );
     Lockstep::new("block_store", ports).run(CYCLES);
 }
@@ -69,11 +69,11 @@ fn single_port_store() {
     let ports = dut!(
         SinglePortStore, clock,
         in [
-            clear, seek, seek_column, seek_value, seek_base, draining, bias_address,
+            clear, seek, seek_column, seek_count, seek_value, seek_base, draining, bias_address,
             entry_write, entry_address, entry_data, pointer_write, pointer_address,
             pointer_data,
         ],
-        out [ready, entry_valid, entry, first, value, base, busy]
+        out [ready, entry_valid, entry, value, base, busy]
     );
     Lockstep::new("single_port_store", ports).run(CYCLES);
 }
@@ -83,7 +83,7 @@ fn mac() {
     let ports = dut!(
         Mac, clock,
         in [
-            entry_valid, entry, first, value, base, codebook_base, codebook_write,
+            entry_valid, entry, value, base, codebook_base, codebook_write,
             codebook_address, codebook_data, draining, drain_address, clear, clear_address,
         ],
         out [sum, busy]
@@ -97,6 +97,12 @@ fn mac() {
         let clear = inputs.once_in(30);
         inputs.set("clear", clear.into());
     });
+}
+
+#[test]
+fn pool() {
+    let ports = dut!(Pool, clock, in [first, relu, value], out [largest]);
+    Lockstep::new("pool", ports).run(CYCLES);
 }
 
 #[test]
@@ -131,7 +137,7 @@ fn loader() {
     let ports = dut!(
         Loader, clock,
         in [
-            abort, start, pe, raw, first, count, address, rows, word_valid, word, count_write,
+            abort, start, pe, raw, first, count, address, rows, taps, segments, word_valid, word, count_write,
             count_address, count_data, symbol_write, symbol_address, symbol_data, occupancy,
         ],
         out [
@@ -149,6 +155,8 @@ fn loader() {
             ("count", 6),
             ("address", 70),
             ("rows", 20),
+            ("taps", 4),
+            ("segments", 7),
         ],
     );
     // A load takes some hundred cycles: the decoder needs five for a symbol.
@@ -163,11 +171,13 @@ fn scan() {
     let ports = dut!(
         Scan, clock,
         in [
-            abort, start, in_base, groups, positions, rows, col_base, in_signed, vector[0],
-            vector[1], vector[2], vector[3], ready,
+            abort, start, in_base, groups, col_base, map, width, height, x_table, y_table,
+            segments, group_columns, tap_columns, row_step, in_step, x_word, y_word, in_signed,
+            vector[0], vector[1], vector[2], vector[3], ready,
         ],
         out [
-            busy, read, read_address, valid, column, value, base, sampled[0], sampled[1],
+            busy, read, read_address, x_address, y_address, valid, column, first, count, value,
+            base, sampled[0], sampled[1],
             sampled[2], sampled[3],
         ]
     );
@@ -175,8 +185,16 @@ fn scan() {
         "busy",
         &[
             ("groups", 3),
-            ("positions", 5),
-            ("rows", 8),
+            ("map", 2),
+            ("width", 4),
+            ("height", 4),
+            ("x_table", 16),
+            ("y_table", 16),
+            ("segments", 20),
+            ("group_columns", 80),
+            ("tap_columns", 8),
+            ("row_step", 32),
+            ("in_step", 5),
             ("in_base", 32),
             ("col_base", 64),
         ],
@@ -188,6 +206,12 @@ fn scan() {
                 inputs.set(lane, 0);
             }
         }
+        // Few kernel rows and segments, or none.
+        for table in ["x_word", "y_word"] {
+            let count = inputs.below(4);
+            let word = inputs.get(table) & 0x0fff_ffff;
+            inputs.set(table, count << 28 | word);
+        }
     });
 }
 
@@ -196,10 +220,12 @@ fn broadcast() {
     let ports = dut!(
         Broadcast, clock,
         in [
-            abort, valid, column, value, base, full, load_read, load_column, load_write,
+            abort, valid, column, start, count, value, base, full, load_read, load_column, load_write,
             load_occupancy,
         ],
-        out [ready, push, push_column, push_value, push_base, stalled, sent, busy, occupancy]
+        out [
+            ready, push, push_column, push_count, push_value, push_base, stalled, sent, busy, occupancy,
+        ]
     );
     Lockstep::new("broadcast", ports).run(CYCLES);
 }
@@ -208,8 +234,14 @@ fn broadcast() {
 fn drain() {
     let ports = dut!(
         Drain, clock,
-        in [abort, start, accs, rows, bias_base, out_base, shift, wide],
-        out [busy, address, bias_address, clear, clear_address, amount, write, write_address]
+        in [
+            abort, start, accs, rows, bias_base, out_base, shift, wide, out_step, pool, row_step,
+            pool_width, pool_height, x_table, y_table, sweep, x_word, y_word,
+        ],
+        out [
+            busy, x_address, y_address, address, bias_address, clear, clear_address, amount,
+            first, write, write_address,
+        ]
     );
     let mut jobs = jobs(
         "busy",
@@ -220,9 +252,24 @@ fn drain() {
             ("out_base", 32),
             ("shift", 32),
             ("wide", 2),
+            ("out_step", 4),
+            ("pool", 2),
+            ("row_step", 16),
+            ("pool_width", 4),
+            ("pool_height", 4),
+            ("x_table", 16),
+            ("y_table", 16),
+            ("sweep", 2),
         ],
     );
-    Lockstep::new("drain", ports).run_with(CYCLES, &mut jobs);
+    Lockstep::new("drain", ports).run_with(10 * CYCLES, |inputs| {
+        jobs(inputs);
+        for table in ["x_word", "y_word"] {
+            let count = 1 + inputs.below(3);
+            let word = inputs.get(table) & 0x0fff_ffff;
+            inputs.set(table, count << 28 | word);
+        }
+    });
 }
 
 #[test]
@@ -294,7 +341,9 @@ fn sequencer() {
         out [
             scan_start, drain_start, abort, clear, clear_address, busy, done, clearing,
             fetching, scanning, flushing, draining, relu, in_signed, out_wide, shift, in_base,
-            out_base, col_base, bias_base, groups, positions, rows, accs, codebook_base,
+            out_base, col_base, bias_base, groups, rows, accs, codebook_base, map, pool, sweep,
+            segments, out_step, width, height, x_table, y_table, tap_columns, row_step,
+            group_columns, in_step, pool_width, pool_height, pool_x_table, pool_y_table,
         ]
     );
     Lockstep::new("sequencer", ports).run(CYCLES);
@@ -305,10 +354,10 @@ fn block_pe() {
     let ports = dut!(
         BlockPe, clock,
         in [
-            abort, push, push_column, push_value, push_base, codebook_base, codebook_write,
+            abort, push, push_column, push_value, push_base, push_count, codebook_base, codebook_write,
             codebook_address, codebook_data, entry_write, entry_address, entry_data,
             pointer_write, pointer_address, pointer_data, draining, drain_address,
-            bias_address, clear, clear_address, amount, relu, wide,
+            bias_address, clear, clear_address, amount, relu, wide, pool_first,
         ],
         out [full, activation, macs, seeking, busy]
     );
@@ -320,10 +369,10 @@ fn single_port_pe() {
     let ports = dut!(
         SinglePortPe, clock,
         in [
-            abort, push, push_column, push_value, push_base, codebook_base, codebook_write,
+            abort, push, push_column, push_value, push_base, push_count, codebook_base, codebook_write,
             codebook_address, codebook_data, entry_write, entry_address, entry_data,
             pointer_write, pointer_address, pointer_data, draining, drain_address,
-            bias_address, clear, clear_address, amount, relu, wide,
+            bias_address, clear, clear_address, amount, relu, wide, pool_first,
         ],
         out [full, activation, macs, seeking, busy]
     );
@@ -342,14 +391,15 @@ fn bus() {
         out [
             ack, read_data, start, step, load, reset, pass, load_target, load_column,
             load_entry, word_valid, count_write, symbol_write, descriptor_write,
-            codebook_write, port_write, port_read,
+            codebook_write, x_table_write, y_table_write, port_write, port_read,
         ]
     );
     let (mut access, mut ended) = ([0; 4], true);
     Lockstep::new("bus", ports).run_with(10 * CYCLES, |inputs| {
         // An access holds until its acknowledgement, but for a few that are dropped.
         if ended || inputs.once_in(200) {
-            let window = [0, 0, 0, 0x400, 0x1000, 0x10000, 0x3_0000][inputs.below(7) as usize];
+            let windows = [0, 0, 0, 0x400, 0x1000, 0x2000, 0x2400, 0x10000, 0x3_0000];
+            let window = windows[inputs.below(9) as usize];
             let offset = inputs.below(if window == 0 { 30 } else { 100 });
             access = [
                 inputs.below(2),

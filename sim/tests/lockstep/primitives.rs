@@ -1,6 +1,6 @@
 //! The hand-written cells: their Verilog body against their Rust body.
 
-use crate::blocks::{BlockRam, LutRam, Multiplier, Shifter, SinglePortRam};
+use crate::blocks::{BlockRam, LutRam, Multiplier, PointerRam, Shifter, SinglePortRam};
 use crate::harness::{Lockstep, dut};
 
 const CYCLES: u64 = 20_000;
@@ -23,6 +23,18 @@ fn lut_ram() {
         out [read_data]
     );
     Lockstep::new("lut_ram", ports).run(CYCLES);
+}
+
+#[test]
+fn pointer_ram() {
+    let ports = dut!(
+        PointerRam, clock,
+        in [
+            address, read_enable, write_enable, write_data, other_address, other_enable,
+        ],
+        out [read_data, other_data]
+    );
+    Lockstep::new("pointer_ram", ports).run(CYCLES);
 }
 
 #[test]

@@ -77,15 +77,15 @@ fn check_network(device: &mut Device<Limited>, image: &Image, seed: u64) -> u64 
         let input = random::input(image, density, seed);
         let expected = reference.run(&input).expect("of the right size");
         // Pass by pass: what each drains is read before the next can overwrite it.
-        device.put_input(&input).expect("takes the input");
-        for pass in 0..image.passes.len() {
-            let counters = device.step(pass).expect("runs");
-            let got = device.activations(pass).expect("reads");
+        let check = |device: &mut Device<Limited>, pass: usize, counters: &Counters| {
+            let got = device.activations(pass)?;
             if let Some(difference) = reference.explain_difference(&expected, pass, &got) {
                 panic!("density {density}: {difference}");
             }
-            check_counters(&counters, image.num_pes, expected.macs[pass]);
-        }
+            check_counters(counters, image.num_pes, expected.macs[pass]);
+            Ok(())
+        };
+        device.run_with(&input, check).expect("runs");
         // All at once.
         let result = device.run(&input).expect("runs");
         assert_eq!(result.logits, expected.logits, "density {density}");

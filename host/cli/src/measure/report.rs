@@ -48,8 +48,11 @@ impl Report {
         let records = &measured.records;
         let cycles = || records.iter().map(|record| record.counters.cycles);
         let image = plan.image;
-        let last = image.passes.len() - 1;
-        let bytes = image.input_window().len() + image.output_window(last).len();
+        let transfers = image
+            .runs
+            .iter()
+            .flat_map(|run| run.writes.iter().chain(&run.reads));
+        let bytes: usize = transfers.map(|transfer| image.window(transfer).len()).sum();
         Report {
             count: records.len(),
             right: records.iter().filter(|record| record.right).count(),

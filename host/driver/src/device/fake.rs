@@ -65,6 +65,14 @@ impl Fake {
                 ],
             ),
             put(
+                reg::MAPS,
+                &[
+                    ("maps", u32::from(info.maps)),
+                    ("table_addr_bits", info.table_addr_bits),
+                    ("row_bits", info.row_bits),
+                ],
+            ),
+            put(
                 reg::LIMITS,
                 &[
                     ("codebook_addr_bits", info.codebook_addr_bits),

@@ -1,11 +1,13 @@
-//! Loading an image: code tables, column streams, biases, codebooks, descriptors.
+//! Loading an image: code tables, column streams, biases, codebooks, geometry tables, descriptors.
 
 use super::{Content, Device};
 use crate::error::DriverError;
 use crate::transport::Transport;
+use std::sync::Arc;
 use thresh_model::{CodeLengths, Image, Pass, PeData};
 use thresh_regs::{
-    CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS, MAX_CODE_LENGTH, Register, Table, reg,
+    CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS, MAX_CODE_LENGTH, Register, TABLE_WINDOW,
+    Table, TableWord, reg,
 };
 
 /// What a load sent.
@@ -17,7 +19,8 @@ pub struct LoadReport {
 
 impl<T: Transport> Device<T> {
     /// Loads `image`, after everything about it was checked. The engine then holds all of it or, after
-    /// an error of link or engine, nothing.
+    /// an error of link or engine, nothing. Of an image of several runs nothing is sent yet:
+    /// each is loaded when it is due.
     ///
     /// # Errors
     /// If the image is not sound or not for this engine (nothing is written then, and an image loaded
@@ -29,9 +32,12 @@ impl<T: Transport> Device<T> {
         self.content = Content::Empty {
             reason: "a load did not end".into(),
         };
-        match self.reset().and_then(|()| self.load_all(image)) {
+        match self.reset().and_then(|()| match image.is_resident() {
+            true => self.load_run(image, 0),
+            false => Ok(()),
+        }) {
             Ok(()) => {
-                self.content = Content::Loaded(Box::new(image.clone()));
+                self.content = Content::Loaded(Arc::new(image.clone()));
                 Ok(LoadReport {
                     words: self.words_sent - sent,
                 })
@@ -40,17 +46,48 @@ impl<T: Transport> Device<T> {
         }
     }
 
-    fn load_all(&mut self, image: &Image) -> Result<(), DriverError> {
-        for (index, pass) in image.passes.iter().enumerate() {
-            self.load_tables(index, pass)?;
+    /// Sends all that a run needs but its activations.
+    pub(super) fn load_run(&mut self, image: &Image, run: usize) -> Result<(), DriverError> {
+        let words = image.table_words(run);
+        let x = TABLE_WINDOW.offset;
+        let doing = format!("loading the geometry tables of run {run}");
+        self.load_geometry(&doing, x, &words.x)?;
+        self.load_geometry(&doing, x + TABLE_WINDOW.bytes / 2, &words.y)?;
+        let mut before: Option<&Pass> = None;
+        for (place, index) in image.run_passes(run).enumerate() {
+            let pass = &image.passes[index];
+            if pass.reuse > 0 {
+                self.load_descriptor(place, pass)?;
+                continue;
+            }
+            if before.is_none_or(|before| before.tables != pass.tables) {
+                self.load_tables(index, pass)?;
+            }
+            before = Some(pass);
             for (pe, data) in pass.pes.iter().enumerate() {
                 self.load_columns(index, pass, pe, data)?;
                 self.load_biases(index, pass, pe, data)?;
             }
             self.load_codebook(index, pass)?;
-            self.load_descriptor(index, pass)?;
+            self.load_descriptor(place, pass)?;
         }
         Ok(())
+    }
+
+    fn load_geometry(
+        &mut self,
+        doing: &str,
+        address: u32,
+        words: &[TableWord],
+    ) -> Result<(), DriverError> {
+        let word = |word: &TableWord| {
+            let word = word.to_word();
+            word.expect("an image that was checked has table words that fit")
+        };
+        match words {
+            [] => Ok(()),
+            words => self.write(doing, address, &words.iter().map(word).collect::<Vec<_>>()),
+        }
     }
 
     fn load_tables(&mut self, index: usize, pass: &Pass) -> Result<(), DriverError> {
@@ -72,7 +109,15 @@ impl<T: Transport> Device<T> {
     ) -> Result<(), DriverError> {
         let doing = format!("loading the weights of pass {index} into PE {pe}");
         let d = &pass.descriptor;
-        let target = fields(reg::LOAD_TARGET, &[("pe", pe), ("raw", 0)]);
+        let target = fields(
+            reg::LOAD_TARGET,
+            &[
+                ("pe", pe),
+                ("raw", 0),
+                ("taps", pass.taps()),
+                ("segments", pass.segments()),
+            ],
+        );
         let column = fields(
             reg::LOAD_COLUMN,
             &[("first", d.col_base.into()), ("count", pass.columns())],

@@ -4,6 +4,8 @@ use super::{Content, Device};
 use crate::counters::Counters;
 use crate::error::DriverError;
 use crate::transport::Transport;
+use std::sync::Arc;
+use thresh_model::Image;
 use thresh_model::reference::argmax;
 use thresh_regs::reg;
 
@@ -34,10 +36,15 @@ impl<T: Transport> Device<T> {
     /// If nothing is loaded, the input has another size (nothing is written then), or link or engine
     /// fail.
     pub fn run(&mut self, input: &[u8]) -> Result<Inference, DriverError> {
-        self.put_input(input)?;
-        let start = reg::CONTROL.field("start").put(1);
-        let counters = self.guarded(|device| device.start("running the network", 0, start))?;
-        self.inference(counters)
+        let mut inference = self.begin(input)?;
+        let mut counters = Vec::new();
+        for run in 0..inference.image.runs.len() {
+            self.enter(&mut inference, run)?;
+            let start = reg::CONTROL.field("start").put(1);
+            counters.push(self.guarded(|device| device.start("running the network", 0, start))?);
+            self.leave(&mut inference, run)?;
+        }
+        Ok(inference.end(counters.into_iter().sum()))
     }
 
     /// Like [`Device::run`], but pass by pass, with the counters of each.
@@ -45,35 +52,79 @@ impl<T: Transport> Device<T> {
     /// # Errors
     /// As [`Device::run`].
     pub fn run_profiled(&mut self, input: &[u8]) -> Result<Profile, DriverError> {
-        self.put_input(input)?;
-        let passes = self.loaded()?.passes.len();
-        let passes: Vec<Counters> = (0..passes)
-            .map(|pass| self.step(pass))
-            .collect::<Result<_, _>>()?;
-        let inference = self.inference(passes.iter().copied().sum())?;
+        self.run_with(input, |_, _, _| Ok(()))
+    }
+
+    /// Like [`Device::run_profiled`]; calls `after` behind every pass, with its index and counters, when
+    /// [`Device::activations`] still gives what it drained.
+    ///
+    /// # Errors
+    /// As [`Device::run`], and those of `after`.
+    pub fn run_with(
+        &mut self,
+        input: &[u8],
+        mut after: impl FnMut(&mut Self, usize, &Counters) -> Result<(), DriverError>,
+    ) -> Result<Profile, DriverError> {
+        let mut inference = self.begin(input)?;
+        let mut passes = Vec::new();
+        for run in 0..inference.image.runs.len() {
+            self.enter(&mut inference, run)?;
+            for pass in inference.image.run_passes(run) {
+                let counters = self.step(pass)?;
+                after(self, pass, &counters)?;
+                passes.push(counters);
+            }
+            self.leave(&mut inference, run)?;
+        }
+        let inference = inference.end(passes.iter().copied().sum());
         Ok(Profile { inference, passes })
     }
 
-    /// Writes an input to activation memory, with the zeros that fill up its channels.
-    ///
-    /// # Errors
-    /// As [`Device::run`].
-    pub fn put_input(&mut self, input: &[u8]) -> Result<(), DriverError> {
-        let image = self.loaded()?;
-        let bytes = image.input_bytes(input)?;
-        let start = image.input_window().start;
-        self.guarded(|device| device.write_activations("writing the input", start, &bytes))
+    /// The maps of an inference, with the input in the first.
+    fn begin(&self, input: &[u8]) -> Result<Maps, DriverError> {
+        let image = Arc::clone(self.loaded()?);
+        let mut maps: Vec<Vec<u8>> = (0..image.maps.len())
+            .map(|map| vec![0; image.map_bytes(map)])
+            .collect();
+        maps[0] = image.input_bytes(input)?;
+        Ok(Maps { image, maps })
     }
 
-    /// Runs one pass on what activation memory holds. Passes are to be run in order, after
-    /// [`Device::put_input`].
-    ///
-    /// # Errors
-    /// If nothing is loaded, there is no such pass, or link or engine fail.
-    pub fn step(&mut self, pass: usize) -> Result<Counters, DriverError> {
+    /// Loads a run, unless all of the image is loaded, and writes what it reads.
+    fn enter(&mut self, inference: &mut Maps, run: usize) -> Result<(), DriverError> {
+        let image = Arc::clone(&inference.image);
+        self.guarded(|device| {
+            if !image.is_resident() {
+                device.load_run(&image, run)?;
+            }
+            for write in &image.runs[run].writes {
+                let bytes = image.gather(write, &inference.maps[write.map]);
+                let start = image.window(write).start;
+                device.write_activations("writing activations", start, &bytes)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads what a run gives.
+    fn leave(&mut self, inference: &mut Maps, run: usize) -> Result<(), DriverError> {
+        let image = Arc::clone(&inference.image);
+        self.guarded(|device| {
+            for read in &image.runs[run].reads {
+                let window = image.window(read);
+                let bytes = device.read_activations("reading activations", window)?;
+                image.scatter(read, &bytes, &mut inference.maps[read.map]);
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs one pass of the run that is loaded on what activation memory holds.
+    pub(super) fn step(&mut self, pass: usize) -> Result<Counters, DriverError> {
         self.check_pass(pass)?;
+        let (_, place) = self.loaded()?.run_of(pass);
         let step = reg::CONTROL.field("start").put(1) | reg::CONTROL.field("step").put(1);
-        self.guarded(|device| device.start(&format!("running pass {pass}"), pass, step))
+        self.guarded(|device| device.start(&format!("running pass {pass}"), place, step))
     }
 
     /// The values that a pass has drained, in packed order (see
@@ -115,17 +166,6 @@ impl<T: Transport> Device<T> {
         self.counters()
     }
 
-    fn inference(&mut self, counters: Counters) -> Result<Inference, DriverError> {
-        let last = self.loaded()?.passes.len().saturating_sub(1);
-        let values = self.activations(last)?;
-        let logits = self.loaded()?.logits(&values);
-        Ok(Inference {
-            class: argmax(&logits),
-            logits,
-            counters,
-        })
-    }
-
     fn check_pass(&self, got: usize) -> Result<(), DriverError> {
         let passes = self.loaded()?.passes.len();
         if got < passes {
@@ -145,5 +185,22 @@ impl<T: Transport> Device<T> {
             "a run needs a network"
         );
         work(self).map_err(|error| self.abandon(error))
+    }
+}
+
+/// The maps of an inference that is under way.
+struct Maps {
+    image: Arc<Image>,
+    maps: Vec<Vec<u8>>,
+}
+
+impl Maps {
+    fn end(&self, counters: Counters) -> Inference {
+        let logits = self.image.logits(&self.maps[self.maps.len() - 1]);
+        Inference {
+            class: argmax(&logits),
+            logits,
+            counters,
+        }
     }
 }

@@ -2,8 +2,8 @@ use super::fake::{Fake, Faults};
 use super::*;
 use crate::Counters;
 use std::collections::BTreeMap;
-use thresh_model::{CodeLengths, ImageError, Pass, PeData, Shape};
-use thresh_regs::{CODEBOOK_WINDOW, Config, DESCRIPTOR_WINDOW, PassDescriptor};
+use thresh_model::{CodeLengths, Frame, Head, ImageError, MapSize, Pass, PeData, Run, Shape};
+use thresh_regs::{CODEBOOK_WINDOW, Config, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS, PassDescriptor};
 
 const INPUT: [u8; 3] = [7, 8, 9];
 
@@ -30,7 +30,7 @@ fn image() -> Image {
         shift: 3,
         out_base: 2,
         groups: 2,
-        positions: 1,
+        out_step: 1,
         rows: 1,
         accs: 1,
         ..PassDescriptor::default()
@@ -44,13 +44,13 @@ fn image() -> Image {
         col_base: 5,
         bias_base: 1,
         groups: 1,
-        positions: 1,
+        out_step: 1,
         rows: 1,
         accs: 1,
         codebook_base: 1,
         ..PassDescriptor::default()
     };
-    Image {
+    let mut image = Image {
         name: "test".into(),
         num_pes: 2,
         input: Shape {
@@ -58,11 +58,24 @@ fn image() -> Image {
             height: 1,
             width: 1,
         },
+        frame: Frame::default(),
         input_map: None,
-        entry_base: 2,
+        maps: vec![MapSize {
+            positions: 1,
+            words: 2,
+        }],
+        runs: vec![Run {
+            passes: 2,
+            entry_base: 2,
+            writes: vec![],
+            reads: vec![],
+        }],
         passes: vec![
             Pass {
                 descriptor: hidden,
+                geometry: None,
+                reuse: 0,
+                begins_layer: true,
                 parameters: 8,
                 tables: [code(&[1, 1]), code(&[1]), code(&[1])],
                 codebook: vec![-256],
@@ -70,6 +83,9 @@ fn image() -> Image {
             },
             Pass {
                 descriptor: last,
+                geometry: None,
+                reuse: 0,
+                begins_layer: true,
                 parameters: 6,
                 tables: [code(&[1]), code(&[]), code(&[])],
                 codebook: vec![],
@@ -77,10 +93,13 @@ fn image() -> Image {
             },
         ],
         outputs: 2,
+        head: Head::Logits,
         logit_scale: 1.0,
         labels: vec![],
         provenance: BTreeMap::new(),
-    }
+    };
+    image.make_usual();
+    image
 }
 
 fn opened() -> Device<Fake> {
@@ -224,7 +243,7 @@ fn a_load_sends_all_of_an_image() {
     assert_eq!(fake.peek(CODEBOOK_WINDOW.offset), 0xff00);
     for (i, pass) in image().passes.iter().enumerate() {
         let words = std::array::from_fn(|word| {
-            fake.peek(DESCRIPTOR_WINDOW.offset + 4 * (8 * i + word) as u32)
+            fake.peek(DESCRIPTOR_WINDOW.offset + 4 * (DESCRIPTOR_WORDS * i + word) as u32)
         });
         assert_eq!(PassDescriptor::from_words(&words), Ok(pass.descriptor));
     }

@@ -131,8 +131,7 @@ impl Image {
     /// If the image is not sound, see [`Image::check`].
     pub fn sizes(&self) -> Result<Vec<Size>, ImageError> {
         let accounts = self.account()?;
-        let layers = self.layer_of(self.passes.len() - 1) + 1;
-        let mut sizes = vec![Size::default(); layers];
+        let mut sizes = vec![Size::default(); self.layers()];
         for account in accounts {
             if let Some(layer) = account.layer {
                 sizes[layer].bits += account.bits;
@@ -140,9 +139,21 @@ impl Image {
         }
         for (i, pass) in self.passes.iter().enumerate() {
             let size = &mut sizes[self.layer_of(i)];
+            if pass.reuse > 0 {
+                size.resident_bytes += 4 * DESCRIPTOR_WORDS as u64;
+                size.link_bytes += 4 * DESCRIPTOR_WORDS as u64;
+                continue;
+            }
             size.parameters += u64::from(pass.parameters);
             let mut halves = pass.codebook.len();
             let mut words = DESCRIPTOR_WORDS + pass.codebook.len();
+            if let Some(geometry) = &pass.geometry {
+                // An upper bound: passes of equal geometry share them.
+                let tables = geometry.tables(pass.descriptor.rows.into());
+                let lengths = [&tables.x, &tables.y, &tables.pool_x, &tables.pool_y].map(Vec::len);
+                words += lengths.iter().sum::<usize>();
+                halves += 2 * lengths.iter().sum::<usize>();
+            }
             for table in &pass.tables {
                 words += MAX_CODE_LENGTH as usize + table.symbols();
             }
@@ -154,7 +165,7 @@ impl Image {
                     .count();
                 size.nonzeros += (data.entries - zeros) as u64;
                 size.padding += zeros as u64;
-                halves += data.entries + data.biases.len() + pass.columns() + 1;
+                halves += data.entries + data.biases.len() + pass.pointers();
                 words += LOAD_WORDS + data.words().count();
                 if !data.biases.is_empty() {
                     words += LOAD_WORDS + data.bias_words().count();

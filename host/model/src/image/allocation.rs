@@ -1,8 +1,8 @@
 //! What an image needs of each of the engine's memories.
 
-use super::{Image, ImageError, Pass};
+use super::{Image, ImageError, Pass, TableWords};
 use std::fmt;
-use thresh_regs::{ACT_BITS, CODE_BITS, Config, STEP_BITS, WIDE_BYTES, WeightStore};
+use thresh_regs::{ACT_BITS, CODE_BITS, Config, STEP_BITS, WeightStore};
 
 /// A memory of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,17 +19,23 @@ pub enum Memory {
     Codebook,
     /// Pass descriptors.
     Passes,
+    /// Words of a geometry table; none without maps.
+    Tables,
+    /// Rows of a kernel row, which an entry must be able to name.
+    Rows,
 }
 
 impl Memory {
     /// Every memory.
-    pub const ALL: [Memory; 6] = [
+    pub const ALL: [Memory; 8] = [
         Memory::Activations,
         Memory::WeightStore,
         Memory::Columns,
         Memory::Accumulators,
         Memory::Codebook,
         Memory::Passes,
+        Memory::Tables,
+        Memory::Rows,
     ];
 
     /// Its name and its unit.
@@ -41,6 +47,8 @@ impl Memory {
             Memory::Accumulators => "accumulators in a PE",
             Memory::Codebook => "weights in the codebook memory",
             Memory::Passes => "pass descriptors",
+            Memory::Tables => "words in a geometry table",
+            Memory::Rows => "rows in a kernel row of a PE",
         }
     }
 }
@@ -60,6 +68,10 @@ pub struct Needs {
     pub codebook: usize,
     /// [`Memory::Passes`].
     pub passes: usize,
+    /// [`Memory::Tables`].
+    pub tables: usize,
+    /// [`Memory::Rows`].
+    pub rows: usize,
 }
 
 /// A memory that is too small.
@@ -92,35 +104,33 @@ impl fmt::Display for Shortage {
 }
 
 impl Needs {
-    /// Adds what a pass needs.
-    pub fn add(&mut self, pass: &Pass) {
+    /// Adds what a pass needs; `outputs` is the end of what it drains to, and `words` the geometry
+    /// tables of its run so far.
+    fn add(&mut self, pass: &Pass, outputs: usize, words: &mut TableWords) {
         let d = &pass.descriptor;
         let end = |start: u16, words: usize| usize::from(start) + words;
-        let input = usize::from(d.groups) * usize::from(d.positions);
-        let output = match (d.keep, d.out_wide) {
-            (true, _) => 0,
-            (false, true) => usize::from(d.accs) * WIDE_BYTES,
-            (false, false) => usize::from(d.accs),
-        };
-        let mut activations = end(d.in_base, input);
-        if !d.keep {
-            activations = activations.max(end(d.out_base, output));
-        }
-        self.activations = self.activations.max(activations);
+        let inputs = pass.input_words().last().map_or(0, |word| word + 1);
+        self.activations = self.activations.max(inputs).max(outputs);
         for pe in &pass.pes {
-            let entries = end(pe.entry_address, pe.entries);
-            let biases = if pe.biases.is_empty() {
-                0
-            } else {
-                end(d.bias_base, pe.biases.len())
+            let entries = match pe.entries {
+                0 => 0,
+                entries => end(pe.entry_address, entries),
+            };
+            let biases = match pe.biases.len() {
+                0 => 0,
+                biases => end(d.bias_base, biases),
             };
             self.store = self.store.max(entries).max(biases);
         }
-        self.columns = self.columns.max(end(d.col_base, pass.columns() + 1));
-        let accumulators = usize::from(d.rows) * usize::from(d.positions);
-        self.accumulators = self.accumulators.max(accumulators);
+        self.columns = self.columns.max(end(d.col_base, pass.pointers()));
+        self.accumulators = self.accumulators.max(d.accs.into());
         self.codebook = self.codebook.max(end(d.codebook_base, pass.codebook.len()));
         self.passes += 1;
+        if let Some(geometry) = &pass.geometry {
+            words.add(geometry, &mut d.clone());
+        }
+        self.tables = self.tables.max(words.len());
+        self.rows = self.rows.max(usize::from(d.rows) * pass.taps());
     }
 
     /// Words that are needed of a memory; with a single-port store of kind `store`, column pointers
@@ -134,12 +144,17 @@ impl Needs {
             (Memory::Accumulators, _) => self.accumulators,
             (Memory::Codebook, _) => self.codebook,
             (Memory::Passes, _) => self.passes,
+            (Memory::Tables, _) => self.tables,
+            (Memory::Rows, _) => self.rows,
         }
     }
 }
 
 /// Words that a configuration has of a memory.
 fn words(config: &Config, memory: Memory) -> usize {
+    if memory == Memory::Tables && !config.maps {
+        return 0;
+    }
     1 << match memory {
         Memory::Activations => config.act_addr_bits,
         Memory::WeightStore => config.weight_addr_bits,
@@ -147,6 +162,8 @@ fn words(config: &Config, memory: Memory) -> usize {
         Memory::Accumulators => config.acc_addr_bits,
         Memory::Codebook => config.codebook_addr_bits,
         Memory::Passes => config.pass_addr_bits,
+        Memory::Tables => config.table_addr_bits,
+        Memory::Rows => config.row_bits,
     }
 }
 
@@ -165,11 +182,37 @@ pub(crate) fn shortage(needs: &Needs, pass: usize, config: &Config) -> Option<Sh
 }
 
 impl Image {
-    /// What the image needs of each memory.
+    /// What the image needs of each memory: the most that any of its runs does.
     pub fn needs(&self) -> Needs {
-        let mut needs = Needs::default();
-        self.passes.iter().for_each(|pass| needs.add(pass));
-        needs
+        let mut most = Needs::default();
+        let mut visit = |_, needs: &Needs| -> Result<(), ()> {
+            most = most.max(needs);
+            Ok(())
+        };
+        let Ok(()) = self.visit_needs(&mut visit) else {
+            unreachable!("the visitor never stops")
+        };
+        most
+    }
+
+    /// Visits every pass with what its run needs up to and with it.
+    fn visit_needs<E>(
+        &self,
+        visit: &mut impl FnMut(usize, &Needs) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (run, r) in self.runs.iter().enumerate() {
+            let mut needs = Needs::default();
+            let mut words = TableWords::default();
+            let windows = r.writes.iter().chain(&r.reads);
+            let ends = windows.map(|t| self.window(t).end / self.num_pes);
+            needs.activations = ends.max().unwrap_or(0);
+            for i in self.run_passes(run) {
+                let outputs = self.output_window(i).end / self.num_pes;
+                needs.add(&self.passes[i], outputs, &mut words);
+                visit(i, &needs)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether an engine of this configuration can run the image.
@@ -184,17 +227,29 @@ impl Image {
                 config: config.name.into(),
             });
         }
-        let mut needs = Needs::default();
-        for (i, pass) in self.passes.iter().enumerate() {
-            needs.add(pass);
-            if let Some(shortage) = shortage(&needs, i, config) {
-                return Err(ImageError::TooLarge {
-                    config: config.name.into(),
-                    shortage,
-                });
-            }
+        self.visit_needs(&mut |i, needs| match shortage(needs, i, config) {
+            Some(shortage) => Err(ImageError::TooLarge {
+                config: config.name.into(),
+                shortage,
+            }),
+            None => Ok(()),
+        })
+    }
+}
+
+impl Needs {
+    /// The larger of each.
+    pub(crate) fn max(&self, other: &Needs) -> Needs {
+        Needs {
+            activations: self.activations.max(other.activations),
+            store: self.store.max(other.store),
+            columns: self.columns.max(other.columns),
+            accumulators: self.accumulators.max(other.accumulators),
+            codebook: self.codebook.max(other.codebook),
+            passes: self.passes.max(other.passes),
+            tables: self.tables.max(other.tables),
+            rows: self.rows.max(other.rows),
         }
-        Ok(())
     }
 }
 

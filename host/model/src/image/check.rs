@@ -1,11 +1,11 @@
 //! Whether an image is sound: every number inside what an engine has, everything consistent.
 
-use super::{Image, ImageError, Memory, Pass};
+use super::{Image, ImageError, Memory, Pass, geometry};
 use crate::huffman::{CodeLengths, Decoder};
 use crate::stream::{self, Decoded, Limits};
 use thresh_regs::{
-    ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS, TABLE_SYMBOLS,
-    WIDE_BYTES,
+    ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS, PassDescriptor,
+    TABLE_SYMBOLS, WIDE_BYTES,
 };
 
 /// Words that 16-bit addresses reach.
@@ -21,10 +21,12 @@ pub(super) fn most(memory: Memory, num_pes: usize) -> usize {
         Memory::WeightStore | Memory::Columns | Memory::Accumulators => ADDRESSES,
         Memory::Codebook => CODEBOOK_WINDOW.bytes as usize / 4,
         Memory::Passes => DESCRIPTOR_WINDOW.bytes as usize / 4 / DESCRIPTOR_WORDS,
+        Memory::Tables => geometry::MOST_WORDS,
+        Memory::Rows => 1 << 16,
     }
 }
 
-fn at_most(what: &'static str, got: usize, most: usize) -> Result<(), ImageError> {
+pub(super) fn at_most(what: &'static str, got: usize, most: usize) -> Result<(), ImageError> {
     if got > most {
         return Err(ImageError::value(
             what,
@@ -56,24 +58,71 @@ pub(super) fn passes(count: usize) -> Result<(), ImageError> {
     if count == 0 {
         return Err(ImageError::value("number of passes", 0, "at least 1"));
     }
-    at_most("number of passes", count, most(Memory::Passes, 1))
+    at_most("number of passes", count, MOST_PASSES)
+}
+
+/// Passes of an image, over all its runs, and host maps and transfers: more is no network of ours.
+pub(super) const MOST_PASSES: usize = 1 << 20;
+
+/// The largest number of values of a map that the host keeps.
+const MOST_MAP: usize = 1 << 28;
+
+/// Checks the runs, and that there are maps.
+pub(super) fn runs(image: &Image) -> Result<(), ImageError> {
+    let mut sum = 0usize;
+    for run in &image.runs {
+        if run.passes == 0 {
+            return Err(ImageError::value("passes of a run", 0, "at least 1"));
+        }
+        at_most(
+            "passes of a run",
+            run.passes,
+            most(Memory::Passes, image.num_pes),
+        )?;
+        sum += run.passes;
+    }
+    equal("passes of all runs", sum, image.passes.len())?;
+    if image.maps.len() < 2 {
+        let expected = "at least 2: inputs and outputs";
+        return Err(ImageError::value(
+            "number of maps",
+            image.maps.len(),
+            expected,
+        ));
+    }
+    for map in &image.maps {
+        let words = map.positions.checked_mul(map.words);
+        let bytes = words.and_then(|words| words.checked_mul(image.num_pes));
+        if bytes.is_none_or(|bytes| bytes == 0 || bytes > MOST_MAP) {
+            let expected = format!("1 to {MOST_MAP}");
+            return Err(ImageError::value(
+                "bytes of a map",
+                bytes.unwrap_or(usize::MAX),
+                expected,
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Checks the network's input shape and what of it is sent.
 pub(super) fn input(image: &Image) -> Result<(), ImageError> {
-    let shape = image.input;
-    let len = [shape.height, shape.width]
-        .into_iter()
-        .try_fold(shape.channels, |len, size| len.checked_mul(size))
-        .unwrap_or(usize::MAX);
+    let sides = [image.input.channels, image.input.height, image.input.width];
+    let pads = image.frame.pads;
+    for side in sides.into_iter().chain(pads) {
+        at_most("a side of the input", side, MOST_MAP)?;
+    }
+    let product = |sides: [usize; 3]| {
+        let product = sides.into_iter().try_fold(1usize, usize::checked_mul);
+        product.unwrap_or(usize::MAX)
+    };
+    let framed = image.frame.around(image.input);
+    let len = product(sides);
+    let framed = product([framed.channels, framed.height, framed.width]);
+    at_most("number of input values with the frame", framed, MOST_MAP)?;
     if len == 0 {
         return Err(ImageError::value("number of input values", 0, "at least 1"));
     }
-    at_most(
-        "number of input values",
-        len,
-        ACTIVATION_WINDOW.bytes as usize,
-    )?;
     let sound = |map: &Vec<usize>| {
         let rises = map.is_sorted_by(|a, b| a < b);
         rises && map.len() < len && map.last().is_some_and(|&last| last < len)
@@ -98,8 +147,8 @@ pub(super) fn descriptor(image: &Image, pass: &Pass) -> Result<(), ImageError> {
     }
     for (what, value) in [
         ("groups", d.groups),
-        ("positions", d.positions),
         ("rows", d.rows),
+        ("out_step", d.out_step),
     ] {
         if value == 0 {
             return Err(ImageError::value(what, 0, "at least 1"));
@@ -108,35 +157,88 @@ pub(super) fn descriptor(image: &Image, pass: &Pass) -> Result<(), ImageError> {
     if d.shift == 0 {
         return Err(ImageError::value("shift", 0, "1 to 31"));
     }
-    equal(
-        "accs",
-        d.accs.into(),
-        usize::from(d.rows) * usize::from(d.positions),
-    )?;
+    let rows = usize::from(d.rows);
+    equal("map", d.map.into(), pass.geometry.is_some().into())?;
+    match &pass.geometry {
+        Some(g) => {
+            geometry::check(g)?;
+            let groups = g.channels.div_ceil(image.num_pes);
+            equal("groups", d.groups.into(), groups)?;
+            if d.in_step == 0 {
+                return Err(ImageError::value("in_step", 0, "at least 1"));
+            }
+            if d.pool && d.out_wide {
+                return Err(ImageError::value("out_wide", 1, "0 in a pass that pools"));
+            }
+            at_most(
+                "rows of a kernel row",
+                rows.saturating_mul(g.taps()),
+                ADDRESSES,
+            )?;
+        }
+        None => {
+            let plain = PassDescriptor {
+                last: d.last,
+                relu: d.relu,
+                in_signed: d.in_signed,
+                out_wide: d.out_wide,
+                keep: d.keep,
+                shift: d.shift,
+                in_base: d.in_base,
+                out_base: d.out_base,
+                col_base: d.col_base,
+                bias_base: d.bias_base,
+                groups: d.groups,
+                out_step: 1,
+                rows: d.rows,
+                accs: d.accs,
+                codebook_base: d.codebook_base,
+                ..PassDescriptor::default()
+            };
+            if *d != plain {
+                let expected = "zero, and out_step 1, in a pass without a map";
+                return Err(ImageError::value("a field of a map", 1, expected));
+            }
+        }
+    }
+    let accs = rows.saturating_mul(pass.positions());
+    equal("accs", d.accs.into(), accs)?;
     let most_activations = most(Memory::Activations, image.num_pes);
-    let inputs = usize::from(d.groups) * usize::from(d.positions);
+    let (positions, stride) = match &pass.geometry {
+        Some(g) => (
+            g.input[0].saturating_mul(g.input[1]),
+            usize::from(d.groups) - 1 + usize::from(d.in_step),
+        ),
+        None => (1, 0),
+    };
+    let inputs = (positions - 1)
+        .saturating_mul(stride)
+        .saturating_add(d.groups.into());
     at_most(
         "end of the input window",
-        usize::from(d.in_base) + inputs,
+        usize::from(d.in_base).saturating_add(inputs),
         most_activations,
     )?;
     if !d.keep {
-        let outputs = usize::from(d.accs) * if d.out_wide { WIDE_BYTES } else { 1 };
+        let words = rows * if d.out_wide { WIDE_BYTES } else { 1 };
+        let stride = words - 1 + usize::from(d.out_step);
+        let outputs = (pass.drained() - 1)
+            .saturating_mul(stride)
+            .saturating_add(words);
         at_most(
             "end of the output window",
-            usize::from(d.out_base) + outputs,
+            usize::from(d.out_base).saturating_add(outputs),
             most_activations,
         )?;
         at_most(
             "end of the biases",
-            usize::from(d.bias_base) + usize::from(d.rows),
+            usize::from(d.bias_base) + rows,
             ADDRESSES,
         )?;
     }
-    let columns = usize::from(d.groups) * image.num_pes;
     at_most(
         "end of the column pointers",
-        usize::from(d.col_base) + columns + 1,
+        usize::from(d.col_base).saturating_add(pass.pointers()),
         ADDRESSES,
     )
 }
@@ -156,6 +258,9 @@ impl Pass {
     /// If there is no PE `pe`.
     pub fn decode(&self, pe: usize) -> Result<Decoded, ImageError> {
         let data = &self.pes[pe];
+        if self.reuse > 0 {
+            return Ok(Decoded::default());
+        }
         let limits = self.limits(pe);
         let decoded = stream::decode(&data.stream, data.bits, &decoders(&self.tables), limits);
         decoded.map_err(|source| ImageError::Stream { pe, source })
@@ -164,7 +269,7 @@ impl Pass {
     pub(super) fn limits(&self, pe: usize) -> Limits {
         Limits {
             columns: self.columns(),
-            rows: self.descriptor.rows.into(),
+            rows: usize::from(self.descriptor.rows) * self.segments(),
             codes: self.codebook.len(),
             entries: ADDRESSES - usize::from(self.pes[pe].entry_address),
         }
@@ -180,7 +285,12 @@ impl Pass {
             codebook_end,
             most(Memory::Codebook, num_pes),
         )?;
-        let rows = if d.keep { 0 } else { usize::from(d.rows) };
+        let own = self.reuse == 0;
+        let rows = if d.keep || !own {
+            0
+        } else {
+            usize::from(d.rows)
+        };
         for (pe, data) in self.pes.iter().enumerate() {
             equal("number of biases", data.biases.len(), rows)?;
             let decoded = self.decode(pe)?;
@@ -215,15 +325,67 @@ impl Image {
     pub fn check(&self) -> Result<(), ImageError> {
         pes(self.num_pes)?;
         passes(self.passes.len())?;
+        runs(self)?;
         input(self)?;
         for (i, pass) in self.passes.iter().enumerate() {
             descriptor(self, pass)
                 .and_then(|()| pass.check(self.num_pes))
                 .map_err(|e| e.in_pass(i))?;
         }
+        (0..self.passes.len()).try_for_each(|i| self.check_reuse(i).map_err(|e| e.in_pass(i)))?;
         self.check_texts()?;
+        self.check_tables()?;
         self.check_flow()?;
         self.check_store()
+    }
+
+    /// Whether the weights that a pass reuses are there, and are of its shape.
+    fn check_reuse(&self, i: usize) -> Result<(), ImageError> {
+        let pass = &self.passes[i];
+        if pass.reuse == 0 {
+            return Ok(());
+        }
+        let wrong = |expected| ImageError::value("reuse", pass.reuse, expected);
+        let source = i.checked_sub(pass.reuse).map(|source| &self.passes[source]);
+        let source = source.ok_or_else(|| wrong("0, or the distance to a pass before it"))?;
+        if source.reuse > 0 || !pass.codebook.is_empty() || pass.tables != <[CodeLengths; 3]>::default() {
+            return Err(wrong(
+                "the distance to a pass with weights, and none of its own",
+            ));
+        }
+        // In another run only what was loaded last is still there.
+        let (run, _) = self.run_of(i);
+        let between = &self.passes[i - pass.reuse + 1..i];
+        let same = |(k, between): (usize, &Pass)| between.reuse == k + 1;
+        if self.run_of(i - pass.reuse).0 != run && !between.iter().enumerate().all(same) {
+            return Err(wrong("the distance to the pass that was loaded last"));
+        }
+        let shape = |pass: &Pass| {
+            let d = &pass.descriptor;
+            let addresses = [d.rows, d.col_base, d.bias_base, d.codebook_base].map(usize::from);
+            let biases = d.keep;
+            (
+                addresses,
+                pass.columns(),
+                pass.segments(),
+                pass.taps(),
+                biases,
+            )
+        };
+        let order = |pass: &Pass| {
+            let g = pass.geometry.as_ref();
+            g.map(|g| {
+                (0..g.kernel.size()[1])
+                    .map(|kx| g.segment(0, kx))
+                    .collect::<Vec<_>>()
+            })
+        };
+        if shape(pass) != shape(source) || order(pass) != order(source) {
+            return Err(wrong(
+                "the distance to a pass of the same shape and addresses",
+            ));
+        }
+        Ok(())
     }
 
     fn check_texts(&self) -> Result<(), ImageError> {
@@ -239,6 +401,9 @@ impl Image {
                 self.labels.len() as i64,
                 expected,
             ));
+        }
+        if !self.passes[0].begins_layer {
+            return Err(ImageError::value("begins_layer", 0, 1).in_pass(0));
         }
         if !self.logit_scale.is_finite() || self.logit_scale <= 0.0 {
             let bits = self.logit_scale.to_bits();

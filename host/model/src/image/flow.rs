@@ -1,105 +1,255 @@
 //! Whether the passes of an image go together: data from pass to pass, and room for all at once.
 
-use super::check::{equal, most};
-use super::{Image, ImageError, Memory};
+use super::check::{at_most, equal, most};
+use super::{Image, ImageError, Memory, Pass, Run, Transfer};
 
 impl Image {
     /// Data goes from pass to pass: the input is the network's, nothing is read that was not
-    /// written, sums that are kept meet sums of the same shape.
+    /// written, sums that are kept meet sums of the same shape, the last map is written whole.
     pub(super) fn check_flow(&self) -> Result<(), ImageError> {
-        let first = &self.passes[0].descriptor;
-        let positions = usize::from(first.positions);
-        let channels = match &self.input_map {
-            Some(map) => {
-                equal("positions of an input with a map", positions, 1)
-                    .map_err(|e| e.in_pass(0))?;
-                map.len()
-            }
-            None => self.input.len() / positions,
+        self.check_maps()?;
+        // For every bank word of a map, once it is there, the banks that may hold other than zero.
+        let mut done: Vec<Vec<Option<u64>>> = (0..self.maps.len())
+            .map(|map| vec![None; self.map_bytes(map) / self.num_pes])
+            .collect();
+        let input = self.maps[0].words;
+        for (word, lanes) in done[0].iter_mut().enumerate() {
+            let left = self.input_channels() - word % input * self.num_pes;
+            *lanes = Some(mask(left.min(self.num_pes)));
+        }
+        let words = |image: &Image, transfer: &Transfer| -> Vec<std::ops::Range<usize>> {
+            let words = image.parts(transfer);
+            words
+                .map(|part| part.start / image.num_pes..part.end / image.num_pes)
+                .collect()
         };
-        equal(
-            "input values",
-            channels * positions,
-            self.input_map.as_ref().map_or(self.input.len(), Vec::len),
-        )
-        .and_then(|()| {
-            equal(
-                "groups",
-                first.groups.into(),
-                channels.div_ceil(self.num_pes),
-            )
-        })
-        .map_err(|e| e.in_pass(0))?;
-        let mut written = vec![false; most(Memory::Activations, self.num_pes)];
-        let range =
-            |window: std::ops::Range<usize>| window.start / self.num_pes..window.end / self.num_pes;
-        written[range(self.input_window())].fill(true);
-        for (i, pass) in self.passes.iter().enumerate() {
-            let d = &pass.descriptor;
-            let start = usize::from(d.in_base);
-            let input = &written[start..start + usize::from(d.groups) * usize::from(d.positions)];
-            if let Some(word) = input.iter().position(|written| !written) {
-                let expected = "nothing: neither the input nor a pass writes there";
-                return Err(
-                    ImageError::value("input word read", (start + word) as i64, expected)
-                        .in_pass(i),
-                );
+        // The PEs of each row that may have a sum other than zero; sums may be kept from run to run.
+        let mut live = Vec::new();
+        for run in 0..self.runs.len() {
+            let Run { writes, reads, .. } = &self.runs[run];
+            let mut written = vec![None; most(Memory::Activations, self.num_pes)];
+            for transfer in writes {
+                self.check_transfer(transfer)?;
+                let mut at = self.window(transfer).start / self.num_pes;
+                for word in words(self, transfer).into_iter().flatten() {
+                    let lanes = done[transfer.map][word];
+                    if lanes.is_none() {
+                        let expected = "one whose words an earlier run has read back";
+                        return Err(ImageError::value("map written", transfer.map, expected));
+                    }
+                    written[at] = lanes;
+                    at += 1;
+                }
             }
-            let last = i + 1 == self.passes.len();
+            self.check_passes(run, &mut written, &mut live)?;
+            for transfer in reads {
+                self.check_transfer(transfer)?;
+                let mut at = self.window(transfer).start / self.num_pes;
+                for word in words(self, transfer).into_iter().flatten() {
+                    if written[at].is_none() {
+                        let expected = "one that a pass of the run writes";
+                        return Err(ImageError::value("word read", at, expected));
+                    }
+                    done[transfer.map][word] = written[at];
+                    at += 1;
+                }
+            }
+        }
+        let last = self.maps.len() - 1;
+        match done[last].iter().position(Option::is_none) {
+            Some(word) => {
+                let expected = "words that some run reads";
+                Err(ImageError::value("word of the outputs", word, expected))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_maps(&self) -> Result<(), ImageError> {
+        let (first, last) = (self.maps[0], self.maps[self.maps.len() - 1]);
+        let framed = self.frame.around(self.input);
+        let len = self.input_map.as_ref().map_or(framed.len(), Vec::len);
+        if self.input_map.is_some() {
+            equal("positions of an input with a map", first.positions, 1)?;
+            equal(
+                "frame of an input with a map",
+                framed.len(),
+                self.input.len(),
+            )?;
+        }
+        let whole = first.positions == 1 || first.positions == framed.height * framed.width;
+        if !whole || len % first.positions != 0 {
+            let expected = "1, or those of the input with its frame";
+            return Err(ImageError::value(
+                "positions of the input",
+                first.positions,
+                expected,
+            ));
+        }
+        let words = (len / first.positions).div_ceil(self.num_pes);
+        equal("bank words of an input position", first.words, words)?;
+        let rows = self.outputs.div_ceil(self.num_pes);
+        let bytes = self.passes[self.passes.len() - 1].output_bytes();
+        equal("bank words of an output position", last.words, rows * bytes)
+    }
+
+    fn check_transfer(&self, t: &Transfer) -> Result<(), ImageError> {
+        at_most("map of a transfer", t.map, self.maps.len() - 1)?;
+        let map = self.maps[t.map];
+        at_most(
+            "end of a transfer's positions",
+            t.position.saturating_add(t.positions),
+            map.positions,
+        )?;
+        at_most(
+            "end of a transfer's words",
+            t.word.saturating_add(t.words),
+            map.words,
+        )?;
+        let words = t.positions.saturating_mul(t.words);
+        let end = usize::from(t.address).saturating_add(words);
+        at_most(
+            "end of a transfer",
+            end,
+            most(Memory::Activations, self.num_pes),
+        )
+    }
+
+    /// The passes of one run, where `written` says which bank words hold something, and which banks
+    /// then may hold other than zero.
+    fn check_passes(
+        &self,
+        run: usize,
+        written: &mut [Option<u64>],
+        live: &mut Vec<u64>,
+    ) -> Result<(), ImageError> {
+        let passes = self.run_passes(run);
+        let shape = |pass: &Pass| {
+            (
+                pass.descriptor.rows,
+                pass.geometry.as_ref().map(|g| g.output),
+            )
+        };
+        for i in passes.clone() {
+            let pass = &self.passes[i];
+            let d = &pass.descriptor;
+            for (index, word) in pass.input_words().enumerate() {
+                let Some(lanes) = written[word] else {
+                    let expected = "nothing: neither the input nor a pass writes there";
+                    return Err(ImageError::value("input word read", word, expected).in_pass(i));
+                };
+                let group = index % usize::from(d.groups);
+                let channels = pass.columns() - group * self.num_pes;
+                if lanes & !mask(channels.min(self.num_pes)) != 0 {
+                    let expected = "zeros in the banks beyond its channels";
+                    return Err(ImageError::value("input word read", word, expected).in_pass(i));
+                }
+            }
+            live.resize(d.rows.into(), 0);
+            let source = &self.passes[self.weights_of(i)];
+            source.add_live(live).map_err(|e| e.in_pass(i))?;
+            let last = i + 1 == passes.end;
             if d.last != last {
                 return Err(ImageError::value("last", d.last, last).in_pass(i));
             }
+            // Sums may be kept into the next run: no run begins with a reset.
             if d.keep {
                 let expected = "false in the last pass";
                 let next = self.passes.get(i + 1);
                 let next = next.ok_or_else(|| ImageError::value("keep", 1, expected).in_pass(i))?;
-                equal("rows", next.descriptor.rows.into(), d.rows.into())
-                    .and_then(|()| {
-                        equal(
-                            "positions",
-                            next.descriptor.positions.into(),
-                            d.positions.into(),
-                        )
-                    })
-                    .map_err(|e| e.in_pass(i + 1))?;
+                if shape(next) != shape(pass) {
+                    let expected =
+                        "the rows and positions of the pass before, which keeps its sums";
+                    return Err(
+                        ImageError::value("rows", next.descriptor.rows, expected).in_pass(i + 1)
+                    );
+                }
+            }
+            let rows = usize::from(d.rows);
+            for (index, word) in self.output_words(i).into_iter().enumerate() {
+                let row = index / pass.output_bytes() % rows;
+                written[word] = Some(live[row]);
             }
             if !d.keep {
-                written[range(self.output_window(i))].fill(true);
+                live.clear();
             }
         }
-        let last = &self.passes[self.passes.len() - 1];
-        equal(
-            "rows",
-            last.descriptor.rows.into(),
-            self.outputs.div_ceil(self.num_pes),
-        )
-        .map_err(|e| e.in_pass(self.passes.len() - 1))
+        Ok(())
     }
 
     /// No two things share a word of a PE's weight store, a column pointer or a codebook word.
     pub(super) fn check_store(&self) -> Result<(), ImageError> {
-        let mut pointers = Claims::new("column pointer");
-        let mut codebook = Claims::new("codebook address");
-        for (i, pass) in self.passes.iter().enumerate() {
-            let d = &pass.descriptor;
-            pointers
-                .claim(d.col_base.into(), pass.columns() + 1)
-                .and_then(|()| codebook.claim(d.codebook_base.into(), pass.codebook.len()))
-                .map_err(|e| e.in_pass(i))?;
-        }
-        for pe in 0..self.num_pes {
-            let mut store = Claims::new("weight store address");
-            let mut next = usize::from(self.entry_base);
-            for (i, pass) in self.passes.iter().enumerate() {
-                let data = &pass.pes[pe];
-                equal("entry address", data.entry_address.into(), next)
-                    .and_then(|()| store.claim(next, data.entries))
-                    .and_then(|()| store.claim(pass.descriptor.bias_base.into(), data.biases.len()))
+        for run in 0..self.runs.len() {
+            let mut pointers = Claims::new("column pointer");
+            let mut codebook = Claims::new("codebook address");
+            for i in self.run_passes(run) {
+                let pass = &self.passes[i];
+                let d = &pass.descriptor;
+                if pass.reuse > 0 {
+                    continue;
+                }
+                pointers
+                    .claim(d.col_base.into(), pass.pointers())
+                    .and_then(|()| codebook.claim(d.codebook_base.into(), pass.codebook.len()))
                     .map_err(|e| e.in_pass(i))?;
-                next += data.entries;
+            }
+            for pe in 0..self.num_pes {
+                let mut store = Claims::new("weight store address");
+                let mut next = usize::from(self.runs[run].entry_base);
+                for i in self.run_passes(run) {
+                    let pass = &self.passes[i];
+                    let data = &pass.pes[pe];
+                    equal("entry address", data.entry_address.into(), next)
+                        .and_then(|()| store.claim(next, data.entries))
+                        .and_then(|()| {
+                            store.claim(pass.descriptor.bias_base.into(), data.biases.len())
+                        })
+                        .map_err(|e| e.in_pass(i))?;
+                    next += data.entries;
+                }
             }
         }
         Ok(())
+    }
+}
+
+/// The lowest `lanes` bits.
+fn mask(lanes: usize) -> u64 {
+    match lanes {
+        0..64 => (1 << lanes) - 1,
+        _ => u64::MAX,
+    }
+}
+
+impl Pass {
+    /// Adds to `live`, by row, the PEs that have an entry or a bias there.
+    fn add_live(&self, live: &mut [u64]) -> Result<(), ImageError> {
+        for (pe, data) in self.pes.iter().enumerate() {
+            for column in &self.decode(pe)?.columns {
+                let mut next = 0;
+                for entry in column {
+                    let row = next + usize::from(entry.step);
+                    live[row % live.len()] |= 1 << pe;
+                    next = row + 1;
+                }
+            }
+            for (live, &bias) in live.iter_mut().zip(&data.biases) {
+                *live |= u64::from(bias != 0) << pe;
+            }
+        }
+        Ok(())
+    }
+
+    /// The bank addresses that the pass scans, in order.
+    pub(super) fn input_words(&self) -> impl Iterator<Item = usize> + '_ {
+        let d = &self.descriptor;
+        let groups = usize::from(d.groups);
+        let (positions, stride) = match &self.geometry {
+            Some(g) => (g.input[0] * g.input[1], groups - 1 + usize::from(d.in_step)),
+            None => (1, groups),
+        };
+        let start = usize::from(d.in_base);
+        (0..positions).flat_map(move |p| (0..groups).map(move |g| start + p * stride + g))
     }
 }
 

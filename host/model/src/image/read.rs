@@ -1,13 +1,18 @@
 //! An image from bytes that nobody vouches for: everything is checked, nothing panics.
 
-use super::predict::{Context, FIELDS, fields};
+use super::predict::{self, Context, FIELDS};
 use super::write::{
-    BIAS_SHIFT_BITS, BIAS_WIDTH_BITS, CRC_AT, HEADER_BYTES, LENGTH_AT, LENGTH_BITS, SIZE_BITS, crc,
+    BIAS_SHIFT_BITS, BIAS_WIDTH_BITS, CRC_AT, HEAD_BITS, HEADER_BYTES, LENGTH_AT, LENGTH_BITS,
+    SIZE_BITS, crc,
 };
-use super::{FORMAT_VERSION, Image, ImageError, MAGIC, Pass, PeData, allocation, check, map};
+use super::{
+    FORMAT_VERSION, Image, ImageError, MAGIC, MapSize, Pass, PeData, Run, Transfer, allocation,
+    check, map,
+};
 use crate::bits::{BitReader, BitWriter};
+use crate::geometry::Geometry;
 use crate::huffman::CodeLengths;
-use crate::network::Shape;
+use crate::network::{Frame, Head, Shape};
 use crate::stream;
 use std::collections::BTreeMap;
 use thresh_regs::{PassDescriptor, TABLE_SYMBOLS, Table};
@@ -37,8 +42,7 @@ impl Image {
             .take_bytes(HEADER_BYTES)
             .ok_or(truncated("the header"))?;
         let mut image = head(&mut reader, bytes[MAGIC.len() + 1])?;
-        let count = number(&mut reader, "the number of passes")? as usize;
-        check::passes(count)?;
+        let count = read_runs(&mut reader, &mut image)?;
         image.name = text(&mut reader, "the name")?;
         let labels = number(&mut reader, "the number of labels")? as usize;
         image.labels = (0..labels.min(MOST_TEXTS))
@@ -54,14 +58,23 @@ impl Image {
         check::input(&image)?;
         image.input_map =
             map::read(&mut reader, image.input.len()).ok_or(truncated("the input map"))?;
+        if let Some(map) = &image.input_map {
+            image.maps[0].words = map.len().div_ceil(image.num_pes);
+        }
         check::input(&image)?;
         let mut context = Context::new(&image, count);
-        let mut next = vec![usize::from(image.entry_base); image.num_pes];
-        for i in 0..count {
-            let pass =
-                read_pass(&mut reader, &image, &context, &mut next).map_err(|e| e.in_pass(i))?;
-            context.step(&pass);
-            image.passes.push(pass);
+        for run in 0..image.runs.len() {
+            let mut next = vec![usize::from(image.runs[run].entry_base); image.num_pes];
+            for i in image.run_passes(run) {
+                let pass = read_pass(&mut reader, &image, &context, &mut next)
+                    .map_err(|e| e.in_pass(i))?;
+                context.step(&pass);
+                image.passes.push(pass);
+            }
+        }
+        image.describe();
+        if image.maps.len() == 1 {
+            image.make_usual();
         }
         let again = image.to_bytes()?;
         if again != bytes {
@@ -117,22 +130,108 @@ fn head(reader: &mut Reader<'_>, num_pes: u8) -> Result<Image, ImageError> {
         width: size()?,
     };
     let outputs = size()?;
+    let mut frame = Frame::default();
+    if reader.bit().ok_or(truncated("the frame"))? == 1 {
+        frame.marked = reader.bit().ok_or(truncated("the frame"))? == 1;
+        for pad in &mut frame.pads {
+            *pad = number(reader, "the frame")? as usize;
+        }
+    }
+    let head = match reader.take(HEAD_BITS).ok_or(truncated("the head"))? {
+        0 => Head::Logits,
+        1 => Head::Softmax,
+        2 => Head::Sigmoid,
+        got => return Err(ImageError::value("head", got, "0 to 2")),
+    };
     let scale = reader.take_bytes(4).ok_or(truncated("the logit scale"))?;
-    let entry_base = number(reader, "the entry address")?;
-    let entry_base = u16::try_from(entry_base)
-        .map_err(|_| ImageError::value("entry address", entry_base, "at most 65535"))?;
     Ok(Image {
         name: String::new(),
         num_pes: num_pes.into(),
         input,
+        frame,
         input_map: None,
-        entry_base,
+        maps: Vec::new(),
         passes: Vec::new(),
+        runs: Vec::new(),
         outputs,
+        head,
         logit_scale: f32::from_bits(word(&scale, 0)),
         labels: Vec::new(),
         provenance: BTreeMap::new(),
     })
+}
+
+/// Reads the maps and the runs, and gives the number of passes.
+fn read_runs(reader: &mut Reader<'_>, image: &mut Image) -> Result<usize, ImageError> {
+    let size = |reader: &mut Reader<'_>| Ok::<_, ImageError>(number(reader, "the runs")? as usize);
+    let passes = size(reader)?;
+    check::passes(passes)?;
+    let framed = image.frame.around(image.input);
+    let positions = size(reader)?;
+    let usual = reader.bit().ok_or(truncated("the runs"))? == 1;
+    // The words of the first map follow from the input map, which comes later.
+    image.maps.push(MapSize {
+        positions,
+        words: framed
+            .len()
+            .checked_div(positions)
+            .unwrap_or(0)
+            .div_ceil(image.num_pes),
+    });
+    if usual {
+        // What is read and written follows from the passes.
+        image.runs.push(Run {
+            passes,
+            entry_base: short(size(reader)?, "entry address")?,
+            writes: Vec::new(),
+            reads: Vec::new(),
+        });
+        return Ok(passes);
+    }
+    let (runs, maps) = (size(reader)?, size(reader)?);
+    check::at_most("number of runs", runs, passes)?;
+    check::at_most("number of maps", maps, check::MOST_PASSES)?;
+    for _ in 1..maps {
+        let (positions, words) = (size(reader)?, size(reader)?);
+        image.maps.push(MapSize { positions, words });
+    }
+    for _ in 0..runs {
+        let passes = size(reader)?;
+        let entry_base = short(size(reader)?, "entry address")?;
+        let mut lists = [Vec::new(), Vec::new()];
+        for list in &mut lists {
+            let count = size(reader)?;
+            check::at_most("number of transfers", count, check::MOST_PASSES)?;
+            for _ in 0..count {
+                list.push(Transfer {
+                    map: size(reader)?,
+                    position: size(reader)?,
+                    positions: size(reader)?,
+                    word: size(reader)?,
+                    words: size(reader)?,
+                    address: short(size(reader)?, "address of a transfer")?,
+                });
+            }
+        }
+        let [writes, reads] = lists;
+        image.runs.push(Run {
+            passes,
+            entry_base,
+            writes,
+            reads,
+        });
+    }
+    let sum = image
+        .runs
+        .iter()
+        .map(|run| run.passes)
+        .try_fold(0usize, usize::checked_add);
+    check::equal("passes of all runs", sum.unwrap_or(usize::MAX), passes)?;
+    Ok(passes)
+}
+
+fn short(value: usize, what: &'static str) -> Result<u16, ImageError> {
+    u16::try_from(value).map_err(|_| ImageError::value(what, value, "at most 65535"))
 }
 
 fn number(reader: &mut Reader<'_>, what: &'static str) -> Result<u32, ImageError> {
@@ -152,17 +251,31 @@ fn read_pass(
     next: &mut [usize],
 ) -> Result<Pass, ImageError> {
     let parameters = number(reader, "the number of parameters")?;
-    let descriptor = read_descriptor(reader, context)?;
+    let mut reuse = 0;
+    if reader.bit().ok_or(truncated("a pass descriptor"))? == 1 {
+        reuse = number(reader, "a pass descriptor")? as usize;
+    }
+    let (descriptor, geometry, begins_layer) = read_descriptor(reader, context, image.num_pes)?;
     let mut pass = Pass {
         descriptor,
+        geometry,
+        reuse,
+        begins_layer,
         parameters,
         tables: Default::default(),
         codebook: Vec::new(),
         pes: vec![PeData::default(); image.num_pes],
     };
     check::descriptor(image, &pass)?;
+    if reuse > 0 {
+        for (data, next) in pass.pes.iter_mut().zip(next.iter()) {
+            data.entry_address = short(*next, "entry address")?;
+        }
+        return Ok(pass);
+    }
+    let before = image.passes.iter().rfind(|pass| pass.reuse == 0);
     for table in Table::ALL {
-        let before = image.passes.last().map(|pass| pass.table(table));
+        let before = before.map(|pass| pass.table(table));
         pass.tables[table as usize] = read_table(reader, table, before)?;
     }
     let codes = reader.take(SIZE_BITS).ok_or(truncated("the codebook"))?;
@@ -190,24 +303,49 @@ fn read_pass(
     Ok(pass)
 }
 
+/// The descriptor without the addresses of its geometry tables, which follow from all passes of the
+/// run.
 fn read_descriptor(
     reader: &mut Reader<'_>,
     context: &Context,
-) -> Result<PassDescriptor, ImageError> {
-    let mut mask = reader.take(FIELDS).ok_or(truncated("a pass descriptor"))? << (32 - FIELDS);
-    let mut descriptor = PassDescriptor::default();
-    fields(&mut descriptor, context, |predicted, _| {
-        let stored = mask >> 31 == 1;
-        mask <<= 1;
-        let value = if stored {
-            number(reader, "a pass descriptor")? as usize
-        } else {
-            predicted
-        };
-        u16::try_from(value)
-            .map_err(|_| ImageError::value("descriptor field", value as i64, "at most 65535"))
-    })?;
-    Ok(descriptor)
+    num_pes: usize,
+) -> Result<(PassDescriptor, Option<Geometry>, bool), ImageError> {
+    const END: ImageError = ImageError::Truncated {
+        what: "a pass descriptor",
+    };
+    let mut mask = reader.take(FIELDS).ok_or(END)? << (32 - FIELDS);
+    let (mut descriptor, mut begins_layer) = (PassDescriptor::default(), false);
+    predict::fields(
+        &mut descriptor,
+        &mut begins_layer,
+        context,
+        |predicted, _| {
+            let stored = mask >> 31 == 1;
+            mask <<= 1;
+            let value = if stored {
+                number(reader, "a pass descriptor")? as usize
+            } else {
+                predicted
+            };
+            short(value, "descriptor field")
+        },
+    )?;
+    let mut geometry = None;
+    if descriptor.map {
+        let mut g = Geometry::blank();
+        predict::geometry(&mut g, context, |predicted, _| {
+            match reader.bit().ok_or(END)? {
+                0 => Ok(predicted),
+                _ => Ok(number(reader, "a pass descriptor")? as usize),
+            }
+        })?;
+        super::geometry::check(&g)?;
+        g.describe(&mut descriptor, num_pes);
+        geometry = Some(g);
+    } else {
+        descriptor.accs = descriptor.rows;
+    }
+    Ok((descriptor, geometry, begins_layer))
 }
 
 fn read_table(

@@ -1,10 +1,12 @@
 //! An image as bytes. `read` is its mirror, field by field.
 
 use super::account::{Part, Tally};
-use super::predict::{Context, FIELDS, fields};
-use super::{CodeLengths, FORMAT_VERSION, Image, ImageError, MAGIC, Pass, allocation, map};
+use super::predict::{self, Context, FIELDS};
+use super::{CodeLengths, FORMAT_VERSION, Image, ImageError, MAGIC, Pass, Run, allocation, map};
 use crate::bits::BitWriter;
-use thresh_regs::{PassDescriptor, Table};
+use crate::network::Head;
+use std::convert::Infallible;
+use thresh_regs::Table;
 
 /// Byte offset of the file's length, and of its CRC behind it.
 pub(super) const LENGTH_AT: usize = 9;
@@ -22,6 +24,9 @@ pub(super) const LENGTH_BITS: u32 = 4;
 /// Bits of a pass's bias shift and bias width.
 pub(super) const BIAS_SHIFT_BITS: u32 = 4;
 pub(super) const BIAS_WIDTH_BITS: u32 = 5;
+
+/// Bits of the head.
+pub(super) const HEAD_BITS: u32 = 2;
 
 /// CRC-32/ISO-HDLC of the whole file but the four bytes of the CRC itself.
 pub(super) fn crc(bytes: &[u8]) -> u32 {
@@ -50,10 +55,16 @@ impl Image {
         for (i, pass) in self.passes.iter().enumerate() {
             let layer = Some(self.layer_of(i));
             out.put_varint(pass.parameters);
-            write_descriptor(&mut out, &pass.descriptor, &context);
+            write_descriptor(&mut out, pass, &context);
             tally.upto(out.len(), Part::Descriptor, layer);
+            if pass.reuse > 0 {
+                tally.upto(out.len(), Part::Descriptor, layer);
+                context.step(pass);
+                continue;
+            }
+            let before = self.passes[..i].iter().rfind(|pass| pass.reuse == 0);
             for table in Table::ALL {
-                let before = i.checked_sub(1).map(|i| self.passes[i].table(table));
+                let before = before.map(|pass| pass.table(table));
                 write_table(&mut out, pass.table(table), before);
                 tally.upto(out.len(), Part::Table(table), layer);
             }
@@ -97,9 +108,20 @@ impl Image {
         ] {
             out.put_varint(size as u32);
         }
+        out.put(u32::from(!self.frame.is_empty()), 1);
+        if !self.frame.is_empty() {
+            out.put(u32::from(self.frame.marked), 1);
+            let pads = self.frame.pads;
+            pads.into_iter().for_each(|pad| out.put_varint(pad as u32));
+        }
+        let head = match self.head {
+            Head::Logits => 0,
+            Head::Softmax => 1,
+            Head::Sigmoid => 2,
+        };
+        out.put(head, HEAD_BITS);
         out.put_bytes(&self.logit_scale.to_le_bytes());
-        out.put_varint(self.entry_base.into());
-        out.put_varint(self.passes.len() as u32);
+        self.write_runs(out);
         tally.upto(out.len(), Part::Header, None);
         write_text(out, &self.name);
         tally.upto(out.len(), Part::Name, None);
@@ -114,6 +136,39 @@ impl Image {
         tally.upto(out.len(), Part::Provenance, None);
         map::write(out, self.input_map.as_deref(), self.input.len());
         tally.upto(out.len(), Part::InputMap, None);
+    }
+}
+
+impl Image {
+    /// The maps and the runs; for a resident image of the usual form only what differs.
+    fn write_runs(&self, out: &mut BitWriter) {
+        out.put_varint(self.passes.len() as u32);
+        out.put_varint(self.maps[0].positions as u32);
+        let usual = self.is_usual();
+        out.put(u32::from(usual), 1);
+        if usual {
+            return out.put_varint(self.runs[0].entry_base.into());
+        }
+        out.put_varint(self.runs.len() as u32);
+        out.put_varint(self.maps.len() as u32);
+        for map in &self.maps[1..] {
+            out.put_varint(map.positions as u32);
+            out.put_varint(map.words as u32);
+        }
+        self.runs.iter().for_each(|run| write_run(out, run));
+    }
+}
+
+fn write_run(out: &mut BitWriter, run: &Run) {
+    out.put_varint(run.passes as u32);
+    out.put_varint(run.entry_base.into());
+    for transfers in [&run.writes, &run.reads] {
+        out.put_varint(transfers.len() as u32);
+        for t in transfers {
+            let numbers = [t.map, t.position, t.positions, t.word, t.words];
+            numbers.iter().for_each(|&n| out.put_varint(n as u32));
+            out.put_varint(t.address.into());
+        }
     }
 }
 
@@ -193,21 +248,36 @@ fn write_bits(out: &mut BitWriter, bytes: &[u8], bits: usize) {
     }
 }
 
-fn write_descriptor(out: &mut BitWriter, descriptor: &PassDescriptor, context: &Context) {
+fn write_descriptor(out: &mut BitWriter, pass: &Pass, context: &Context) {
     let mut mask = 0;
     let mut values = Vec::new();
-    let visited: Result<(), std::convert::Infallible> =
-        fields(&mut descriptor.clone(), context, |predicted, actual| {
+    out.put(u32::from(pass.reuse > 0), 1);
+    if pass.reuse > 0 {
+        out.put_varint(pass.reuse as u32);
+    }
+    let (mut d, mut begins_layer) = (pass.descriptor, pass.begins_layer);
+    let visited: Result<(), Infallible> =
+        predict::fields(&mut d, &mut begins_layer, context, |predicted, actual| {
             mask <<= 1;
             if predicted != usize::from(actual) {
                 mask |= 1;
-                values.push(actual);
+                values.push(usize::from(actual));
             }
             Ok(actual)
         });
     let Ok(()) = visited;
     out.put(mask, FIELDS);
-    values
-        .into_iter()
-        .for_each(|value| out.put_varint(value.into()));
+    let mut number = |value: usize| out.put_varint(value as u32);
+    values.into_iter().for_each(&mut number);
+    if let Some(geometry) = &pass.geometry {
+        let visited: Result<(), Infallible> =
+            predict::geometry(&mut geometry.clone(), context, |predicted, actual| {
+                out.put(u32::from(predicted != actual), 1);
+                if predicted != actual {
+                    out.put_varint(actual as u32);
+                }
+                Ok(actual)
+            });
+        let Ok(()) = visited;
+    }
 }

@@ -3,7 +3,7 @@
 use super::calibrate::Quantised;
 use super::deal::{self, Deal};
 use super::{PackOptions, tables};
-use crate::image::{Image, ImageError, Needs, Pass, PeData, Shortage, shortage};
+use crate::image::{Image, ImageError, MapSize, Needs, Pass, PeData, Run, Shortage, shortage};
 use crate::network::Network;
 use crate::stream::{self, Entry, NO_FREQUENCIES};
 use thresh_regs::{Config, PassDescriptor, WIDE_BYTES};
@@ -78,10 +78,11 @@ impl Job<'_> {
                 col_base: short(needs.columns),
                 bias_base: short(bias_base),
                 groups: short(inputs.len() / pes),
-                positions: 1,
+                out_step: 1,
                 rows: short(rows),
                 accs: short(rows),
                 codebook_base: short(needs.codebook),
+                ..PassDescriptor::default()
             };
             needs.activations = needs
                 .activations
@@ -149,6 +150,9 @@ impl Job<'_> {
             let codebook = plan.codebook;
             passes.push(Pass {
                 descriptor: plan.descriptor,
+                geometry: None,
+                reuse: 0,
+                begins_layer: true,
                 parameters,
                 tables,
                 codebook,
@@ -161,13 +165,24 @@ impl Job<'_> {
             .iter()
             .enumerate()
             .all(|(i, l)| *l == i.to_string());
-        let image = Image {
+        let mut image = Image {
             name: network.name.clone(),
             num_pes: config.num_pes,
             input: network.input,
+            frame: network.frame,
             input_map: (self.inputs.len() < network.input.len()).then(|| self.inputs.to_vec()),
-            entry_base: short(biases),
+            maps: vec![MapSize {
+                positions: 1,
+                words: self.inputs.len().div_ceil(config.num_pes),
+            }],
+            runs: vec![Run {
+                passes: passes.len(),
+                entry_base: short(biases),
+                writes: Vec::new(),
+                reads: Vec::new(),
+            }],
             passes,
+            head: network.head,
             outputs: network.outputs(),
             logit_scale: self.layers[self.layers.len() - 1].scale as f32,
             labels: if numerals {
@@ -181,6 +196,7 @@ impl Job<'_> {
                 Default::default()
             },
         };
+        image.make_usual();
         image.check()?;
         Ok(image)
     }

@@ -15,7 +15,20 @@ fn images_are_sound_fit_and_cover_what_the_engine_can_do() {
             see("map", image.input_map.is_some());
             for pass in &image.passes {
                 let d = &pass.descriptor;
-                see("positions", d.positions > 1);
+                see("positions", pass.positions() > 1);
+                if let Some(g) = &pass.geometry {
+                    see("shared", g.kernel == Kernel::Shared);
+                    see("pool", g.pool.is_some());
+                    see("sweep", d.sweep);
+                    see("pool without sweep", d.pool && !d.sweep);
+                    see("words left out", d.in_step > 1);
+                    if let Kernel::Slides { size, stride, pad } = g.kernel {
+                        see("wide kernel", size[1] > 1 && pass.taps() > 1);
+                        see("whole map", size == g.input && pass.segments() > 1);
+                        see("stride", stride[1] > 1 && size[1] > 1);
+                        see("padding of a map", pad[0] > 0);
+                    }
+                }
                 see("keep", d.keep);
                 see("wide", d.out_wide);
                 see("narrow last", d.last && !d.out_wide);
@@ -29,7 +42,9 @@ fn images_are_sound_fit_and_cover_what_the_engine_can_do() {
                 see("empty column", columns.iter().any(Vec::is_empty));
                 see(
                     "full column",
-                    columns.iter().any(|c| c.len() == usize::from(d.rows)),
+                    columns
+                        .iter()
+                        .any(|c| c.len() == usize::from(d.rows) * pass.segments()),
                 );
                 see("continued count", columns.iter().any(|c| c.len() >= 255));
                 let padding = |e: &&Entry| {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::random;
-use thresh_regs::CONFIGS;
+use thresh_regs::{CONFIGS, TableWord};
 
 #[test]
 fn requantising_rounds_half_up_and_saturates() {
@@ -33,69 +33,134 @@ fn requantising_rounds_half_up_and_saturates() {
 }
 
 /// The engine's layout and arithmetic once more, straight from the words of the contract: banks,
-/// entries with steps, one accumulator at a time.
+/// geometry tables, segments, entries with steps, one accumulator at a time.
 fn plain(image: &Image, input: &[u8]) -> (Vec<Vec<i32>>, Vec<u64>) {
     let pes = image.num_pes;
     let mut banks = vec![vec![0u8; 1 << 16]; pes];
+    let bytes = image.input_bytes(input).unwrap();
+    let write = &image.runs[0].writes[0];
     for (byte, at) in image
-        .input_bytes(input)
-        .unwrap()
+        .gather(write, &bytes)
         .into_iter()
-        .zip(image.input_window())
+        .zip(image.window(write))
     {
         banks[at % pes][at / pes] = byte;
     }
+    let words = image.table_words(0);
     let (mut all, mut macs) = (Vec::new(), Vec::new());
-    let mut accs = vec![vec![0i32; 1 << 16]; pes];
+    let mut accs = vec![vec![0i32; 1 << 12]; pes];
     for (i, pass) in image.passes.iter().enumerate() {
         let d = pass.descriptor;
-        let (groups, rows) = (usize::from(d.groups), usize::from(d.rows));
+        let rows = usize::from(d.rows);
+        let (segments, taps) = (pass.segments(), pass.taps());
         let mut count = 0;
         for (pe, accs) in accs.iter_mut().enumerate() {
-            let decoded = pass.decode(pe).unwrap();
-            for position in 0..usize::from(d.positions) {
-                for c in 0..groups * pes {
-                    let byte = banks[c % pes][usize::from(d.in_base) + position * groups + c / pes];
-                    let act = if d.in_signed {
-                        i32::from(byte as i8)
-                    } else {
-                        i32::from(byte)
-                    };
-                    let mut row = -1;
-                    for entry in &decoded.columns[c] {
-                        row += i32::from(entry.step) + 1;
-                        let weight = i32::from(pass.codebook[usize::from(entry.code)]);
-                        let acc = &mut accs[position * rows + row as usize];
-                        *acc = acc.wrapping_add(weight.wrapping_mul(act));
-                        count += u64::from(act != 0);
+            // Entries of each segment: row in the kernel row, and weight.
+            let mut store = vec![Vec::new(); pass.columns() * segments];
+            for (c, column) in pass.decode(pe).unwrap().columns.iter().enumerate() {
+                let mut row = -1;
+                for entry in column {
+                    row += i32::from(entry.step) + 1;
+                    let weight = i32::from(pass.codebook[usize::from(entry.code)]);
+                    let segment = row as usize / rows;
+                    let row = row as usize - segment / taps * taps * rows;
+                    store[c * segments + segment].push((row, weight));
+                }
+            }
+            let mut at = usize::from(d.in_base);
+            let one = TableWord {
+                count: 1,
+                ..TableWord::default()
+            };
+            let (width, height) = (usize::from(d.width).max(1), usize::from(d.height).max(1));
+            for position in 0..width * height {
+                let table = |table: &[TableWord], base: u16, at: usize| {
+                    d.map.then(|| table[usize::from(base) + at]).unwrap_or(one)
+                };
+                let x = table(&words.x, d.x_table, position % width);
+                let y = table(&words.y, d.y_table, position / width);
+                for group in 0..usize::from(d.groups) {
+                    for (lane, bank) in banks.iter().enumerate() {
+                        let act = match d.in_signed {
+                            true => i32::from(bank[at] as i8),
+                            false => i32::from(bank[at]),
+                        };
+                        if act == 0 {
+                            continue;
+                        }
+                        for tap in 0..usize::from(y.count) {
+                            let first = (group * pes + lane) * segments
+                                + usize::from(x.column + y.column + x.start)
+                                + tap * usize::from(d.tap_columns);
+                            let base = i32::from(x.base) + i32::from(y.base)
+                                - (tap * usize::from(d.row_step)) as i32;
+                            for segment in &store[first..first + usize::from(x.count)] {
+                                for &(row, weight) in segment {
+                                    let at = (base + row as i32).rem_euclid(1 << 12);
+                                    let acc = &mut accs[at as usize];
+                                    *acc = acc.wrapping_add(weight.wrapping_mul(act));
+                                    count += 1;
+                                }
+                            }
+                        }
                     }
+                    let last = d.map && group + 1 == usize::from(d.groups);
+                    at += if last { d.in_step.into() } else { 1 };
                 }
             }
         }
         macs.push(count);
         let mut values = Vec::new();
         if !d.keep {
-            for k in 0..usize::from(d.accs) {
+            let narrow = |v: i32| {
+                let exact = (f64::from(v) / 2f64.powi(d.shift.into()) + 0.5).floor();
+                match d.relu {
+                    true => exact.clamp(0.0, 255.0) as i32,
+                    false => exact.clamp(-128.0, 127.0) as i32,
+                }
+            };
+            // The accumulators of each result: one, or a window of the pool.
+            let windows: Vec<(usize, Vec<usize>)> = if d.pool {
+                let places = (0..usize::from(d.pool_height))
+                    .flat_map(|y| (0..usize::from(d.pool_width)).map(move |x| (y, x)));
+                let place = |(py, px): (usize, usize)| {
+                    let x = words.x[usize::from(d.pool_x_table) + px];
+                    let y = words.y[usize::from(d.pool_y_table) + py];
+                    (0..rows).map(move |row| {
+                        let all = (0..usize::from(y.count))
+                            .flat_map(move |wy| (0..usize::from(x.count)).map(move |wx| (wy, wx)));
+                        let base = usize::from(x.base) + usize::from(y.base) + row;
+                        let acc = move |(wy, wx)| base + wy * usize::from(d.row_step) + wx * rows;
+                        (row, all.map(acc).collect())
+                    })
+                };
+                places.flat_map(place).collect()
+            } else {
+                (0..usize::from(d.accs))
+                    .map(|k| (k % rows, vec![k]))
+                    .collect()
+            };
+            let mut out = usize::from(d.out_base);
+            for (row, window) in windows {
                 for pe in 0..pes {
-                    let bias = i32::from(pass.pes[pe].biases[k % rows]);
-                    let v = accs[pe][k].wrapping_add(bias.wrapping_mul(256));
-                    accs[pe][k] = 0;
-                    let out = usize::from(d.out_base);
+                    let bias = i32::from(pass.pes[pe].biases[row]);
+                    let biased = |&k: &usize| accs[pe][k].wrapping_add(bias.wrapping_mul(256));
                     if d.out_wide {
-                        banks[pe][out + 4 * k..out + 4 * k + 4].copy_from_slice(&v.to_le_bytes());
+                        let v = biased(&window[0]);
+                        banks[pe][out..out + 4].copy_from_slice(&v.to_le_bytes());
                         values.push(v);
                     } else {
-                        let exact = (f64::from(v) / 2f64.powi(d.shift.into()) + 0.5).floor();
-                        let v = if d.relu {
-                            exact.clamp(0.0, 255.0)
-                        } else {
-                            exact.clamp(-128.0, 127.0)
-                        };
-                        banks[pe][out + k] = v as i32 as u8;
-                        values.push(v as i32);
+                        let v = window.iter().map(biased).map(narrow).max().unwrap();
+                        banks[pe][out] = v as u8;
+                        values.push(v);
                     }
                 }
+                out += if d.out_wide { 4 } else { 1 };
+                if row + 1 == rows {
+                    out += usize::from(d.out_step) - 1;
+                }
             }
+            accs.iter_mut().for_each(|accs| accs.fill(0));
             let window = image.output_window(i);
             let bytes: Vec<u8> = window.map(|at| banks[at % pes][at / pes]).collect();
             assert_eq!(image.output_values(i, &bytes).unwrap(), values);

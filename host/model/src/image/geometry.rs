@@ -1,0 +1,174 @@
+//! Geometry tables of a run, and whether a geometry is one that an engine can run.
+
+use super::check::{at_most, equal};
+use super::{Image, ImageError, Pass};
+use crate::geometry::{Geometry, Kernel, MOST_SEGMENTS, MOST_SIDE, MOST_TAPS};
+use thresh_regs::{PassDescriptor, TABLE_WINDOW, TableWord};
+
+/// The words of the two geometry tables that one run needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableWords {
+    /// The x table.
+    pub x: Vec<TableWord>,
+    /// The y table.
+    pub y: Vec<TableWord>,
+}
+
+/// Words of each table that the window has room for.
+pub(super) const MOST_WORDS: usize = TABLE_WINDOW.bytes as usize / 8;
+
+/// Where `words` stand in `table`, at whose end they are put if they do not stand there yet.
+fn place(table: &mut Vec<TableWord>, words: &[TableWord]) -> u16 {
+    let found = match words.len() {
+        0 => Some(0),
+        len => table.windows(len).position(|there| there == words),
+    };
+    let at = found.unwrap_or_else(|| {
+        table.extend(words);
+        table.len() - words.len()
+    });
+    u16::try_from(at).unwrap_or(u16::MAX)
+}
+
+impl TableWords {
+    /// Adds the tables of a pass, and sets their addresses in its descriptor.
+    pub fn add(&mut self, geometry: &Geometry, descriptor: &mut PassDescriptor) {
+        let tables = geometry.tables(descriptor.rows.into());
+        descriptor.x_table = place(&mut self.x, &tables.x);
+        descriptor.y_table = place(&mut self.y, &tables.y);
+        descriptor.pool_x_table = place(&mut self.x, &tables.pool_x);
+        descriptor.pool_y_table = place(&mut self.y, &tables.pool_y);
+    }
+
+    /// Words of the longer table.
+    pub fn len(&self) -> usize {
+        self.x.len().max(self.y.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Image {
+    /// The words of the geometry tables for a run.
+    pub fn table_words(&self, run: usize) -> TableWords {
+        let mut words = TableWords::default();
+        for pass in &self.passes[self.run_passes(run)] {
+            if let Some(geometry) = &pass.geometry {
+                words.add(geometry, &mut pass.descriptor.clone());
+            }
+        }
+        words
+    }
+
+    /// Sets the fields of every descriptor that follow from geometries.
+    pub fn describe(&mut self) {
+        for run in 0..self.runs.len() {
+            let mut words = TableWords::default();
+            for pass in self.run_passes(run) {
+                let pass = &mut self.passes[pass];
+                if let Some(geometry) = &pass.geometry {
+                    geometry.describe(&mut pass.descriptor, self.num_pes);
+                    words.add(geometry, &mut pass.descriptor);
+                }
+            }
+        }
+    }
+
+    /// Whether the descriptors say what the geometries do.
+    pub(super) fn check_tables(&self) -> Result<(), ImageError> {
+        let mut described = self.clone_descriptors();
+        described.describe();
+        for (i, (pass, expected)) in self.passes.iter().zip(&described.passes).enumerate() {
+            if pass.descriptor != expected.descriptor {
+                let expected = "as its geometry has it";
+                return Err(ImageError::value("pass descriptor", i, expected).in_pass(i));
+            }
+        }
+        for run in 0..self.runs.len() {
+            at_most(
+                "geometry table words",
+                self.table_words(run).len(),
+                MOST_WORDS,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The image without weights.
+    pub(super) fn clone_descriptors(&self) -> Image {
+        let bare = |pass: &Pass| Pass {
+            descriptor: pass.descriptor,
+            geometry: pass.geometry.clone(),
+            reuse: pass.reuse,
+            begins_layer: pass.begins_layer,
+            parameters: 0,
+            tables: Default::default(),
+            codebook: Vec::new(),
+            pes: Vec::new(),
+        };
+        Image {
+            name: String::new(),
+            num_pes: self.num_pes,
+            input: self.input,
+            frame: self.frame,
+            input_map: None,
+            maps: Vec::new(),
+            passes: self.passes.iter().map(bare).collect(),
+            runs: self.runs.clone(),
+            outputs: self.outputs,
+            head: self.head,
+            logit_scale: self.logit_scale,
+            labels: Vec::new(),
+            provenance: Default::default(),
+        }
+    }
+}
+
+fn in_range(
+    what: &'static str,
+    values: &[usize],
+    from: usize,
+    to: usize,
+) -> Result<(), ImageError> {
+    match values.iter().find(|value| !(from..=to).contains(value)) {
+        Some(&value) => Err(ImageError::value(what, value, format!("{from} to {to}"))),
+        None => Ok(()),
+    }
+}
+
+/// Checks a geometry for itself: what bounds the sizes of everything else in the pass.
+pub(super) fn check(geometry: &Geometry) -> Result<(), ImageError> {
+    let g = geometry;
+    in_range("input channels", &[g.channels], 1, MOST_SIDE)?;
+    in_range("a side of the input map", &g.input, 1, MOST_WORDS)?;
+    in_range("a side of the output map", &g.output, 1, MOST_SIDE)?;
+    match g.kernel {
+        Kernel::Shared => {
+            equal("positions of a shared sum", g.positions(), 1)?;
+        }
+        Kernel::Slides { size, stride, pad } => {
+            in_range("a side of the kernel", &size, 1, MOST_SEGMENTS)?;
+            in_range("a stride", &stride, 1, MOST_WORDS)?;
+            in_range("the padding", &pad, 0, MOST_WORDS)?;
+            at_most("segments of a column", g.segments(), MOST_SEGMENTS)?;
+            let taps = if g.output == [1, 1] { &[1, 1] } else { &size };
+            in_range("a side of the kernel", taps, 1, MOST_TAPS)?;
+        }
+    }
+    if let Some(pool) = &g.pool {
+        in_range("a side of the pool window", &pool.size, 1, MOST_WORDS)?;
+        in_range("a stride of the pool", &pool.stride, 1, MOST_WORDS)?;
+        in_range("the padding of the pool", &pool.pad, 0, MOST_WORDS)?;
+        in_range("a side of the pooled map", &pool.output, 1, MOST_WORDS)?;
+        for axis in 0..2 {
+            for place in 0..pool.output[axis] {
+                let (_, count) = pool.window(axis, place, g.output[axis]);
+                in_range("a side of a pool window on the map", &[count], 1, MOST_TAPS)?;
+            }
+        }
+    }
+    Ok(())
+}
