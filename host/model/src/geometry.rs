@@ -43,6 +43,13 @@ pub enum Kernel {
         /// Positions above and left of the map.
         pad: [usize; 2],
     },
+    /// There is one place: every position meets the one sum of a channel with a weight of its own.
+    Whole {
+        /// Size.
+        size: [usize; 2],
+        /// Positions above and left of the map.
+        pad: [usize; 2],
+    },
     /// Every position meets the one sum of a channel, with one weight for all positions.
     Shared,
 }
@@ -109,7 +116,7 @@ impl Kernel {
     /// Height and width.
     pub fn size(&self) -> [usize; 2] {
         match *self {
-            Kernel::Slides { size, .. } => size,
+            Kernel::Slides { size, .. } | Kernel::Whole { size, .. } => size,
             Kernel::Shared => [1, 1],
         }
     }
@@ -117,7 +124,7 @@ impl Kernel {
     fn stride(&self) -> [usize; 2] {
         match *self {
             Kernel::Slides { stride, .. } => stride,
-            Kernel::Shared => [1, 1],
+            Kernel::Whole { .. } | Kernel::Shared => [1, 1],
         }
     }
 
@@ -132,6 +139,7 @@ impl Kernel {
                     .then_some(start / stride[axis])?;
                 (place < places).then_some(place)
             }
+            Kernel::Whole { pad, .. } => (at + pad[axis] == k).then_some(0),
             Kernel::Shared => Some(0),
         }
     }
@@ -144,9 +152,9 @@ impl Geometry {
         height * width
     }
 
-    /// Whether there is one output position, so that each segment is sought for itself.
+    /// Whether there is one place, so that each segment is sought for itself.
     fn single(&self) -> bool {
-        self.output == [1, 1]
+        !matches!(self.kernel, Kernel::Slides { .. })
     }
 
     /// Segments that a load counts rows across: a kernel row, or one segment.
@@ -202,7 +210,7 @@ impl Geometry {
                 };
                 (vec![word; self.input[1]], vec![word; self.input[0]])
             }
-            Kernel::Slides { pad, .. } if self.single() => {
+            Kernel::Whole { pad, .. } => {
                 // One place: kernel offset and position with padding are the same.
                 let words = |axis: usize, step: usize| {
                     let size = self.kernel.size()[axis];

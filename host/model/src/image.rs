@@ -14,8 +14,7 @@ mod read;
 mod write;
 
 pub use account::{Account, Part, Size};
-pub(crate) use allocation::shortage;
-pub use allocation::{Memory, Needs, Shortage};
+pub use allocation::{Memory, Needs, Shortage, words};
 pub use error::ImageError;
 pub use geometry::TableWords;
 pub(crate) use write::table_bits;

@@ -1,18 +1,21 @@
 //! From a network to an image for one configuration.
 //!
-//! Weights become codes (`share`), dead neurons and inputs go (`trim`), ranges are measured and
-//! numbers become integers (`calibrate`), neurons are dealt to PEs (`deal`), columns are coded
-//! (`tables`) and everything gets its address (`emit`).
+//! Layers become units, each of which is drained once (`unit`); weights become codes (`share`); what
+//! cannot change an output is forgotten; ranges are measured and numbers become integers
+//! (`calibrate`); output channels are dealt to PEs (`deal`); units are cut into passes that the
+//! memories hold (`tile`); columns are coded (`tables`) and everything gets its address (`emit`).
 
 mod calibrate;
 mod deal;
 mod emit;
 mod share;
 mod tables;
-mod trim;
+mod tile;
+mod unit;
 
 use crate::image::{Image, ImageError, Shortage};
-use crate::network::{Activation, Network, NetworkError};
+use crate::network::{Network, NetworkError};
+use emit::Misfit;
 use thresh_regs::{CONFIGS, Config};
 
 /// Choices of the packer.
@@ -49,14 +52,6 @@ pub enum PackError {
         "got no calibration inputs, expected at least one; activation ranges are measured on them"
     )]
     NoCalibration,
-    /// An activation that a wide drain leaves out.
-    #[error(
-        "layer {layer} ends the network with a ReLU, expected none: logits are drained as whole sums; remove it"
-    )]
-    LastActivation {
-        /// Name of the layer.
-        layer: String,
-    },
     /// Too many weights to share.
     #[error(
         "layer {layer} has {got} distinct non-zero weights, a codebook holds {limit}; cluster the weights first"
@@ -69,11 +64,17 @@ pub enum PackError {
         /// Most that there may be.
         limit: usize,
     },
-    /// Not fully connected.
-    #[error("layer {layer} is not fully connected; the packer takes nothing else yet")]
-    Operator {
+    /// Something that no pass of the configuration does.
+    #[error("layer {layer} cannot run on configuration {config}: {what}; {}", hint(.others))]
+    Unsupported {
         /// Name of the layer.
         layer: String,
+        /// Name of the configuration.
+        config: String,
+        /// What it is.
+        what: &'static str,
+        /// Configurations that would run the network.
+        others: Vec<&'static str>,
     },
     /// Numbers out of reach of the arithmetic.
     #[error(
@@ -134,41 +135,40 @@ pub fn pack(
         }
         .into());
     }
-    if let Some(last) = network
-        .layers
-        .last()
-        .filter(|l| l.activation != Activation::None)
-    {
-        return Err(PackError::LastActivation {
-            layer: last.name.clone(),
-        });
-    }
-    let mut layers = share::layers(network)?;
-    let inputs = trim::trim(&mut layers);
-    let ranges = calibrate::ranges(network, &layers, calibration, options.percentile);
-    let quantised = calibrate::quantise(&layers, network.input_scale, &ranges)?;
+    let mut units = unit::units(network)?;
+    unit::trim(&mut units);
+    let ranges = calibrate::ranges(network, &units, calibration, options.percentile);
+    let quantised = calibrate::quantise(&units, network.input_scale, &ranges)?;
     let job = emit::Job {
         network,
-        layers: &quantised,
-        inputs: &inputs,
+        units: &units,
+        quantised: &quantised,
         options,
     };
-    let fits = |other: &&Config| other.name != config.name && job.allocate(other).is_ok();
-    match job.allocate(config) {
-        Ok(plan) => Ok(job.emit(config, plan)?),
-        Err(shortage) => Err(PackError::TooLarge {
-            layer: network.layers[shortage.pass.min(network.layers.len() - 1)]
-                .name
-                .clone(),
+    let others = || {
+        let fits = |other: &&Config| other.name != config.name && job.emit(other).is_ok();
+        CONFIGS
+            .iter()
+            .filter(fits)
+            .map(|other| other.name)
+            .collect()
+    };
+    let layer = |unit: usize| units[unit].name.clone();
+    job.emit(config).map_err(|misfit| match misfit {
+        Misfit::Image(error) => error.into(),
+        Misfit::Unit(unit, what) => PackError::Unsupported {
+            layer: layer(unit),
+            config: config.name.into(),
+            what,
+            others: others(),
+        },
+        Misfit::Memory(unit, shortage) => PackError::TooLarge {
+            layer: layer(unit),
             config: config.name.into(),
             shortage,
-            others: CONFIGS
-                .iter()
-                .filter(fits)
-                .map(|other| other.name)
-                .collect(),
-        }),
-    }
+            others: others(),
+        },
+    })
 }
 
 #[cfg(test)]

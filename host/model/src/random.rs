@@ -398,7 +398,10 @@ fn geometry(
     Some(Geometry {
         channels,
         input: map.side,
-        kernel: Kernel::Slides { size, stride, pad },
+        kernel: match whole {
+            true => Kernel::Whole { size, pad },
+            false => Kernel::Slides { size, stride, pad },
+        },
         output,
         pool,
     })
@@ -522,6 +525,9 @@ fn tables(
         CodeLengths::from_frequencies(&used)
     })
 }
+
+mod graph;
+pub use graph::network;
 
 #[cfg(test)]
 mod tests;

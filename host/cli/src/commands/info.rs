@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use thresh_model::Image;
-use thresh_model::image::{Account, Memory, Part, Size};
+use thresh_model::image::{Account, Memory, Part, Size, words};
 use thresh_regs::{CONFIGS, Config};
 
 /// Show where every byte of an image goes.
@@ -219,17 +219,6 @@ fn memories_table(image: &Image) -> String {
         row
     });
     table(&header, rows).to_string()
-}
-
-fn words(config: &Config, memory: Memory) -> usize {
-    1 << match memory {
-        Memory::Activations => config.act_addr_bits,
-        Memory::WeightStore => config.weight_addr_bits,
-        Memory::Columns => config.col_addr_bits,
-        Memory::Accumulators => config.acc_addr_bits,
-        Memory::Codebook => config.codebook_addr_bits,
-        Memory::Passes => config.pass_addr_bits,
-    }
 }
 
 /// Bits in bytes, with the eighths that there are.

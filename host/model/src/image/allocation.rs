@@ -151,7 +151,7 @@ impl Needs {
 }
 
 /// Words that a configuration has of a memory.
-fn words(config: &Config, memory: Memory) -> usize {
+pub fn words(config: &Config, memory: Memory) -> usize {
     if memory == Memory::Tables && !config.maps {
         return 0;
     }
@@ -169,7 +169,7 @@ fn words(config: &Config, memory: Memory) -> usize {
 
 /// The first memory of `config` in which there is no room for `needs`, those of the passes up to
 /// and with `pass`.
-pub(crate) fn shortage(needs: &Needs, pass: usize, config: &Config) -> Option<Shortage> {
+fn shortage(needs: &Needs, pass: usize, config: &Config) -> Option<Shortage> {
     Memory::ALL.into_iter().find_map(|memory| {
         let (need, have) = (needs.of(memory, config.store), words(config, memory));
         (need > have).then_some(Shortage {

@@ -348,7 +348,10 @@ impl Image {
         let wrong = |expected| ImageError::value("reuse", pass.reuse, expected);
         let source = i.checked_sub(pass.reuse).map(|source| &self.passes[source]);
         let source = source.ok_or_else(|| wrong("0, or the distance to a pass before it"))?;
-        if source.reuse > 0 || !pass.codebook.is_empty() || pass.tables != <[CodeLengths; 3]>::default() {
+        if source.reuse > 0
+            || !pass.codebook.is_empty()
+            || pass.tables != <[CodeLengths; 3]>::default()
+        {
             return Err(wrong(
                 "the distance to a pass with weights, and none of its own",
             ));

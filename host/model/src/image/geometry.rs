@@ -154,8 +154,13 @@ pub(super) fn check(geometry: &Geometry) -> Result<(), ImageError> {
             in_range("a stride", &stride, 1, MOST_WORDS)?;
             in_range("the padding", &pad, 0, MOST_WORDS)?;
             at_most("segments of a column", g.segments(), MOST_SEGMENTS)?;
-            let taps = if g.output == [1, 1] { &[1, 1] } else { &size };
-            in_range("a side of the kernel", taps, 1, MOST_TAPS)?;
+            in_range("a side of the kernel", &size, 1, MOST_TAPS)?;
+        }
+        Kernel::Whole { size, pad } => {
+            equal("positions of a whole kernel", g.positions(), 1)?;
+            in_range("a side of the kernel", &size, 1, MOST_SEGMENTS)?;
+            in_range("the padding", &pad, 0, MOST_WORDS)?;
+            at_most("segments of a column", g.segments(), MOST_SEGMENTS)?;
         }
     }
     if let Some(pool) = &g.pool {

@@ -88,7 +88,7 @@ impl Image {
         let mut usual = self.clone_descriptors();
         usual.maps.clone_from(&self.maps);
         usual.make_usual();
-        usual.runs == self.runs && usual.maps == self.maps
+        self.is_resident() && usual.runs == self.runs && usual.maps == self.maps
     }
 
     /// Where a transfer lies: indices of activations, as the activation window counts them.

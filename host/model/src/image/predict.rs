@@ -125,6 +125,11 @@ pub(super) fn fields<E>(
     Ok(())
 }
 
+/// How the kinds of kernel are written.
+const SLIDES: usize = 0;
+const WHOLE: usize = 1;
+const SHARED: usize = 2;
+
 /// Visits every number of a geometry: `visit(predicted, actual)` gives the value that it gets.
 /// Predictions come from the passes before and from the numbers visited before.
 pub(super) fn geometry<E>(
@@ -143,25 +148,34 @@ pub(super) fn geometry<E>(
         }) => size[0],
         _ => 1,
     };
-    let (mut size, mut stride, mut pad) = match g.kernel {
-        Kernel::Slides { size, stride, pad } => (size, stride, pad),
-        // A height of zero says that all positions share one.
-        Kernel::Shared => ([0, 0], [1, 1], [0, 0]),
+    let (kind, mut size, mut stride, mut pad) = match g.kernel {
+        Kernel::Slides { size, stride, pad } => (SLIDES, size, stride, pad),
+        Kernel::Whole { size, pad } => (WHOLE, size, [1, 1], pad),
+        Kernel::Shared => (SHARED, [1, 1], [1, 1], [0, 0]),
     };
-    size[0] = visit(before, size[0])?;
-    if size[0] == 0 {
-        g.kernel = Kernel::Shared;
-    } else {
-        size[1] = visit(size[0], size[1])?;
-        stride[0] = visit(1, stride[0])?;
-        stride[1] = visit(stride[0], stride[1])?;
-        pad[0] = visit(0, pad[0])?;
-        pad[1] = visit(pad[0], pad[1])?;
-        g.kernel = Kernel::Slides { size, stride, pad };
+    match visit(SLIDES, kind)? {
+        SLIDES => {
+            size[0] = visit(before, size[0])?;
+            size[1] = visit(size[0], size[1])?;
+            stride[0] = visit(1, stride[0])?;
+            stride[1] = visit(stride[0], stride[1])?;
+            pad[0] = visit(0, pad[0])?;
+            pad[1] = visit(pad[0], pad[1])?;
+            g.kernel = Kernel::Slides { size, stride, pad };
+        }
+        WHOLE => {
+            for axis in 0..2 {
+                size[axis] = visit(g.input[axis], size[axis])?;
+                pad[axis] = visit(0, pad[axis])?;
+            }
+            g.kernel = Kernel::Whole { size, pad };
+        }
+        // Another number is none of ours: the form of what is read is checked.
+        _ => g.kernel = Kernel::Shared,
     }
     for axis in 0..2 {
         let places = match g.kernel {
-            Kernel::Shared => 1,
+            Kernel::Whole { .. } | Kernel::Shared => 1,
             Kernel::Slides { size, stride, pad } => {
                 let room = (g.input[axis] + 2 * pad[axis]).saturating_sub(size[axis]);
                 room.checked_div(stride[axis]).unwrap_or(0) + 1

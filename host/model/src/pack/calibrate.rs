@@ -1,54 +1,63 @@
 //! From real numbers to the engine's integers.
 
 use super::PackError;
-use super::share::Matrix;
-use crate::network::{Activation, Network};
+use super::unit::{Clip, Term, Unit};
+use crate::network::Network;
 use thresh_regs::BIAS_SHIFT;
-
-/// A layer in integers.
-#[derive(Clone, Debug)]
-pub(super) struct Quantised {
-    pub parameters: usize,
-    pub relu: bool,
-    pub inputs: usize,
-    /// Codes, row-major by output; `None` is no weight.
-    pub codes: Vec<Option<u8>>,
-    /// Distinct, not zero, the most frequent one first.
-    pub codebook: Vec<i16>,
-    pub bias: Vec<i16>,
-    /// Requantising shift; 0 in the last layer, which drains wide.
-    pub shift: u8,
-    /// Real value of one unit of the output.
-    pub scale: f64,
-}
-
-impl Quantised {
-    pub fn outputs(&self) -> usize {
-        self.bias.len()
-    }
-
-    pub fn row(&self, output: usize) -> &[Option<u8>] {
-        &self.codes[output * self.inputs..][..self.inputs]
-    }
-}
 
 /// Biases are rounded to this part of an output unit, log2: a finer one costs bytes and, measured,
 /// agrees with the float network no better.
 const BIAS_FRACTION_BITS: u32 = 2;
 
-/// The magnitude that the values of each hidden layer reach, over the neurons that are left.
+/// A unit in integers.
+#[derive(Clone, Debug)]
+pub(super) struct Quantised {
+    pub relu: bool,
+    /// Requantising shift; 0 in the last unit, which drains wide.
+    pub shift: u8,
+    /// Real value of one unit of the output.
+    pub scale: f64,
+    pub bias: Vec<i16>,
+    pub terms: Vec<QuantisedTerm>,
+}
+
+/// The codebook of a term in integers.
+#[derive(Clone, Debug)]
+pub(super) struct QuantisedTerm {
+    /// Distinct, not zero, the most frequent one first.
+    pub codebook: Vec<i16>,
+    /// What a code of the term is now; none if its weight is zero.
+    codes: Vec<Option<u8>>,
+}
+
+impl QuantisedTerm {
+    /// The new code of a code.
+    pub fn code(&self, code: u8) -> Option<u8> {
+        self.codes[usize::from(code)]
+    }
+}
+
+/// The magnitude that the values of each unit but the last reach, over the channels that are left.
 pub(super) fn ranges(
     network: &Network,
-    layers: &[Matrix],
+    units: &[Unit],
     calibration: &[&[u8]],
     percentile: f64,
 ) -> Vec<f64> {
-    let network = network.prepare();
-    let mut values: Vec<Vec<f32>> = vec![Vec::new(); layers.len() - 1];
+    let prepared = network.prepare();
+    let hidden = &units[..units.len() - 1];
+    let mut values: Vec<Vec<f32>> = vec![Vec::new(); hidden.len()];
     for input in calibration {
-        let all = network.forward(input);
-        for ((values, layer), output) in values.iter_mut().zip(layers).zip(&all[1..]) {
-            let magnitudes = layer.kept.iter().map(|&neuron| output[neuron].abs());
+        let all = prepared.forward(input);
+        for (values, unit) in values.iter_mut().zip(hidden) {
+            let per = if unit.halves { 2 } else { 1 };
+            let channels = unit.channels() / per;
+            let live = |i: &usize| {
+                let first = i % channels * per;
+                unit.dead[first..first + per].contains(&false)
+            };
+            let output = &all[unit.value];
+            let magnitudes = (0..output.len()).filter(live).map(|i| output[i].abs());
             if percentile >= 100.0 {
                 let most = magnitudes.fold(values.pop().unwrap_or(0.0), f32::max);
                 values.push(most);
@@ -57,95 +66,97 @@ pub(super) fn ranges(
             }
         }
     }
-    let range = |mut values: Vec<f32>| {
+    let range = |(mut values, unit): (Vec<f32>, &Unit)| {
         let share = (percentile / 100.0).clamp(0.0, 1.0);
-        let index = ((values.len() - 1) as f64 * share).round() as usize;
-        let range = f64::from(*values.select_nth_unstable_by(index, f32::total_cmp).1);
-        // A layer that is silent on every calibration input may have any range.
+        let index = ((values.len().max(1) - 1) as f64 * share).round() as usize;
+        let range = match values.is_empty() {
+            true => 0.0,
+            false => f64::from(*values.select_nth_unstable_by(index, f32::total_cmp).1),
+        };
+        let range = match unit.clip {
+            Clip::Relu(Some(limit)) => range.min(limit),
+            _ => range,
+        };
+        // A unit that is silent on every calibration input may have any range.
         if range > 0.0 { range } else { 1.0 }
     };
-    values.into_iter().map(range).collect()
+    values.into_iter().zip(hidden).map(range).collect()
+}
+
+/// What is known of a value that a term reads: real value of one unit, and largest magnitude.
+#[derive(Clone, Copy)]
+struct Source {
+    scale: f64,
+    largest: f64,
 }
 
 /// Folds the scales of inputs and outputs into weights and biases, so that requantising is a shift.
 pub(super) fn quantise(
-    layers: &[Matrix],
+    units: &[Unit],
     input_scale: f32,
     ranges: &[f64],
 ) -> Result<Vec<Quantised>, PackError> {
-    let mut scale = f64::from(input_scale);
-    let mut largest = 255.0;
+    let mut sources = vec![Source {
+        scale: input_scale.into(),
+        largest: 255.0,
+    }];
     let mut quantised = Vec::new();
-    for (i, layer) in layers.iter().enumerate() {
-        let relu = layer.activation == Activation::Relu;
+    for (i, unit) in units.iter().enumerate() {
+        let relu = unit.clip != Clip::None;
         let hidden = ranges.get(i);
-        // The last layer drains sums: any power of two will do as its unit.
+        // The last unit drains sums: any power of two will do as its unit.
         let shifts = if hidden.is_some() { 1..=31 } else { -40..=60 };
         let top = if relu { 255.0 } else { 127.0 };
-        let unit = hidden.map_or(1.0, |range| range / top);
+        let step = hidden.map_or(1.0, |range| range / top);
         let mut what = "weights";
-        let layer = shifts.rev().find_map(|shift| {
+        let found = shifts.rev().find_map(|shift| {
             let grain = if hidden.is_some() {
                 shift - (BIAS_SHIFT + BIAS_FRACTION_BITS) as i32
             } else {
                 0
             };
-            match integers(layer, scale, unit, shift, grain.max(0), largest) {
-                Ok(mut layer) => {
-                    layer.shift = if hidden.is_some() { shift as u8 } else { 0 };
-                    layer.scale = if hidden.is_some() {
-                        unit
+            match integers(unit, &sources, 2f64.powi(shift) / step, grain.max(0)) {
+                Ok((bias, terms)) => Some(Quantised {
+                    relu,
+                    shift: if hidden.is_some() { shift as u8 } else { 0 },
+                    scale: if hidden.is_some() {
+                        step
                     } else {
                         2f64.powi(-shift)
-                    };
-                    Some(layer)
-                }
+                    },
+                    bias,
+                    terms,
+                }),
                 Err(wrong) => {
                     what = wrong;
                     None
                 }
             }
         });
-        let layer = layer.ok_or_else(|| PackError::Range {
-            layer: layers[i].name.clone(),
+        let found = found.ok_or_else(|| PackError::Range {
+            layer: unit.name.clone(),
             what,
         })?;
-        scale = layer.scale;
-        largest = if relu { 255.0 } else { 128.0 };
-        quantised.push(layer);
+        sources.push(Source {
+            scale: found.scale,
+            largest: if relu { 255.0 } else { 128.0 },
+        });
+        quantised.push(found);
     }
     Ok(quantised)
 }
 
-/// A layer at one shift, or what is out of range. Biases are multiples of `2^grain` words.
+/// A unit whose sums are `factor` times the real ones, or what is out of range. Biases are multiples
+/// of `2^grain` words.
 fn integers(
-    layer: &Matrix,
-    input_scale: f64,
-    unit: f64,
-    shift: i32,
+    unit: &Unit,
+    sources: &[Source],
+    factor: f64,
     grain: i32,
-    largest: f64,
-) -> Result<Quantised, &'static str> {
-    let factor = 2f64.powi(shift) / unit;
-    let weights: Vec<f64> = layer
-        .codebook
-        .iter()
-        .map(|w| (w * input_scale * factor).round())
-        .collect();
+) -> Result<(Vec<i16>, Vec<QuantisedTerm>), &'static str> {
     let limit = f64::from(i16::MAX);
-    let used = |code: &u8| *code != 0;
-    let mut frequencies = vec![0u64; weights.len()];
-    layer
-        .codes
-        .iter()
-        .filter(|c| used(c))
-        .for_each(|&c| frequencies[usize::from(c) - 1] += 1);
-    let mut in_use = weights.iter().zip(&frequencies).filter(|(_, n)| **n > 0);
-    if in_use.any(|(w, _)| w.abs() > limit) {
-        return Err("weights");
-    }
     let step = 2f64.powi(grain);
-    let bias: Vec<f64> = layer
+    let bias: Vec<f64> = unit
         .bias
         .iter()
         .map(|b| (b * factor / f64::from(1 << BIAS_SHIFT) / step).round() * step)
@@ -153,18 +164,47 @@ fn integers(
     if bias.iter().any(|b| b.abs() > limit) {
         return Err("biases");
     }
-    for (output, bias) in bias.iter().enumerate() {
-        let codes = layer.row(output).iter().filter(|c| used(c));
-        let sum: f64 = codes
-            .map(|&c| weights[usize::from(c) - 1].abs() * largest)
-            .sum();
-        if sum + bias.abs() * f64::from(1 << BIAS_SHIFT) > f64::from(i32::MAX) {
-            return Err("sums");
+    let mut sums: Vec<f64> = bias
+        .iter()
+        .map(|bias| bias.abs() * f64::from(1 << BIAS_SHIFT))
+        .collect();
+    let mut terms = Vec::new();
+    for term in &unit.terms {
+        let source = sources[term.source];
+        let weights: Vec<f64> = term
+            .codebook
+            .iter()
+            .map(|w| (w * source.scale * factor).round())
+            .collect();
+        let mut frequencies = vec![0u64; weights.len()];
+        let used = term.codes.iter().filter(|&&code| code != 0);
+        used.for_each(|&code| frequencies[usize::from(code) - 1] += 1);
+        let mut in_use = weights.iter().zip(&frequencies).filter(|(_, n)| **n > 0);
+        if in_use.any(|(w, _)| w.abs() > limit) {
+            return Err("weights");
         }
+        let positions = if term.shared {
+            (term.input.height * term.input.width) as f64
+        } else {
+            1.0
+        };
+        for (output, sum) in sums.iter_mut().enumerate() {
+            let weight = |(_, _, code): (usize, usize, u8)| weights[usize::from(code) - 1].abs();
+            *sum += term.row(output).map(weight).sum::<f64>() * source.largest * positions;
+        }
+        terms.push(merged(term, &weights, &frequencies));
     }
-    // Centroids that are equal now share a code, zeros and unused ones have none.
+    if sums.iter().any(|&sum| sum > f64::from(i32::MAX)) {
+        return Err("sums");
+    }
+    Ok((bias.iter().map(|b| *b as i16).collect(), terms))
+}
+
+/// Centroids that are equal now share a code, zeros and unused ones have none.
+fn merged(term: &Term, weights: &[f64], frequencies: &[u64]) -> QuantisedTerm {
+    debug_assert_eq!(term.codebook.len(), weights.len());
     let mut merged: Vec<(i16, u64)> = Vec::new();
-    for (&weight, &frequency) in weights.iter().zip(&frequencies) {
+    for (&weight, &frequency) in weights.iter().zip(frequencies) {
         if weight == 0.0 || frequency == 0 {
             continue;
         }
@@ -174,21 +214,13 @@ fn integers(
         }
     }
     merged.sort_by_key(|&(weight, frequency)| (std::cmp::Reverse(frequency), weight));
-    let code = |c: &u8| {
-        let weight = *weights.get(usize::from(*c).checked_sub(1)?)?;
-        merged
-            .iter()
-            .position(|(w, _)| f64::from(*w) == weight)
-            .map(|code| code as u8)
+    let code = |weight: &f64| {
+        let found = merged.iter().position(|(w, _)| f64::from(*w) == *weight);
+        found.map(|code| code as u8)
     };
-    Ok(Quantised {
-        parameters: layer.parameters,
-        relu: layer.activation == Activation::Relu,
-        inputs: layer.inputs,
-        codes: layer.codes.iter().map(code).collect(),
+    let codes = std::iter::once(None).chain(weights.iter().map(code));
+    QuantisedTerm {
+        codes: codes.collect(),
         codebook: merged.iter().map(|(w, _)| *w).collect(),
-        bias: bias.iter().map(|b| *b as i16).collect(),
-        shift: 0,
-        scale: 1.0,
-    })
+    }
 }

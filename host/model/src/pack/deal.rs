@@ -1,7 +1,5 @@
 //! Which PE and row each neuron gets.
 
-use super::calibrate::Quantised;
-
 /// The neuron of each packed channel (row x num_pes + PE); `None` fills up the last row.
 pub(super) type Deal = Vec<Option<usize>>;
 
@@ -39,30 +37,31 @@ pub(super) fn natural(outputs: usize, num_pes: usize) -> Deal {
     (0..channels).map(|c| (c < outputs).then_some(c)).collect()
 }
 
-/// Deals the neurons of a hidden layer so that the PEs have about the same number of non-zeros:
-/// the largest first, each to the PE with the fewest that has a free row (Graham, "Bounds on
-/// multiprocessing timing anomalies", 1969).
-pub(super) fn balanced(layer: &Quantised, num_pes: usize) -> Deal {
-    let rows = layer.outputs().div_ceil(num_pes);
-    let nonzeros = |neuron: usize| layer.row(neuron).iter().flatten().count();
-    let mut order: Vec<usize> = (0..layer.outputs()).collect();
-    order.sort_by_key(|&neuron| std::cmp::Reverse(nonzeros(neuron)));
+/// Deals outputs of these weights (their non-zeros; none for one that is left out) so that the PEs
+/// have about the same number of non-zeros: the largest first, each to the PE with the fewest that has a
+/// free row (Graham, "Bounds on multiprocessing timing anomalies", 1969).
+pub(super) fn balanced(nonzeros: &[Option<usize>], num_pes: usize) -> Deal {
+    let mut order: Vec<usize> = (0..nonzeros.len())
+        .filter(|&o| nonzeros[o].is_some())
+        .collect();
+    let rows = order.len().div_ceil(num_pes).max(1);
+    let weights: Vec<usize> = nonzeros.iter().map(|n| n.unwrap_or(0)).collect();
+    order.sort_by_key(|&output| std::cmp::Reverse(weights[output]));
     let mut pes: Vec<(usize, Vec<usize>)> = vec![(0, Vec::new()); num_pes];
-    for neuron in order {
+    for output in order {
         let free = pes.iter_mut().filter(|(_, list)| list.len() < rows);
         let (load, list) = free
             .min_by_key(|(load, _)| *load)
-            .expect("rows for every neuron");
-        *load += nonzeros(neuron);
-        list.push(neuron);
+            .expect("rows for every output");
+        *load += weights[output];
+        list.push(output);
     }
-    let weights: Vec<usize> = (0..layer.outputs()).map(nonzeros).collect();
     while improve(&mut pes, &weights) {}
     for (_, list) in &mut pes {
-        list.sort_by_key(|&neuron| std::cmp::Reverse(weights[neuron]));
+        list.sort_by_key(|&output| std::cmp::Reverse(weights[output]));
     }
     // Dense rows come first in a PE, so that runs are short: 5 % of an image, measured, against the
-    // neurons' own order.
+    // outputs' own order.
     let channel = |c: usize| pes[c % num_pes].1.get(c / num_pes).copied();
     (0..rows * num_pes).map(channel).collect()
 }

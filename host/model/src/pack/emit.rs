@@ -1,29 +1,40 @@
-//! Addresses, columns and streams: from quantised layers to an image.
+//! From units to an image: layouts, cuts, addresses, streams.
 
 use super::calibrate::Quantised;
 use super::deal::{self, Deal};
+use super::tile::{self, Area, Layout, Limits, Reading, Subject};
+use super::unit::{Order, Unit, used};
 use super::{PackOptions, tables};
-use crate::image::{Image, ImageError, MapSize, Needs, Pass, PeData, Run, Shortage, shortage};
+use crate::image::{
+    Image, ImageError, MapSize, Memory, Pass, PeData, Run, Shortage, Transfer, words,
+};
 use crate::network::Network;
 use crate::stream::{self, Entry, NO_FREQUENCIES};
+use std::ops::Range;
 use thresh_regs::{Config, PassDescriptor, WIDE_BYTES};
 
 /// What is packed.
 pub(super) struct Job<'a> {
     pub network: &'a Network,
-    pub layers: &'a [Quantised],
-    /// The inputs that are sent.
-    pub inputs: &'a [usize],
+    pub units: &'a [Unit],
+    pub quantised: &'a [Quantised],
     pub options: &'a PackOptions,
 }
 
-/// A layer for one number of PEs.
-pub(super) struct Plan {
-    descriptor: PassDescriptor,
-    deal: Deal,
-    codebook: Vec<i16>,
-    /// Columns of each PE.
-    columns: Vec<Vec<Vec<Entry>>>,
+/// Why there is no image for a configuration.
+pub(super) enum Misfit {
+    /// A memory is too small for a unit.
+    Memory(usize, Shortage),
+    /// A unit does what the configuration cannot.
+    Unit(usize, &'static str),
+    /// The image is not sound.
+    Image(ImageError),
+}
+
+impl From<ImageError> for Misfit {
+    fn from(error: ImageError) -> Self {
+        Misfit::Image(error)
+    }
 }
 
 /// A number that fits, since the memories of every configuration have 16-bit addresses at most.
@@ -31,160 +42,659 @@ fn short(value: usize) -> u16 {
     u16::try_from(value).unwrap_or(u16::MAX)
 }
 
+/// The columns of every PE.
+type Columns = Vec<Vec<Vec<Entry>>>;
+
+/// Weights that passes share.
+struct Weights {
+    codebook: Vec<i16>,
+    columns: Columns,
+    biases: Vec<Vec<i16>>,
+}
+
+/// One pass before it has addresses.
+struct Draft {
+    unit: usize,
+    /// Index of its weights.
+    weights: usize,
+    pass: Pass,
+    term: usize,
+    groups: Range<usize>,
+    rows: Range<usize>,
+    area: Area,
+}
+
 impl Job<'_> {
-    /// Deals the layers and gives everything its address, or says what does not fit.
-    pub fn allocate(&self, config: &Config) -> Result<Vec<Plan>, Shortage> {
-        let pes = config.num_pes;
-        let count = self.layers.len();
-        // Maps 0, 2, 4 ... lie at address 0, maps 1, 3, 5 ... behind the largest of those.
-        let words = |layer: &Quantised| layer.outputs().div_ceil(pes);
-        let mut maps = vec![self.inputs.len().div_ceil(pes)];
-        maps.extend(self.layers.iter().map(words));
-        maps[count] *= WIDE_BYTES;
-        let upper = maps.iter().step_by(2).copied().max().unwrap_or(0);
-        let base = |map: usize| if map.is_multiple_of(2) { 0 } else { upper };
-        let biases: usize = self.layers.iter().map(words).sum();
-        let (mut needs, mut bias_base) = (
-            Needs {
-                store: biases,
-                ..Needs::default()
-            },
-            0,
-        );
-        let mut entries = vec![biases; pes];
-        let mut inputs = deal::natural(self.inputs.len(), pes);
-        let mut plans = Vec::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            let last = i + 1 == count;
-            let deal = if last {
-                deal::natural(layer.outputs(), pes)
-            } else {
-                deal::balanced(layer, pes)
-            };
-            let (codebook, columns) = columns(layer, &inputs, &deal, pes);
-            for (words, columns) in entries.iter_mut().zip(&columns) {
-                *words += columns.iter().map(Vec::len).sum::<usize>();
-            }
-            let rows = deal.len() / pes;
-            let descriptor = PassDescriptor {
-                last,
-                relu: layer.relu,
-                in_signed: i > 0 && !self.layers[i - 1].relu,
-                out_wide: last,
-                keep: false,
-                shift: layer.shift.max(1),
-                in_base: short(base(i)),
-                out_base: short(base(i + 1)),
-                col_base: short(needs.columns),
-                bias_base: short(bias_base),
-                groups: short(inputs.len() / pes),
-                out_step: 1,
-                rows: short(rows),
-                accs: short(rows),
-                codebook_base: short(needs.codebook),
-                ..PassDescriptor::default()
-            };
-            needs.activations = needs
-                .activations
-                .max(base(i) + maps[i])
-                .max(base(i + 1) + maps[i + 1]);
-            needs.store = needs.store.max(entries.iter().copied().max().unwrap_or(0));
-            needs.columns += inputs.len() + 1;
-            needs.accumulators = needs.accumulators.max(rows);
-            needs.codebook += codebook.len();
-            needs.passes += 1;
-            if let Some(shortage) = shortage(&needs, i, config) {
-                return Err(shortage);
-            }
-            bias_base += rows;
-            inputs.clone_from(&deal);
-            plans.push(Plan {
-                descriptor,
-                deal,
-                codebook,
-                columns,
-            });
+    /// Packs for `config`: all on the chip if it fits, else pass by pass through the host's memory.
+    pub fn emit(&self, config: &Config) -> Result<Image, Misfit> {
+        let layouts = self.layouts(config);
+        match self.build(config, &layouts, false) {
+            Err(Misfit::Memory(..)) => self.build(config, &layouts, true),
+            done => done,
         }
-        Ok(plans)
     }
 
-    /// Codes the columns.
-    pub fn emit(&self, config: &Config, plans: Vec<Plan>) -> Result<Image, ImageError> {
-        let frequencies: Vec<_> = plans
-            .iter()
-            .map(|plan| {
-                let mut frequencies = NO_FREQUENCIES;
-                plan.columns
-                    .iter()
-                    .for_each(|columns| stream::count(columns, &mut frequencies));
-                frequencies
-            })
-            .collect();
-        let tables = tables::choose(&frequencies);
-        let biases: usize = plans
-            .iter()
-            .map(|plan| usize::from(plan.descriptor.rows))
-            .sum();
-        let mut next = vec![biases; config.num_pes];
-        let mut passes = Vec::new();
-        for ((plan, layer), tables) in plans.into_iter().zip(self.layers).zip(tables) {
-            let pes = plan.columns.iter().enumerate().map(|(pe, columns)| {
-                let (stream, bits) = stream::encode(columns, &tables);
-                let entries = columns.iter().map(Vec::len).sum();
-                let entry_address = short(next[pe]);
-                next[pe] += entries;
-                let rows = plan.deal.iter().skip(pe).step_by(config.num_pes);
-                let biases = rows
-                    .map(|neuron| neuron.map_or(0, |n| layer.bias[n]))
-                    .collect();
-                PeData {
-                    stream,
-                    bits,
-                    entries,
-                    entry_address,
-                    biases,
+    /// The layouts of the input and of every unit's output.
+    fn layouts(&self, config: &Config) -> Vec<Layout> {
+        let pes = config.num_pes;
+        let input = self.network.value(0);
+        let reads = || {
+            let terms = self.units.iter().flat_map(|unit| &unit.terms);
+            terms.filter(|term| term.source == 0)
+        };
+        let mut layouts = Vec::new();
+        let single = input.height * input.width == 1;
+        let dense = reads().all(|t| t.order == Order::ChannelsLast || single && !t.shared);
+        if dense {
+            // Each value is a channel, and those that nothing reads are not sent.
+            let mut used = vec![false; input.len()];
+            for term in reads() {
+                for output in 0..term.outputs {
+                    for (channel, tap, _) in term.row(output) {
+                        used[tap * input.channels + channel] = true;
+                    }
                 }
-            });
-            let pes = pes.collect();
-            let parameters = u32::try_from(layer.parameters).unwrap_or(u32::MAX);
-            let codebook = plan.codebook;
-            passes.push(Pass {
-                descriptor: plan.descriptor,
-                geometry: None,
-                reuse: 0,
-                begins_layer: true,
-                parameters,
-                tables,
-                codebook,
-                pes,
-            });
+            }
+            if !self.network.frame.is_empty() {
+                // What is left out is told of the image without its frame.
+                used.fill(true);
+            }
+            if !used.contains(&true) {
+                used[0] = true;
+            }
+            let kept: Deal = (0..used.len()).filter(|&i| used[i]).map(Some).collect();
+            let length = kept.len().next_multiple_of(pes);
+            let deal = kept.into_iter().chain(std::iter::repeat(None)).take(length);
+            layouts.push(Layout::new(deal.collect(), used.len(), [1, 1], true, pes));
+        } else {
+            let deal = deal::natural(input.channels, pes);
+            let side = [input.height, input.width];
+            layouts.push(Layout::new(deal, input.channels, side, false, pes));
         }
+        for (i, unit) in self.units.iter().enumerate() {
+            let deal = if i + 1 == self.units.len() {
+                deal::natural(unit.channels(), pes)
+            } else {
+                let count = |o: usize| {
+                    let rows = unit.terms.iter().map(|term| term.row(o).count());
+                    (!unit.dead[o]).then(|| rows.sum())
+                };
+                let nonzeros: Vec<Option<usize>> = (0..unit.channels()).map(count).collect();
+                deal::balanced(&nonzeros, pes)
+            };
+            let side = [unit.output.height, unit.output.width];
+            layouts.push(Layout::new(deal, unit.channels(), side, false, pes));
+        }
+        layouts
+    }
+
+    fn build(&self, config: &Config, layouts: &[Layout], spilled: bool) -> Result<Image, Misfit> {
+        let mut weights = Vec::new();
+        let mut drafts = Vec::new();
+        for unit in 0..self.units.len() {
+            self.draft(config, layouts, unit, spilled, &mut weights, &mut drafts)?;
+        }
+        let owners: Vec<usize> = drafts.iter().map(|draft| draft.weights).collect();
+        let mut image = if spilled {
+            self.place_spilled(config, layouts, drafts, &weights)
+        } else {
+            self.place_resident(config, layouts, drafts, &weights)?
+        };
+        code(&mut image, &owners, &weights);
+        image.describe();
+        image.check()?;
+        image
+            .check_target(config)
+            .map_err(|error| self.misfit(&image, error))?;
+        Ok(image)
+    }
+
+    fn misfit(&self, image: &Image, error: ImageError) -> Misfit {
+        match error {
+            ImageError::TooLarge { shortage, .. } => {
+                let layer = image.layer_of(shortage.pass).min(self.units.len() - 1);
+                Misfit::Memory(layer, shortage)
+            }
+            error => Misfit::Image(error),
+        }
+    }
+
+    /// Cuts a unit into passes.
+    fn draft(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        index: usize,
+        spilled: bool,
+        weights: &mut Vec<Weights>,
+        drafts: &mut Vec<Draft>,
+    ) -> Result<(), Misfit> {
+        let unit = &self.units[index];
+        let own = &layouts[index + 1];
+        let wide = index + 1 == self.units.len();
+        let sources: Vec<&Layout> = unit.terms.iter().map(|t| &layouts[t.source]).collect();
+        let readings = unit
+            .terms
+            .iter()
+            .zip(&sources)
+            .map(|(term, source)| tile::reading(term, source, unit, config))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|what| Misfit::Unit(index, what))?;
+        let counts: Vec<Vec<Vec<u32>>> = (0..unit.terms.len())
+            .map(|term| self.counts(config, layouts, index, term, readings[term]))
+            .collect();
+        let subject = Subject {
+            unit,
+            rows: own.words,
+            wide,
+            readings: &readings,
+            sources,
+            counts: &counts,
+        };
+        let limits = Limits { config, spilled };
+        let cut = subject.cut(&limits).map_err(|(memory, need)| {
+            let have = words(config, memory);
+            let shortage = Shortage {
+                pass: drafts.len(),
+                memory,
+                need,
+                have,
+            };
+            Misfit::Memory(index, shortage)
+        })?;
+        let mut first = true;
+        let ranges = subject.ranges(&cut);
+        for start in (0..own.words).step_by(cut.rows) {
+            let rows = start..(start + cut.rows).min(own.words);
+            let known = weights.len();
+            for (term, groups) in &ranges {
+                let drains = ranges.last() == Some(&(*term, groups.clone()));
+                weights.push(self.weights(
+                    config,
+                    layouts,
+                    index,
+                    *term,
+                    readings[*term],
+                    groups,
+                    &rows,
+                    drains,
+                ));
+            }
+            for area in Area::all(unit, cut.window) {
+                for (k, (term, groups)) in ranges.iter().enumerate() {
+                    let keep = k + 1 < ranges.len();
+                    let pass = self.pass(
+                        config,
+                        layouts,
+                        index,
+                        *term,
+                        readings[*term],
+                        groups,
+                        &rows,
+                        &area,
+                        keep,
+                    );
+                    let begins_layer = std::mem::take(&mut first);
+                    let parameters = if begins_layer { unit.parameters } else { 0 };
+                    drafts.push(Draft {
+                        unit: index,
+                        weights: known + k,
+                        pass: Pass {
+                            begins_layer,
+                            parameters: u32::try_from(parameters).unwrap_or(u32::MAX),
+                            ..pass
+                        },
+                        term: *term,
+                        groups: groups.clone(),
+                        rows: rows.clone(),
+                        area,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Non-zeros of a term: by packed output channel, then bank word of its input.
+    fn counts(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        unit: usize,
+        term: usize,
+        reading: Reading,
+    ) -> Vec<Vec<u32>> {
+        let (own, t) = (&layouts[unit + 1], &self.units[unit].terms[term]);
+        let source = &layouts[t.source];
+        let pes = config.num_pes;
+        let groups = match reading {
+            Reading::Flat => source.words * source.positions(),
+            Reading::Map => source.words,
+        };
+        let count = |output: &Option<usize>| {
+            let mut counts = vec![0; groups];
+            for (channel, tap, code) in output.iter().flat_map(|&o| t.row(o)) {
+                if self.quantised[unit].terms[term].code(code).is_some() {
+                    let (column, _) = place(source, reading, channel, tap, t.input.channels, pes);
+                    counts[column / pes] += 1;
+                }
+            }
+            counts
+        };
+        own.deal.iter().map(count).collect()
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a pass is cut along all of these"
+    )]
+    fn weights(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        unit: usize,
+        term: usize,
+        reading: Reading,
+        groups: &Range<usize>,
+        rows: &Range<usize>,
+        drains: bool,
+    ) -> Weights {
+        let pes = config.num_pes;
+        let (own, quantised) = (&layouts[unit + 1], &self.quantised[unit]);
+        let t = &self.units[unit].terms[term];
+        let source = &layouts[t.source];
+        let channels = self.channels(source, reading, groups, pes);
+        // Segments are numbered alike in every window of the unit.
+        let geometry = Area::all(&self.units[unit], [usize::MAX >> 1; 2])[0].geometry(
+            &self.units[unit],
+            t,
+            channels,
+        );
+        let width = t.window.kernel[1];
+        let mut columns = vec![vec![Vec::new(); channels]; pes];
+        for (at, row) in rows.clone().enumerate() {
+            for (pe, columns) in columns.iter_mut().enumerate() {
+                let output = own.deal[row * pes + pe];
+                for (channel, tap, code) in output.iter().flat_map(|&o| t.row(o)) {
+                    let Some(code) = quantised.terms[term].code(code) else {
+                        continue;
+                    };
+                    let (column, tap) = place(source, reading, channel, tap, t.input.channels, pes);
+                    let Some(column) = column.checked_sub(groups.start * pes) else {
+                        continue;
+                    };
+                    if column < channels {
+                        let segment = match reading {
+                            Reading::Flat => 0,
+                            Reading::Map => geometry.segment(tap / width, tap % width),
+                        };
+                        columns[column].push((segment * rows.len() + at, code));
+                    }
+                }
+            }
+        }
+        let mut codebook = quantised.terms[term].codebook.clone();
+        let mut zero = None;
+        columns
+            .iter_mut()
+            .flatten()
+            .for_each(|column| column.sort_unstable());
+        if columns
+            .iter()
+            .flatten()
+            .any(|column| stream::needs_padding(column.iter().map(|&(row, _)| row)))
+        {
+            codebook.push(0);
+            zero = Some((codebook.len() - 1) as u8);
+        }
+        let columns = columns.into_iter().map(|pe| {
+            pe.into_iter()
+                .map(|column| stream::column(column, zero))
+                .collect()
+        });
+        let bias = |pe: usize, row: usize| {
+            own.deal[row * pes + pe].map_or(0, |output| quantised.bias[output])
+        };
+        let biases = (0..pes).map(|pe| match drains {
+            true => rows.clone().map(|row| bias(pe, row)).collect(),
+            false => Vec::new(),
+        });
+        Weights {
+            codebook,
+            columns: columns.collect(),
+            biases: biases.collect(),
+        }
+    }
+
+    /// Columns of some bank words of a value.
+    fn channels(
+        &self,
+        source: &Layout,
+        reading: Reading,
+        groups: &Range<usize>,
+        pes: usize,
+    ) -> usize {
+        match reading {
+            Reading::Flat => groups.len() * pes,
+            Reading::Map => (groups.end * pes).min(source.channels) - groups.start * pes,
+        }
+    }
+
+    /// A pass without addresses, but for where it begins in a position.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a pass is cut along all of these"
+    )]
+    fn pass(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        unit: usize,
+        term: usize,
+        reading: Reading,
+        groups: &Range<usize>,
+        rows: &Range<usize>,
+        area: &Area,
+        keep: bool,
+    ) -> Pass {
+        let (u, q) = (&self.units[unit], &self.quantised[unit]);
+        let t = &u.terms[term];
+        let source = &layouts[t.source];
+        let channels = self.channels(source, reading, groups, config.num_pes);
+        let geometry = (reading == Reading::Map).then(|| area.geometry(u, t, channels));
+        let signed = t
+            .source
+            .checked_sub(1)
+            .is_some_and(|s| !self.quantised[s].relu);
+        let mut descriptor = PassDescriptor {
+            relu: q.relu,
+            in_signed: signed,
+            out_wide: unit + 1 == self.units.len(),
+            keep,
+            shift: q.shift.max(1),
+            groups: short(groups.len()),
+            rows: short(rows.len()),
+            accs: short(rows.len()),
+            out_step: 1,
+            ..PassDescriptor::default()
+        };
+        if let Some(geometry) = &geometry {
+            descriptor.in_step = 1;
+            geometry.describe(&mut descriptor, config.num_pes);
+        }
+        Pass {
+            descriptor,
+            geometry,
+            reuse: 0,
+            begins_layer: false,
+            parameters: 0,
+            tables: Default::default(),
+            codebook: Vec::new(),
+            pes: vec![PeData::default(); config.num_pes],
+        }
+    }
+
+    /// Everything on the chip at once.
+    fn place_resident(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        mut drafts: Vec<Draft>,
+        weights: &[Weights],
+    ) -> Result<Image, Misfit> {
+        let bases = self.allocate(config, layouts)?;
+        let (mut column, mut codebook, mut bias) = (0, 0, 0);
+        let mut placed: Vec<Option<(usize, PassDescriptor)>> = vec![None; weights.len()];
+        for (i, draft) in drafts.iter_mut().enumerate() {
+            let own = &weights[draft.weights];
+            let source = &layouts[self.units[draft.unit].terms[draft.term].source];
+            let output = &layouts[draft.unit + 1];
+            let d = &mut draft.pass.descriptor;
+            match &placed[draft.weights] {
+                Some((at, before)) => {
+                    draft.pass.reuse = i - at;
+                    d.col_base = before.col_base;
+                    d.codebook_base = before.codebook_base;
+                    d.bias_base = before.bias_base;
+                }
+                None => {
+                    d.col_base = short(column);
+                    d.codebook_base = short(codebook);
+                    d.bias_base = short(bias);
+                    placed[draft.weights] = Some((i, *d));
+                    codebook += own.codebook.len();
+                    bias += own.biases[0].len();
+                    let segments = draft.pass.geometry.as_ref().map_or(1, |g| g.segments());
+                    column += own.columns[0].len() * segments + 1;
+                }
+            }
+            let unit = &self.units[draft.unit];
+            let term = &unit.terms[draft.term];
+            let input = bases[term.source];
+            d.in_base = short(input + draft.groups.start);
+            if draft.pass.geometry.is_some() {
+                let first = draft.area.input(unit, term, 0).0.start;
+                d.in_base =
+                    short(input + first * source.side[1] * source.words + draft.groups.start);
+                d.in_step = short(source.words - draft.groups.len() + 1);
+            }
+            let bytes = if d.out_wide { WIDE_BYTES } else { 1 };
+            let position = draft.area.start[0] * output.side[1];
+            let start = (position * output.words + draft.rows.start) * bytes;
+            d.out_base = short(bases[draft.unit + 1] + start);
+            if draft.pass.geometry.is_some() {
+                d.out_step = short((output.words - draft.rows.len()) * bytes + 1);
+            }
+            d.last = false;
+        }
+        let last = drafts.len() - 1;
+        drafts[last].pass.descriptor.last = true;
+        let whole = |map: usize, size: MapSize, address: usize| Transfer {
+            map,
+            position: 0,
+            positions: size.positions,
+            word: 0,
+            words: size.words,
+            address: short(address),
+        };
+        let maps = [self.map(layouts, 0), self.map(layouts, self.units.len())];
+        let run = Run {
+            passes: drafts.len(),
+            entry_base: short(bias),
+            writes: vec![whole(0, maps[0], bases[0])],
+            reads: vec![whole(1, maps[1], bases[self.units.len()])],
+        };
+        let mut next = vec![bias; config.num_pes];
+        let mut image = self.image(config, layouts, maps.to_vec(), vec![run]);
+        for draft in drafts {
+            image.passes.push(filled(draft, weights, &mut next));
+        }
+        Ok(image)
+    }
+
+    /// Bank addresses of the input and of every unit's output, where all maps have room that are
+    /// alive together.
+    fn allocate(&self, config: &Config, layouts: &[Layout]) -> Result<Vec<usize>, Misfit> {
+        let last_use = |value: usize| {
+            let reads = |unit: &Unit| unit.terms.iter().any(|term| term.source == value);
+            self.units
+                .iter()
+                .rposition(reads)
+                .map_or(value, |unit| unit + 1)
+        };
+        let mut bases: Vec<usize> = Vec::new();
+        for value in 0..layouts.len() {
+            let size = self.map(layouts, value);
+            let length = size.positions * size.words;
+            // Maps that are read when this one is written, or later.
+            let mut taken: Vec<Range<usize>> = (0..value)
+                .filter(|&other| last_use(other) >= value)
+                .map(|other| {
+                    let size = self.map(layouts, other);
+                    bases[other]..bases[other] + size.positions * size.words
+                })
+                .collect();
+            taken.sort_by_key(|range| range.start);
+            let mut base = 0;
+            for range in taken {
+                if base + length > range.start {
+                    base = base.max(range.end);
+                }
+            }
+            let have = words(config, Memory::Activations);
+            if base + length > have {
+                let shortage = Shortage {
+                    pass: 0,
+                    memory: Memory::Activations,
+                    need: base + length,
+                    have,
+                };
+                return Err(Misfit::Memory(value.max(1) - 1, shortage));
+            }
+            bases.push(base);
+        }
+        Ok(bases)
+    }
+
+    /// Size of a value as the host keeps it.
+    fn map(&self, layouts: &[Layout], value: usize) -> MapSize {
+        let layout = &layouts[value];
+        let wide = value == self.units.len();
+        MapSize {
+            positions: layout.positions(),
+            words: layout.words * if wide { WIDE_BYTES } else { 1 },
+        }
+    }
+
+    /// Pass by pass: each is loaded, and its input and output go through the host's memory.
+    fn place_spilled(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        drafts: Vec<Draft>,
+        weights: &[Weights],
+    ) -> Image {
+        let maps: Vec<MapSize> = (0..layouts.len())
+            .map(|value| self.map(layouts, value))
+            .collect();
+        let mut runs = Vec::new();
+        let mut passes: Vec<Pass> = Vec::new();
+        let mut loaded: Option<(usize, usize)> = None;
+        for mut draft in drafts {
+            let unit = &self.units[draft.unit];
+            let term = &unit.terms[draft.term];
+            let source = &layouts[term.source];
+            let output = &layouts[draft.unit + 1];
+            let i = passes.len();
+            match loaded {
+                Some((at, same)) if same == draft.weights => draft.pass.reuse = i - at,
+                _ => loaded = Some((i, draft.weights)),
+            }
+            let d = &mut draft.pass.descriptor;
+            d.last = true;
+            let bytes = if d.out_wide { WIDE_BYTES } else { 1 };
+            let mut writes = Vec::new();
+            let mut reads = Vec::new();
+            let mut address = 0;
+            let mut part = |map, position, positions, word, words| {
+                let transfer = Transfer {
+                    map,
+                    position,
+                    positions,
+                    word,
+                    words,
+                    address: short(address),
+                };
+                address += positions * words;
+                transfer
+            };
+            if draft.pass.geometry.is_some() {
+                let (rows, columns) = (
+                    draft.area.input(unit, term, 0).0,
+                    draft.area.input(unit, term, 1).0,
+                );
+                let (start, count) = (draft.groups.start, draft.groups.len());
+                if columns.len() == source.side[1] {
+                    let position = rows.start * source.side[1];
+                    let positions = rows.len() * source.side[1];
+                    writes.push(part(term.source, position, positions, start, count));
+                } else {
+                    for row in rows {
+                        let position = row * source.side[1] + columns.start;
+                        writes.push(part(term.source, position, columns.len(), start, count));
+                    }
+                }
+            } else {
+                // Words of all positions, counted through.
+                let mut word = draft.groups.start;
+                while word < draft.groups.end {
+                    let (position, first) = (word / source.words, word % source.words);
+                    let count = (source.words - first).min(draft.groups.end - word);
+                    writes.push(part(term.source, position, 1, first, count));
+                    word += count;
+                }
+            }
+            if !d.keep {
+                let (start, size) = (draft.area.start, draft.area.size);
+                let (word, count) = (draft.rows.start * bytes, draft.rows.len() * bytes);
+                let base = part(0, 0, 0, 0, 0).address;
+                d.out_base = base;
+                if size[1] == output.side[1] {
+                    let position = start[0] * output.side[1];
+                    let positions = size[0] * size[1];
+                    reads.push(part(draft.unit + 1, position, positions, word, count));
+                } else {
+                    for row in 0..size[0] {
+                        let position = (start[0] + row) * output.side[1] + start[1];
+                        reads.push(part(draft.unit + 1, position, size[1], word, count));
+                    }
+                }
+            }
+            let biases = weights[draft.weights].biases[0].len();
+            runs.push(Run {
+                passes: 1,
+                entry_base: short(biases),
+                writes,
+                reads,
+            });
+            let mut next = vec![biases; config.num_pes];
+            passes.push(filled(draft, weights, &mut next));
+        }
+        let mut image = self.image(config, layouts, maps, runs);
+        image.passes = passes;
+        image
+    }
+
+    fn image(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        maps: Vec<MapSize>,
+        runs: Vec<Run>,
+    ) -> Image {
         let network = self.network;
         let numerals = network
             .labels
             .iter()
             .enumerate()
             .all(|(i, l)| *l == i.to_string());
-        let mut image = Image {
+        let framed = network.value(0).len();
+        let input = &layouts[0];
+        let kept: Vec<usize> = input.deal.iter().flatten().copied().collect();
+        let partial = input.flat && kept.len() < framed;
+        debug_assert!(used(self.units).len() == layouts.len());
+        Image {
             name: network.name.clone(),
             num_pes: config.num_pes,
             input: network.input,
             frame: network.frame,
-            input_map: (self.inputs.len() < network.input.len()).then(|| self.inputs.to_vec()),
-            maps: vec![MapSize {
-                positions: 1,
-                words: self.inputs.len().div_ceil(config.num_pes),
-            }],
-            runs: vec![Run {
-                passes: passes.len(),
-                entry_base: short(biases),
-                writes: Vec::new(),
-                reads: Vec::new(),
-            }],
-            passes,
+            input_map: partial.then_some(kept),
+            maps,
+            passes: Vec::new(),
+            runs,
+            outputs: network.output().channels,
             head: network.head,
-            outputs: network.outputs(),
-            logit_scale: self.layers[self.layers.len() - 1].scale as f32,
+            logit_scale: self.quantised[self.quantised.len() - 1].scale as f32,
             labels: if numerals {
                 Vec::new()
             } else {
@@ -195,36 +705,67 @@ impl Job<'_> {
             } else {
                 Default::default()
             },
-        };
-        image.make_usual();
-        image.check()?;
-        Ok(image)
+        }
     }
 }
 
-/// The codebook, with a zero if runs must be padded, and the columns of each PE. `inputs` and
-/// `deal` say which input and which neuron each packed channel is.
-fn columns(
-    layer: &Quantised,
-    inputs: &Deal,
-    deal: &Deal,
-    num_pes: usize,
-) -> (Vec<i16>, Vec<Vec<Vec<Entry>>>) {
-    let nonzeros = |pe: usize, input: Option<usize>| {
-        let neurons = deal.iter().skip(pe).step_by(num_pes).enumerate();
-        neurons.filter_map(move |(row, neuron)| Some((row, layer.row((*neuron)?)[input?]?)))
+/// The column of a weight, counted over all bank words of its input, and the tap that is left in it.
+fn place(
+    source: &Layout,
+    reading: Reading,
+    channel: usize,
+    tap: usize,
+    channels: usize,
+    pes: usize,
+) -> (usize, usize) {
+    let packed = |channel: usize| source.packed[channel].unwrap_or(0);
+    match reading {
+        Reading::Flat if source.flat => (packed(tap * channels + channel), 0),
+        Reading::Flat => (tap * source.words * pes + packed(channel), 0),
+        Reading::Map => (packed(channel), tap),
+    }
+}
+
+/// The pass of a draft with its entry addresses; its streams are coded later.
+fn filled(draft: Draft, weights: &[Weights], next: &mut [usize]) -> Pass {
+    let mut pass = draft.pass;
+    let own = &weights[draft.weights];
+    for (pe, data) in pass.pes.iter_mut().enumerate() {
+        data.entry_address = short(next[pe]);
+        if pass.reuse == 0 {
+            data.entries = own.columns[pe].iter().map(Vec::len).sum();
+            data.biases.clone_from(&own.biases[pe]);
+            next[pe] += data.entries;
+        }
+    }
+    if pass.reuse == 0 {
+        pass.codebook.clone_from(&own.codebook);
+    }
+    pass
+}
+
+/// Codes the streams of every pass that has weights; `of` says which they are.
+fn code(image: &mut Image, of: &[usize], weights: &[Weights]) {
+    let with = |image: &Image| -> Vec<usize> {
+        let passes = 0..image.passes.len();
+        passes.filter(|&i| image.passes[i].reuse == 0).collect()
     };
-    let padded = (0..num_pes).any(|pe| {
-        inputs
-            .iter()
-            .any(|&input| stream::needs_padding(nonzeros(pe, input).map(|(row, _)| row)))
-    });
-    let mut codebook = layer.codebook.clone();
-    let zero = padded.then(|| {
-        codebook.push(0);
-        (codebook.len() - 1) as u8
-    });
-    let column = |pe, input| stream::column(nonzeros(pe, input), zero);
-    let columns = (0..num_pes).map(|pe| inputs.iter().map(|&input| column(pe, input)).collect());
-    (codebook, columns.collect())
+    let owners = with(image);
+    let frequencies: Vec<_> = owners
+        .iter()
+        .map(|&i| {
+            let mut frequencies = NO_FREQUENCIES;
+            let columns = weights[of[i]].columns.iter();
+            columns.for_each(|columns| stream::count(columns, &mut frequencies));
+            frequencies
+        })
+        .collect();
+    let chosen = tables::choose(&frequencies);
+    for (&i, tables) in owners.iter().zip(chosen) {
+        let pass = &mut image.passes[i];
+        for (data, columns) in pass.pes.iter_mut().zip(&weights[of[i]].columns) {
+            (data.stream, data.bits) = stream::encode(columns, &tables);
+        }
+        pass.tables = tables;
+    }
 }

@@ -1,66 +1,10 @@
-//! Layers as matrices of codes.
+//! The weights of a layer as codes.
 
 use super::PackError;
-use crate::network::{Activation, Network, Operator, Weights};
+use crate::network::Weights;
 
-/// A fully connected layer on its way into an image.
-#[derive(Clone, Debug)]
-pub(super) struct Matrix {
-    pub name: String,
-    /// Weights and biases of the layer before anything was cut.
-    pub parameters: usize,
-    pub activation: Activation,
-    pub inputs: usize,
-    /// The outputs that are left, as the layer's own indices.
-    pub kept: Vec<usize>,
-    /// Codes, row-major by output; 0 is no weight, `k` is `codebook[k - 1]`.
-    pub codes: Vec<u8>,
-    pub codebook: Vec<f64>,
-    pub bias: Vec<f64>,
-}
-
-impl Matrix {
-    pub fn outputs(&self) -> usize {
-        self.bias.len()
-    }
-
-    /// The codes of one output.
-    pub fn row(&self, output: usize) -> &[u8] {
-        &self.codes[output * self.inputs..][..self.inputs]
-    }
-
-    pub fn weight(&self, code: u8) -> f64 {
-        match code {
-            0 => 0.0,
-            code => self.codebook[usize::from(code) - 1],
-        }
-    }
-}
-
-/// The network's layers with shared weights; none of them is zero.
-pub(super) fn layers(network: &Network) -> Result<Vec<Matrix>, PackError> {
-    let layers = network.layers.iter().map(|layer| {
-        let Operator::Dense { inputs, outputs } = layer.operator else {
-            return Err(PackError::Operator {
-                layer: layer.name.clone(),
-            });
-        };
-        let (codebook, codes) = shared(&layer.name, &layer.weights)?;
-        Ok(Matrix {
-            name: layer.name.clone(),
-            parameters: layer.parameters(),
-            activation: layer.activation.clone(),
-            inputs,
-            kept: (0..outputs).collect(),
-            codes,
-            codebook,
-            bias: layer.bias.iter().map(|&b| f64::from(b)).collect(),
-        })
-    });
-    layers.collect()
-}
-
-fn shared(layer: &str, weights: &Weights) -> Result<(Vec<f64>, Vec<u8>), PackError> {
+/// The codebook of a layer and its codes: 0 is no weight, `k` is `codebook[k - 1]`, which is not zero.
+pub(super) fn shared(layer: &str, weights: &Weights) -> Result<(Vec<f64>, Vec<u8>), PackError> {
     match weights {
         Weights::Shared { codebook, codes } => {
             let zero = |code: u8| code == 0 || codebook[usize::from(code) - 1] == 0.0;

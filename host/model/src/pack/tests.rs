@@ -1,6 +1,7 @@
 use super::*;
+use crate::network::Activation;
 use crate::network::tests::{float, random};
-use crate::network::{Layer, Operator, Weights};
+use crate::network::{Layer, Operator, Weights, Window};
 use crate::reference::argmax;
 use crate::{Outputs, Reference, idx};
 use proptest::prelude::*;
@@ -219,6 +220,58 @@ fn centroids_that_round_alike_are_merged_and_unused_ones_dropped() {
     assert_eq!(image.sizes().unwrap()[0].nonzeros, 12);
 }
 
+/// The mean of a map of one channel and `width` columns.
+fn with_average(width: usize) -> Network {
+    let mut network = random(&[width, 1], 0.5, 3, 1);
+    let input = network.input;
+    network.layers = vec![Layer {
+        name: "average".into(),
+        inputs: vec![0],
+        operator: Operator::AveragePool {
+            input,
+            window: Window::whole([1, width]),
+        },
+        weights: Weights::Float(vec![]),
+        bias: vec![],
+        activation: Activation::None,
+    }];
+    network
+}
+
+#[test]
+fn random_graphs_pack_for_every_configuration_and_stay_close() {
+    let (mut packed, mut streamed, mut errors) = (0, 0, Vec::new());
+    for seed in 0..150 {
+        let network = crate::random::network(seed);
+        let inputs = inputs(&network, 6, seed);
+        let calibration: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+        for config in CONFIGS {
+            let image = match pack(&network, config, &calibration, &PackOptions::default()) {
+                Ok(image) => image,
+                Err(PackError::Unsupported { .. } | PackError::TooLarge { .. }) => continue,
+                Err(error) => panic!("seed {seed}, {}: {error}", config.name),
+            };
+            let bytes = image.to_bytes().unwrap();
+            assert_eq!(Image::from_bytes(&bytes).unwrap(), image, "seed {seed}");
+            packed += 1;
+            streamed += usize::from(!image.is_resident());
+            let error = error(&network, &image, &inputs);
+            errors.push(error);
+        }
+    }
+    // Eight bits cost little, but where products cancel.
+    errors.sort_by(f64::total_cmp);
+    let at = |share: usize| errors[errors.len() * share / 100];
+    println!(
+        "{packed} images, {streamed} of several runs, errors {} {} {}",
+        at(50),
+        at(95),
+        at(99)
+    );
+    assert!(at(50) < 0.02 && at(95) < 0.2 && at(99) < 0.6);
+    assert!(packed > 300 && streamed > 30, "{packed} {streamed}");
+}
+
 #[test]
 fn errors_say_what_is_wrong_and_what_to_do() {
     let network = random(&[20, 10, 5], 0.5, 3, 1);
@@ -236,22 +289,29 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         packed(&network, "tiny", &[vec![0; 3]]),
         &["got 3 bytes, expected 20"],
     );
-    let large = random(&[784, 300, 100, 10], 0.09, 15, 1);
-    let one = vec![vec![7; 784]];
+    let long = with_average(100);
     says(
-        packed(&large, "tiny", &one),
+        packed(&long, "tiny", &[vec![7; 100]]),
         &[
-            "layer fc1",
+            "layer average",
             "tiny",
-            "needs",
-            "there are",
-            "fit solo, ulx3s-85f",
+            "needs 100 words in a geometry table",
+            "there are 64",
+            "fit solo, ulx3s-25f, ulx3s-85f",
         ],
     );
-    let huge = random(&[784, 1000, 10], 0.5, 15, 1);
     says(
-        packed(&huge, "icebreaker", &one),
-        &["no configuration", "prune"],
+        packed(&long, "icebreaker", &[vec![7; 100]]),
+        &[
+            "layer average",
+            "icebreaker",
+            "no fully connected layer",
+            "fit solo",
+        ],
+    );
+    says(
+        packed(&with_average(2000), "tiny", &[vec![7; 2000]]),
+        &["no configuration"],
     );
 
     let mut many = random(&[20, 20], 0.5, 3, 1);
@@ -260,9 +320,6 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         packed(&many, "tiny", &[vec![1; 20]]),
         &["fc1", "399", "255"],
     );
-    let mut last = network.clone();
-    last.layers[1].activation = Activation::Relu;
-    says(packed(&last, "tiny", &[vec![1; 20]]), &["fc2", "ReLU"]);
     let mut range = network;
     range.layers[0].bias[0] = 1e9;
     range.layers[0].bias[1] = -1e30;

@@ -1,0 +1,417 @@
+//! How a unit is cut into passes: groups of output rows, windows of output positions, ranges of
+//! input channels.
+
+use super::deal::Deal;
+use super::unit::{Order, Term, Unit};
+use crate::geometry::{Geometry, Kernel, MOST_SEGMENTS, MOST_TAPS, Places};
+use crate::image::{Memory, words};
+use std::ops::Range;
+use thresh_regs::{Config, WIDE_BYTES};
+
+/// How a value lies in the banks.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    /// The channel of each packed channel.
+    pub deal: Deal,
+    /// Packed channel of each channel; none for one that is left out.
+    pub packed: Vec<Option<usize>>,
+    /// Height and width.
+    pub side: [usize; 2],
+    /// Bank words of a position.
+    pub words: usize,
+    /// Packed channels up to the last that is one.
+    pub channels: usize,
+    /// The value's positions are taken as channels of one position.
+    pub flat: bool,
+}
+
+impl Layout {
+    pub fn new(deal: Deal, channels: usize, side: [usize; 2], flat: bool, num_pes: usize) -> Self {
+        let mut packed = vec![None; channels];
+        for (at, channel) in deal.iter().enumerate() {
+            if let Some(channel) = channel {
+                packed[*channel] = Some(at);
+            }
+        }
+        Layout {
+            packed,
+            side,
+            words: deal.len() / num_pes,
+            channels: deal
+                .iter()
+                .rposition(Option::is_some)
+                .map_or(1, |at| at + 1),
+            deal,
+            flat,
+        }
+    }
+
+    pub fn positions(&self) -> usize {
+        self.side[0] * self.side[1]
+    }
+}
+
+/// How a pass reads a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// The input is one position; a kernel position and a channel are a column.
+    Flat,
+    /// Over a map.
+    Map,
+}
+
+/// How passes read a term, or what about it no pass can do.
+pub(super) fn reading(
+    term: &Term,
+    layout: &Layout,
+    unit: &Unit,
+    config: &Config,
+) -> Result<Reading, &'static str> {
+    let single = unit.sums == [1, 1] && !term.shared;
+    let [height, width] = term.window.kernel;
+    let whole = single && term.order == Order::ChannelsLast;
+    let segments = height * width;
+    let tables = words(config, Memory::Tables);
+    let fits = segments <= MOST_SEGMENTS && height <= tables && width <= tables;
+    if unit.pool.is_none() && whole && (layout.flat || layout.positions() == 1 || !fits) {
+        return Ok(Reading::Flat);
+    }
+    if !config.maps {
+        return if whole && unit.pool.is_none() {
+            Ok(Reading::Flat)
+        } else {
+            Err("it is no fully connected layer, and this configuration runs nothing else")
+        };
+    }
+    let window = &term.window;
+    let pads = window.pads;
+    if pads[0].max(pads[2]) >= height || pads[1].max(pads[3]) >= width {
+        return Err("its padding is not smaller than its kernel");
+    }
+    if !single && (height > MOST_TAPS || width > MOST_TAPS) {
+        return Err("a side of its kernel is larger than 15");
+    }
+    if segments > MOST_SEGMENTS {
+        return Err("its kernel has more than 255 positions");
+    }
+    if let Some(pool) = &unit.pool {
+        if pool.kernel.iter().any(|&side| side > MOST_TAPS) {
+            return Err("a side of its pool window is larger than 15");
+        }
+    }
+    Ok(Reading::Map)
+}
+
+/// How a unit is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// Output rows of a pass.
+    pub rows: usize,
+    /// Height and width of a window of drained positions.
+    pub window: [usize; 2],
+    /// Bank words of an input range, for a flat term of the whole input.
+    pub groups: usize,
+}
+
+/// A window of a unit's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Area {
+    /// First drained position, on each axis.
+    pub start: [usize; 2],
+    /// Drained positions.
+    pub size: [usize; 2],
+    /// First position of the sums.
+    sums_start: [usize; 2],
+    /// Positions of the sums.
+    pub sums: [usize; 2],
+}
+
+impl Area {
+    pub fn positions(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    /// The windows of `size` that cover a unit's output.
+    pub fn all(unit: &Unit, size: [usize; 2]) -> Vec<Area> {
+        let output = [unit.output.height, unit.output.width];
+        let mut areas = Vec::new();
+        for y in (0..output[0]).step_by(size[0]) {
+            for x in (0..output[1]).step_by(size[1]) {
+                let size = [size[0].min(output[0] - y), size[1].min(output[1] - x)];
+                areas.push(Area::new(unit, [y, x], size));
+            }
+        }
+        areas
+    }
+
+    fn new(unit: &Unit, start: [usize; 2], size: [usize; 2]) -> Area {
+        let (mut sums_start, mut sums) = (start, size);
+        if let Some(pool) = &unit.pool {
+            for axis in 0..2 {
+                let first = start[axis] * pool.stride[axis];
+                let last = (start[axis] + size[axis] - 1) * pool.stride[axis] + pool.kernel[axis];
+                sums_start[axis] = first.saturating_sub(pool.pads[axis]);
+                let end = last.saturating_sub(pool.pads[axis]).min(unit.sums[axis]);
+                sums[axis] = end - sums_start[axis];
+            }
+        }
+        Area {
+            start,
+            size,
+            sums_start,
+            sums,
+        }
+    }
+
+    fn pool(&self, unit: &Unit) -> Option<Places> {
+        let pool = unit.pool.as_ref()?;
+        let pad = |axis: usize| {
+            pool.pads[axis] + self.sums_start[axis] - self.start[axis] * pool.stride[axis]
+        };
+        Some(Places {
+            size: pool.kernel,
+            stride: pool.stride,
+            pad: [pad(0), pad(1)],
+            output: self.size,
+        })
+    }
+
+    /// The rows or columns of the input that meet the window's sums, on one axis, and the padding
+    /// before them. Rows are read whole unless the window is narrower than the unit's output.
+    pub fn input(&self, unit: &Unit, term: &Term, axis: usize) -> (Range<usize>, usize) {
+        let side = [term.input.height, term.input.width][axis];
+        if term.shared {
+            return (0..side, 0);
+        }
+        let (stride, pad) = (term.window.stride[axis], term.window.pads[axis]);
+        if axis == 1 && self.size[1] == unit.output.width {
+            // What the pool leaves out at the left is left out of the sums.
+            let first = self.sums_start[1] * stride;
+            if first <= pad {
+                return (0..side, pad - first);
+            }
+        }
+        let first = self.sums_start[axis] * stride;
+        let last = (self.sums_start[axis] + self.sums[axis] - 1) * stride;
+        let start = first.saturating_sub(pad);
+        let end = (last + term.window.kernel[axis])
+            .saturating_sub(pad)
+            .min(side);
+        (start..end, pad + start - first)
+    }
+
+    /// The geometry of the pass that adds channels of a term to the window's sums.
+    pub fn geometry(&self, unit: &Unit, term: &Term, channels: usize) -> Geometry {
+        let (rows, top) = self.input(unit, term, 0);
+        let (columns, left) = self.input(unit, term, 1);
+        let kernel = if term.shared {
+            Kernel::Shared
+        } else if unit.sums == [1, 1] {
+            Kernel::Whole {
+                size: term.window.kernel,
+                pad: [top, left],
+            }
+        } else {
+            Kernel::Slides {
+                size: term.window.kernel,
+                stride: term.window.stride,
+                pad: [top, left],
+            }
+        };
+        Geometry {
+            channels,
+            input: [rows.len(), columns.len()],
+            kernel,
+            output: self.sums,
+            pool: self.pool(unit),
+        }
+    }
+}
+
+/// What passes may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits<'a> {
+    pub config: &'a Config,
+    /// Inputs and outputs of each pass are in activation memory for it alone.
+    pub spilled: bool,
+}
+
+/// What one unit is to be cut for.
+pub(super) struct Subject<'a> {
+    pub unit: &'a Unit,
+    /// Rows of all its outputs.
+    pub rows: usize,
+    pub wide: bool,
+    pub readings: &'a [Reading],
+    /// Layout of what each term reads.
+    pub sources: Vec<&'a Layout>,
+    /// Non-zeros of each term: by packed output channel, then bank word of its input.
+    pub counts: &'a [Vec<Vec<u32>>],
+}
+
+impl Subject<'_> {
+    /// Bank words of the input of a term, over which ranges go.
+    pub fn groups(&self, term: usize) -> usize {
+        let layout = self.sources[term];
+        match self.readings[term] {
+            Reading::Flat => layout.words * layout.positions(),
+            Reading::Map => layout.words,
+        }
+    }
+
+    /// The ranges of input words that a cut makes of each term, in order.
+    pub fn ranges(&self, cut: &Cut) -> Vec<(usize, Range<usize>)> {
+        let mut ranges = Vec::new();
+        for term in 0..self.unit.terms.len() {
+            let groups = self.groups(term);
+            for start in (0..groups).step_by(cut.groups) {
+                ranges.push((term, start..(start + cut.groups).min(groups)));
+            }
+        }
+        ranges
+    }
+
+    /// Entries of the fullest PE for some rows and some input words of a term.
+    fn entries(
+        &self,
+        term: usize,
+        rows: &Range<usize>,
+        groups: &Range<usize>,
+        pes: usize,
+    ) -> usize {
+        let of = |pe: usize| {
+            let rows = rows.clone().map(|row| &self.counts[term][row * pes + pe]);
+            rows.map(|row| {
+                row[groups.clone()]
+                    .iter()
+                    .map(|&n| n as usize)
+                    .sum::<usize>()
+            })
+            .sum::<usize>()
+        };
+        (0..pes).map(of).max().unwrap_or(0)
+    }
+
+    /// The largest cut that the memories hold, and the memory that is short where none does.
+    pub fn cut(&self, limits: &Limits<'_>) -> Result<Cut, (Memory, usize)> {
+        let unit = self.unit;
+        let most_groups = (0..unit.terms.len())
+            .map(|t| self.groups(t))
+            .max()
+            .unwrap_or(1);
+        let mut cut = Cut {
+            rows: self.rows,
+            window: [unit.output.height, unit.output.width],
+            groups: most_groups,
+        };
+        while let Some((memory, need)) = self.shortage(&cut, limits) {
+            let half = |n: &mut usize| {
+                let shrinks = *n > 1;
+                *n = n.div_ceil(2);
+                shrinks
+            };
+            let spilled = limits.spilled;
+            let large = self.outputs(&cut) > words(limits.config, memory) / 2;
+            let [height, width] = &mut cut.window;
+            let shrunk = match memory {
+                Memory::Accumulators | Memory::Tables => {
+                    half(height) || (spilled && half(width)) || half(&mut cut.rows)
+                }
+                Memory::Activations => {
+                    spilled
+                        && (half(height)
+                            || half(width)
+                            || (large && half(&mut cut.rows))
+                            || half(&mut cut.groups)
+                            || half(&mut cut.rows))
+                }
+                Memory::Columns => half(&mut cut.groups),
+                Memory::Rows => half(&mut cut.rows),
+                Memory::WeightStore => spilled && (half(&mut cut.rows) || half(&mut cut.groups)),
+                Memory::Codebook | Memory::Passes => false,
+            };
+            if !shrunk {
+                return Err((memory, need));
+            }
+        }
+        Ok(cut)
+    }
+
+    /// Bank words that a pass drains to, at most.
+    fn outputs(&self, cut: &Cut) -> usize {
+        let bytes = if self.wide { WIDE_BYTES } else { 1 };
+        cut.rows * cut.window[0] * cut.window[1] * bytes
+    }
+
+    /// The first memory that is too small for a pass of this cut, and what it would need.
+    fn shortage(&self, cut: &Cut, limits: &Limits<'_>) -> Option<(Memory, usize)> {
+        let (config, unit) = (limits.config, self.unit);
+        let pes = config.num_pes;
+        let exceeds =
+            |memory: Memory, need: usize| (need > words(config, memory)).then_some((memory, need));
+        let areas = Area::all(unit, cut.window);
+        for (term, groups) in self.ranges(cut) {
+            let source = self.sources[term];
+            let reading = self.readings[term];
+            for area in &areas {
+                let sums = area.sums[0] * area.sums[1];
+                let found = exceeds(Memory::Accumulators, cut.rows * sums);
+                if found.is_some() {
+                    return found;
+                }
+                let mut taps = 1;
+                let mut inputs = groups.len();
+                if reading == Reading::Map {
+                    let geometry = area.geometry(unit, &unit.terms[term], source.channels);
+                    taps = geometry.taps();
+                    inputs *= geometry.input[0] * geometry.input[1];
+                    let pooled = geometry.pool.map_or([0, 0], |pool| pool.output);
+                    let need = |axis: usize| geometry.input[axis] + pooled[axis];
+                    let need = need(0).max(need(1));
+                    let found = exceeds(Memory::Tables, need);
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                let found = exceeds(Memory::Rows, cut.rows * taps);
+                if found.is_some() {
+                    return found;
+                }
+                if limits.spilled {
+                    let bytes = if self.wide { WIDE_BYTES } else { 1 };
+                    let outputs = cut.rows * area.positions() * bytes;
+                    let found = exceeds(Memory::Activations, inputs + outputs);
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+            }
+            let segments = match reading {
+                Reading::Flat => 1,
+                Reading::Map => unit.terms[term].window.kernel.iter().product(),
+            };
+            let columns = match reading {
+                Reading::Flat => groups.len() * pes,
+                Reading::Map => (groups.end * pes).min(source.channels) - groups.start * pes,
+            };
+            let found = exceeds(Memory::Columns, columns * segments + 1);
+            if found.is_some() {
+                return found;
+            }
+            if limits.spilled {
+                for row in (0..self.rows).step_by(cut.rows) {
+                    let rows = row..(row + cut.rows).min(self.rows);
+                    let entries = self.entries(term, &rows, &groups, pes);
+                    // A padding zero for each step of 256 rows at most.
+                    let padding = segments * cut.rows / 256 * groups.len() * pes;
+                    let need = entries + padding.min(1 << 16) + rows.len();
+                    let have = config.store_words(groups.len() * pes * segments + 1);
+                    if need > have {
+                        return Some((Memory::WeightStore, need));
+                    }
+                }
+            }
+        }
+        None
+    }
+}
