@@ -4,7 +4,7 @@ use crate::commands::{bench, compress, demo, info, make, pack, run, synth, train
 use crate::output::{Output, Verdict};
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use thresh_compress::{Options, TrainOptions, methods};
+use thresh_compress::{Options, Recipe};
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -77,23 +77,25 @@ pub fn parse() -> (Command, bool) {
 
 /// The definition, with the options of trainer and compressors in the help of their commands.
 fn command() -> clap::Command {
-    let train = help("--set of training", &TrainOptions::default());
-    let methods: Vec<String> = methods()
-        .iter()
-        .map(|m| {
-            help(
-                &format!("--set of {} ({})", m.name(), m.describe()),
-                m.options(),
-            )
-        })
-        .collect();
-    let methods = methods.join("\n");
+    let mut train = String::new();
+    let mut methods = String::new();
+    for recipe in Recipe::ALL {
+        let net = recipe.name();
+        train += &help(&format!("--set of {net}"), &recipe.training());
+        train += "\n";
+        for method in recipe.methods() {
+            let (name, what) = (method.name(), method.describe());
+            methods += &help(
+                &format!("--set of {net} by {name} ({what})"),
+                method.options(),
+            );
+            methods += "\n";
+        }
+    }
     Cli::command()
-        .mut_subcommand("train", |c| {
-            c.after_long_help(format!("{train}\n{}", train::EXAMPLES))
-        })
+        .mut_subcommand("train", |c| c.after_long_help(train + train::EXAMPLES))
         .mut_subcommand("compress", |c| {
-            c.after_long_help(format!("{methods}\n{}", compress::EXAMPLES))
+            c.after_long_help(methods + compress::EXAMPLES)
         })
 }
 

@@ -12,7 +12,8 @@ pub mod train;
 pub mod verilog;
 
 use anyhow::{Result, bail};
-use thresh_compress::Options;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use thresh_compress::{Options, Recipe};
 
 /// A `NAME=VALUE` of `--set`.
 type Setting = (String, String);
@@ -21,6 +22,20 @@ fn parse_setting(text: &str) -> Result<Setting> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
         _ => bail!("got {text:?}, expected NAME=VALUE; --help lists the names"),
+    }
+}
+
+/// Reads the value of `--net`.
+fn recipe_parser() -> impl TypedValueParser<Value = Recipe> {
+    PossibleValuesParser::new(Recipe::ALL.map(Recipe::name))
+        .map(|name| Recipe::named(&name).expect("clap lets only names of recipes through"))
+}
+
+/// Words of a command line that choose `recipe`.
+fn recipe_words(recipe: Recipe) -> Vec<String> {
+    match recipe == Recipe::default() {
+        true => vec![],
+        false => vec!["--net".into(), recipe.name().into()],
     }
 }
 

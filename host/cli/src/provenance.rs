@@ -57,13 +57,13 @@ pub fn of_image(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use thresh_compress::TrainOptions;
+    use thresh_compress::{Hidden, TrainOptions};
 
     #[test]
     fn commands_are_chained_and_hold_only_what_was_changed() {
         let options = TrainOptions {
             seed: 7,
-            hidden: vec![10, 20],
+            hidden: [10, 20].map(Hidden::Dense).to_vec(),
             ..TrainOptions::default()
         };
         let words = changed("--set", &options, &TrainOptions::default());

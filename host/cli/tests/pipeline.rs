@@ -130,6 +130,59 @@ fn make_does_the_same_as_the_three_steps_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_convolutional_network_is_made_and_goes_on_where_it_was() {
+    let place = Place::new();
+    let layers = "conv4x3p1,pool2,8";
+    let shrink = "densities=0.5,0.5,0.5";
+    let epochs = "prune-epochs=2 retrain-epochs=1 tune-epochs=1";
+    let set = |flag: &str| {
+        let words = [shrink].into_iter().chain(epochs.split(' '));
+        words
+            .map(|word| format!("{flag} {word} "))
+            .collect::<String>()
+    };
+    let trained = place.json(&format!(
+        "train --hidden {layers} --epochs 4 -o train.safetensors"
+    ));
+    let weights = [4 * 9, 0, 16 * 8, 8 * CLASSES];
+    for (layer, weights) in trained["layers"].as_array().unwrap().iter().zip(weights) {
+        assert_eq!(layer["weights"], weights, "{trained}");
+    }
+    let small = place.json(&format!("compress {} train.safetensors", set("--set")));
+    assert!(small["nonzeros"].as_u64().unwrap() <= 98, "{small}");
+    assert_eq!(small["network"], "conv4x3p1-pool2-8");
+
+    let options = format!(
+        "--train hidden={layers} --train epochs=4 {}",
+        set("--compress")
+    );
+    let make = format!("make --work work {options} -o made.safetensors");
+    let made = place.json(&make);
+    assert_eq!(made["layers"], small["layers"]);
+    assert_eq!(
+        made["provenance"]["command"],
+        format!("thresh make {options}-o made.safetensors")
+    );
+    let network = |file: &str| {
+        let mut network = thresh_model::Network::from_safetensors(&place.read(file)).unwrap();
+        network.provenance.clear();
+        network
+    };
+    assert_eq!(
+        network("made.safetensors"),
+        network("compressed.safetensors")
+    );
+    let first = place.read("made.safetensors");
+    let again = place.thresh(&make);
+    let stderr = String::from_utf8(again.stderr).unwrap();
+    assert!(
+        stderr.contains("fine-tune: going on after epoch 1 of 1"),
+        "{stderr}"
+    );
+    assert_eq!(place.read("made.safetensors"), first);
+}
+
+#[test]
 fn pictures_and_data_sets_give_the_same_answers_on_both_back_ends() {
     let place = Place::new();
     place.pack();

@@ -368,7 +368,7 @@ fn options_that_mean_nothing() {
     let place = Place::new();
     place.write("net.safetensors", network(6).to_safetensors().unwrap());
     place.ok("pack --config tiny net.safetensors -o net.thresh");
-    let cases: [(&str, i32, &[&str]); 14] = [
+    let cases: [(&str, i32, &[&str]); 19] = [
         (
             "train --set colour=red",
             1,
@@ -384,7 +384,39 @@ fn options_that_mean_nothing() {
             2,
             &["expected NAME=VALUE", "--help lists the names"],
         ),
-        ("train --hidden 4,x", 2, &["'x'", "--hidden"]),
+        (
+            "train --hidden 4,x",
+            2,
+            &["'x'", "--hidden", "a convolution as conv20x5"],
+        ),
+        (
+            "train --net lenet-5",
+            1,
+            &[
+                "the window of conv20x5 has no place on a map of 4 x 4",
+                "choose a smaller one",
+            ],
+        ),
+        (
+            "train --hidden conv4x3s0",
+            1,
+            &["hidden", "a stride of at least 1"],
+        ),
+        (
+            "make --net lenet-6 -o x.thresh",
+            2,
+            &["lenet-6", "lenet-300-100, lenet-5"],
+        ),
+        (
+            "make --config tiny -o x.safetensors",
+            1,
+            &["got --config", "x.safetensors, which is not packed"],
+        ),
+        (
+            "compress --net lenet-5 net.safetensors",
+            1,
+            &["codes", "one for each of 2 layers with weights"],
+        ),
         (
             "train --hidden 0",
             1,

@@ -85,6 +85,14 @@ pub enum Error {
         /// Epochs of it that are finished, and saved if there is a working folder.
         epochs: usize,
     },
+    /// No recipe has this name.
+    #[error("no network {name:?}; there are: {known}")]
+    Recipe {
+        /// The name.
+        name: String,
+        /// All names.
+        known: String,
+    },
     /// No method has this name.
     #[error("no compression method {name:?}; there are: {known}")]
     Method {

@@ -1,20 +1,25 @@
 //! Training and compression of networks for Thresh.
 //!
-//! [`train()`] makes a network from labelled images; a [`Method`] makes it smaller. Both run on burn, save a checkpoint
-//! after each epoch to a working folder, and go on from there when they are started again with the same options:
-//! the result is the same to the bit. They do not pack: `thresh-model` does that.
+//! [`train()`] makes a network from labelled images, [`train_network`] one with given layers; a [`Method`] makes it
+//! smaller. What can be trained are fully connected layers, convolutions and pools in a row, with ReLU. A [`Recipe`] is a
+//! known network with the options recommended for it.
+//!
+//! All run on burn, save a checkpoint after each epoch to a working folder, and go on from there when they are started
+//! again with the same options: the result is the same to the bit. They do not pack: `thresh-model` does that.
 
 pub mod data;
 pub mod deep_compression;
 pub mod error;
+pub mod hidden;
 pub mod method;
 pub mod options;
 pub mod progress;
+pub mod recipe;
 pub mod train;
 
 mod checkpoint;
 mod compact;
-mod mlp;
+mod net;
 mod random;
 mod run;
 mod sgd;
@@ -22,8 +27,10 @@ mod sgd;
 pub use data::Data;
 pub use deep_compression::{DeepCompression, DeepCompressionOptions};
 pub use error::{Error, Result};
+pub use hidden::Hidden;
 pub use method::{Method, method, methods};
 pub use options::{Options, Setting};
 pub use progress::{EpochInfo, Progress, Silent, StageInfo, StepInfo};
+pub use recipe::Recipe;
 pub use run::Context;
-pub use train::{TrainOptions, train};
+pub use train::{TrainOptions, train, train_network};

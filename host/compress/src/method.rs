@@ -2,13 +2,7 @@
 
 use thresh_model::network::Network;
 
-use crate::{
-    data::Data,
-    deep_compression::DeepCompression,
-    error::{Error, Result},
-    options::Options,
-    run::Context,
-};
+use crate::{data::Data, error::Result, options::Options, recipe::Recipe, run::Context};
 
 /// A way to make a network smaller.
 pub trait Method {
@@ -33,9 +27,9 @@ pub trait Method {
     fn run(&self, network: &Network, data: &Data, context: &mut Context<'_>) -> Result<Network>;
 }
 
-/// All methods, with their default options. A new method is a new module and a line here.
+/// All methods, with their default options.
 pub fn methods() -> Vec<Box<dyn Method>> {
-    vec![Box::new(DeepCompression::default())]
+    Recipe::default().methods()
 }
 
 /// The method called `name`, with its default options.
@@ -44,14 +38,7 @@ pub fn methods() -> Vec<Box<dyn Method>> {
 ///
 /// If there is none.
 pub fn method(name: &str) -> Result<Box<dyn Method>> {
-    let known: Vec<_> = methods().iter().map(|method| method.name()).collect();
-    methods()
-        .into_iter()
-        .find(|method| method.name() == name)
-        .ok_or_else(|| Error::Method {
-            name: name.to_string(),
-            known: known.join(", "),
-        })
+    Recipe::default().method(name)
 }
 
 #[cfg(test)]

@@ -40,6 +40,8 @@ pub trait Options {
 pub(crate) trait Value: Sized {
     /// What is expected, for error messages.
     const EXPECTED: &'static str;
+    /// What is expected of a list of them.
+    const LIST: &'static str = "numbers with commas between, or nothing";
     fn parse(text: &str) -> Option<Self>;
     fn show(&self) -> String;
 }
@@ -66,7 +68,7 @@ plain_value!(f32, "a finite number, not below 0", |v: &f32| v.is_finite()
 plain_value!(bool, "true or false", |_| true);
 
 impl<T: Value> Value for Vec<T> {
-    const EXPECTED: &'static str = "numbers with commas between, or nothing";
+    const EXPECTED: &'static str = T::LIST;
     fn parse(text: &str) -> Option<Self> {
         if text.is_empty() {
             return Some(Vec::new());
@@ -138,7 +140,7 @@ pub(crate) use options;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::TrainOptions;
+    use crate::{Hidden, TrainOptions};
 
     #[test]
     fn every_option_is_set_by_its_name_and_value() {
@@ -152,7 +154,7 @@ mod tests {
         options.set("rate", "0.5").unwrap();
         assert_eq!(
             (options.hidden.as_slice(), options.rate),
-            (&[20, 10][..], 0.5)
+            (&[20, 10].map(Hidden::Dense)[..], 0.5)
         );
         options.set("hidden", "").unwrap();
         assert!(options.hidden.is_empty());

@@ -10,7 +10,7 @@ use crate::{
     checkpoint::{Identity, State, Store},
     data::Data,
     error::{Error, Result},
-    mlp::{self, Affine, Batch},
+    net::{self, Affine, Batch, Net},
     progress::{EpochInfo, Progress, StageInfo, StepInfo},
     random::{Purpose, generator, shuffled},
 };
@@ -52,6 +52,8 @@ pub(crate) enum Fall {
 
 /// How a stage is run.
 pub(crate) struct Plan<'a> {
+    /// What the weights belong to.
+    pub net: &'a Net,
     pub purpose: Purpose,
     pub seed: u64,
     pub epochs: usize,
@@ -60,9 +62,6 @@ pub(crate) struct Plan<'a> {
     pub rate: f64,
     /// Images are moved by up to this many pixels each way.
     pub shift: usize,
-    pub input_scale: f32,
-    /// The values of an image that the network takes; `None`: all.
-    pub inputs: Option<&'a [usize]>,
     /// How the rate goes on.
     pub fall: Fall,
 }
@@ -105,7 +104,7 @@ pub(crate) fn run(
             let done = (epoch * steps + step) as f64 / (plan.epochs * steps) as f64;
             stage.before(epoch * steps + step, done);
             let batch = batch(data.train(), chosen, plan, &mut random);
-            let (loss, gradients) = mlp::gradients(&stage.weights(), &batch);
+            let (loss, gradients) = plan.net.gradients(&stage.weights(), &batch);
             if !loss.is_finite() {
                 return Err(Error::Diverged {
                     stage: name,
@@ -127,14 +126,14 @@ pub(crate) fn run(
             store.save(epoch + 1, &stage.state())?;
         }
         let weights = stage.weights();
-        let now = mlp::accuracy(&weights, data.test(), plan.input_scale, plan.inputs);
+        let now = plan.net.accuracy(&weights, data.test());
         accuracy = Some(now);
         let flow = context.progress.epoch(&EpochInfo {
             stage: name,
             epoch,
             loss: sum / data.train().len() as f64,
             accuracy: now,
-            weights: mlp::live_weights(&weights),
+            weights: net::live_weights(&weights),
         });
         if flow == ControlFlow::Break(()) {
             return Err(Error::Stopped {
@@ -143,9 +142,7 @@ pub(crate) fn run(
             });
         }
     }
-    Ok(accuracy.unwrap_or_else(|| {
-        mlp::accuracy(&stage.weights(), data.test(), plan.input_scale, plan.inputs)
-    }))
+    Ok(accuracy.unwrap_or_else(|| plan.net.accuracy(&stage.weights(), data.test())))
 }
 
 impl Plan<'_> {
@@ -159,9 +156,9 @@ impl Plan<'_> {
 
 /// The images `chosen`, each moved at random.
 fn batch(set: &Dataset, chosen: &[usize], plan: &Plan<'_>, random: &mut ChaCha8Rng) -> Batch {
-    let size = plan.inputs.map_or(set.shape.len(), <[usize]>::len);
+    let size = plan.net.inputs();
     let mut inputs = Vec::with_capacity(chosen.len() * size);
-    let mut image = vec![0.0f32; set.shape.len()];
+    let mut image = vec![0; set.shape.len()];
     for &index in chosen {
         let reach = plan.shift as i64;
         let (down, right) = match reach {
@@ -171,15 +168,12 @@ fn batch(set: &Dataset, chosen: &[usize], plan: &Plan<'_>, random: &mut ChaCha8R
                 random.random_range(-reach..=reach),
             ),
         };
-        image.fill(0.0);
-        moved(set, index, down, right, plan.input_scale, &mut image);
-        match plan.inputs {
-            None => inputs.extend_from_slice(&image),
-            Some(live) => inputs.extend(live.iter().map(|&input| image[input])),
-        }
+        image.fill(0);
+        moved(set, index, down, right, &mut image);
+        plan.net.read(&image, &mut inputs);
     }
     Batch {
-        inputs: mlp::matrix(&inputs, chosen.len(), size),
+        inputs: net::matrix(&inputs, chosen.len(), size),
         labels: chosen
             .iter()
             .map(|&index| usize::from(set.labels[index]))
@@ -188,29 +182,27 @@ fn batch(set: &Dataset, chosen: &[usize], plan: &Plan<'_>, random: &mut ChaCha8R
 }
 
 /// Writes image `index`, moved by `down` and `right` pixels, to `out`, which is zero before.
-fn moved(set: &Dataset, index: usize, down: i64, right: i64, scale: f32, out: &mut [f32]) {
+fn moved(set: &Dataset, index: usize, down: i64, right: i64, out: &mut [u8]) {
     let shape = set.shape;
     let (height, width) = (shape.height as i64, shape.width as i64);
     let image = set.image(index);
-    for (map, out) in image
-        .chunks_exact(shape.height * shape.width)
-        .zip(out.chunks_exact_mut(shape.height * shape.width))
-    {
-        for y in down.max(0)..height.min(height + down) {
-            let from = ((y - down) * width) as usize;
-            let row = &map[from..from + shape.width];
-            for x in right.max(0)..width.min(width + right) {
-                out[(y * width + x) as usize] = f32::from(row[(x - right) as usize]) * scale;
-            }
-        }
+    let (from, to) = (right.max(0), width.min(width + right));
+    if from >= to {
+        return;
+    }
+    let length = (to - from) as usize * shape.channels;
+    for y in down.max(0)..height.min(height + down) {
+        let at = |y: i64, x: i64| (y * width + x) as usize * shape.channels;
+        out[at(y, from)..][..length]
+            .copy_from_slice(&image[at(y - down, from - right)..][..length]);
     }
 }
 
 /// Puts the tensors of `layers` into `state` under `<what>.<layer>.weight` and `.bias`.
 pub(crate) fn put(state: &mut State, what: &str, layers: &[Affine]) {
     for (index, layer) in layers.iter().enumerate() {
-        state.insert(format!("{what}.{index}.weight"), mlp::values(&layer.weight));
-        state.insert(format!("{what}.{index}.bias"), mlp::values(&layer.bias));
+        state.insert(format!("{what}.{index}.weight"), net::values(&layer.weight));
+        state.insert(format!("{what}.{index}.bias"), net::values(&layer.bias));
     }
 }
 
@@ -224,8 +216,8 @@ pub(crate) fn take(state: &mut State, what: &str, layers: &mut [Affine]) -> Opti
             return None;
         }
         *layer = Affine {
-            weight: mlp::matrix(&weight, inputs, outputs),
-            bias: mlp::vector(&bias),
+            weight: net::matrix(&weight, inputs, outputs),
+            bias: net::vector(&bias),
         };
     }
     Some(())
@@ -250,28 +242,44 @@ mod tests {
             labels: vec![0],
         };
         let at = |down, right| {
-            let mut out = vec![0.0; 6];
-            moved(&set, 0, down, right, 1.0, &mut out);
+            let mut out = vec![0; 6];
+            moved(&set, 0, down, right, &mut out);
             out
         };
-        assert_eq!(at(0, 0), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        assert_eq!(at(1, 0), [0.0, 0.0, 0.0, 1.0, 2.0, 3.0]);
-        assert_eq!(at(-1, 1), [0.0, 4.0, 5.0, 0.0, 0.0, 0.0]);
-        assert_eq!(at(0, -2), [3.0, 0.0, 0.0, 6.0, 0.0, 0.0]);
-        assert_eq!(at(5, 5), [0.0; 6]);
+        assert_eq!(at(0, 0), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(at(1, 0), [0, 0, 0, 1, 2, 3]);
+        assert_eq!(at(-1, 1), [0, 4, 5, 0, 0, 0]);
+        assert_eq!(at(0, -2), [3, 0, 0, 6, 0, 0]);
+        assert_eq!(at(5, 5), [0; 6]);
+    }
+
+    #[test]
+    fn the_channels_of_a_position_move_together() {
+        let shape = Shape {
+            channels: 2,
+            height: 2,
+            width: 2,
+        };
+        let set = Dataset {
+            shape,
+            images: (1..=8).collect(),
+            labels: vec![0],
+        };
+        let mut out = vec![0; 8];
+        moved(&set, 0, 1, -1, &mut out);
+        assert_eq!(out, [0, 0, 0, 0, 3, 4, 0, 0]);
     }
 
     #[test]
     fn the_rate_falls_along_a_cosine() {
         let plan = Plan {
+            net: &crate::net::dense(&[1, 1]),
             purpose: Purpose::Train,
             seed: 0,
             epochs: 1,
             batch: 1,
             rate: 2.0,
             shift: 0,
-            input_scale: 1.0,
-            inputs: None,
             fall: Fall::Cosine,
         };
         assert!((plan.rate_at(0.0) - 2.0).abs() < 1e-12);

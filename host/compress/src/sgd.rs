@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::mlp::Affine;
+use crate::net::Affine;
 
 /// Velocities of all layers and the constants of the descent.
 #[derive(Clone, Debug)]

@@ -1,17 +1,21 @@
-//! Training a fully connected network from nothing.
+//! Training a network from nothing.
 
 use std::collections::BTreeMap;
 
 use rand::RngExt;
-use thresh_model::{Frame, Head, Network};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use thresh_model::{Network, Operator, Shape};
 
 use crate::{
     checkpoint::{Identity, State},
-    data::Data,
-    error::Result,
-    mlp::{self, Affine},
+    data::{Data, hex},
+    error::{Error, Result},
+    hidden::{self, Hidden},
+    net::{self, Affine, Net},
     options::{Options, invalid, options},
     random::{Purpose, generator},
+    recipe::Recipe,
     run::{self, Context, Fall, Plan, Stage},
     sgd::Sgd,
 };
@@ -19,8 +23,8 @@ use crate::{
 options! {
     /// Options of [`train`]. The defaults are recommended for MNIST.
     pub struct TrainOptions {
-        /// Outputs of each hidden layer.
-        hidden: Vec<usize> = vec![300, 100],
+        /// Hidden layers: outputs, convolutions (conv20x5: outputs, window), pools (pool2).
+        hidden: Vec<Hidden> = vec![Hidden::Dense(300), Hidden::Dense(100)],
         /// Passes over the training images.
         epochs: usize = 20,
         /// Images of one step.
@@ -42,13 +46,6 @@ options! {
 
 impl TrainOptions {
     fn check(&self) -> Result<()> {
-        if self.hidden.contains(&0) {
-            return Err(invalid(
-                "hidden",
-                format!("{:?}", self.hidden),
-                "every layer needs outputs",
-            ));
-        }
         check_loop(self.batch, self.momentum)?;
         if self.white <= 0.0 || self.white.is_nan() {
             return Err(invalid("white", self.white, "a number above 0"));
@@ -68,7 +65,7 @@ pub(crate) fn check_loop(batch: usize, momentum: f64) -> Result<()> {
     Ok(())
 }
 
-/// Trains a network `inputs - hidden - ... - classes` with ReLU between the layers.
+/// Trains a network `input - hidden - ... - classes` with ReLU behind every hidden layer but pools.
 ///
 /// The input byte `b` means `b * input_scale`; no mean is subtracted, so black is an exact zero.
 /// The same options and data give the same bits on the same machine, with any number of threads; another processor may
@@ -80,47 +77,121 @@ pub(crate) fn check_loop(batch: usize, momentum: f64) -> Result<()> {
 /// cannot be written, the loss diverges, or the caller stops the run.
 pub fn train(options: &TrainOptions, data: &Data, context: &mut Context<'_>) -> Result<Network> {
     options.check()?;
-    let mut sizes = vec![data.train().shape.len()];
-    sizes.extend(&options.hidden);
-    sizes.push(data.classes());
-    let layers = start(&sizes, options.seed);
+    let network = hidden::network(
+        &name(&options.hidden),
+        data.train().shape,
+        options.white / 255.0,
+        &options.hidden,
+        data.classes(),
+    )?;
+    run_on(network, options, data, identity(options, data), context)
+}
+
+/// Trains the layers of `network` from random weights; its own weights and biases are not read. `options.hidden` and
+/// `options.white` are not used: layers and input scale are those of `network`.
+///
+/// What can be trained are fully connected layers, convolutions and pools, each of which reads the layer before it,
+/// with ReLU or no activation. Determinism is as for [`train()`].
+///
+/// # Errors
+///
+/// As [`train()`]; and if the network is not sound, a layer cannot be trained, or the data has other images or more
+/// classes than the network.
+pub fn train_network(
+    network: &Network,
+    options: &TrainOptions,
+    data: &Data,
+    context: &mut Context<'_>,
+) -> Result<Network> {
+    options.check()?;
+    check_data(network, data)?;
+    let mut identity = identity(options, data);
+    identity.insert("layers".into(), hex(&Sha256::digest(description(network))));
+    run_on(network.clone(), options, data, identity, context)
+}
+
+fn run_on(
+    mut network: Network,
+    options: &TrainOptions,
+    data: &Data,
+    identity: Identity,
+    context: &mut Context<'_>,
+) -> Result<Network> {
+    let net = Net::new(&network)?;
+    let layers = start(&net.sizes(), options.seed);
     let mut stage = Dense {
         descent: Sgd::new(&layers, options.momentum, options.decay),
         layers,
     };
-    let input_scale = options.white / 255.0;
     let plan = Plan {
+        net: &net,
         purpose: Purpose::Train,
         seed: options.seed,
         epochs: options.epochs,
         batch: options.batch,
         rate: options.rate,
         shift: options.shift,
-        input_scale,
-        inputs: None,
         fall: Fall::Cosine,
     };
-    let accuracy = run::run(&mut stage, &plan, data, identity(options, data), context)?;
-    let hidden: Vec<_> = options.hidden.iter().map(usize::to_string).collect();
-    Ok(Network {
-        name: match hidden.as_slice() {
-            [] => "linear".to_string(),
-            hidden => format!("lenet-{}", hidden.join("-")),
-        },
-        input: data.train().shape,
-        input_scale,
-        frame: Frame::default(),
-        head: Head::Logits,
-        layers: mlp::network_layers(&stage.layers),
-        labels: (0..data.classes()).map(|class| class.to_string()).collect(),
-        provenance: BTreeMap::from([
-            ("command".into(), context.command.clone()),
-            ("data".into(), data.hash().to_string()),
-            ("seed".into(), options.seed.to_string()),
-            ("train.accuracy".into(), accuracy.to_string()),
-            ("train.options".into(), options.line()),
-        ]),
+    let accuracy = run::run(&mut stage, &plan, data, identity, context)?;
+    net::put_layers(&mut network, &stage.layers);
+    network.provenance = BTreeMap::from([
+        ("command".into(), context.command.clone()),
+        ("data".into(), data.hash().to_string()),
+        ("seed".into(), options.seed.to_string()),
+        ("train.accuracy".into(), accuracy.to_string()),
+        ("train.options".into(), options.line()),
+    ]);
+    Ok(network)
+}
+
+/// The name of a network with these hidden layers.
+fn name(hidden: &[Hidden]) -> String {
+    let recipe = Recipe::ALL.into_iter();
+    let mut known = recipe.filter(|recipe| recipe.training().hidden == hidden);
+    if let Some(recipe) = known.next() {
+        return recipe.name().to_string();
+    }
+    let words: Vec<_> = hidden.iter().map(Hidden::to_string).collect();
+    let dense = hidden.iter().all(|layer| matches!(layer, Hidden::Dense(_)));
+    match words.as_slice() {
+        [] => "linear".to_string(),
+        words if dense => format!("lenet-{}", words.join("-")),
+        words => words.join("-"),
+    }
+}
+
+/// Refuses data with other images or more classes than `network` has.
+pub(crate) fn check_data(network: &Network, data: &Data) -> Result<()> {
+    network.check()?;
+    let (shape, classes) = (data.train().shape, data.classes());
+    // To a fully connected layer an image is a list of values.
+    let flat = matches!(network.layers[0].operator, Operator::Dense { .. });
+    let fits = network.input == shape || flat && network.input.len() == shape.len();
+    if fits && network.outputs() >= classes {
+        return Ok(());
+    }
+    let text = |s: Shape| format!("{} x {} x {}", s.width, s.height, s.channels);
+    Err(Error::Network {
+        network: network.name.clone(),
+        reason: format!(
+            "it takes images of {} (width x height x channels) to {} classes; the data has images of {} and {classes} \
+             classes; choose other data, or a network for these",
+            text(network.input),
+            network.outputs(),
+            text(shape),
+        ),
     })
+}
+
+/// Everything of a network that training and compression do not change, as text.
+pub(crate) fn description(network: &Network) -> String {
+    let layers: Vec<_> = network
+        .layers
+        .iter()
+        .map(|layer| json!([layer.inputs, layer.operator, layer.activation]))
+        .collect();
+    json!([network.input, network.input_scale, network.frame, layers]).to_string()
 }
 
 fn identity(options: &TrainOptions, data: &Data) -> Identity {
@@ -134,19 +205,18 @@ fn identity(options: &TrainOptions, data: &Data) -> Identity {
 }
 
 /// Layers with random weights (He et al., 1502.01852, uniform) and zero biases.
-fn start(sizes: &[usize], seed: u64) -> Vec<Affine> {
+fn start(sizes: &[(usize, usize)], seed: u64) -> Vec<Affine> {
     let mut random = generator(seed, Purpose::Start, 0);
     sizes
-        .windows(2)
-        .map(|pair| {
-            let (inputs, outputs) = (pair[0], pair[1]);
+        .iter()
+        .map(|&(inputs, outputs)| {
             let reach = (6.0 / inputs as f32).sqrt();
             let weights: Vec<f32> = (0..inputs * outputs)
                 .map(|_| random.random_range(-reach..reach))
                 .collect();
             Affine {
-                weight: mlp::matrix(&weights, inputs, outputs),
-                bias: mlp::vector(&vec![0.0; outputs]),
+                weight: net::matrix(&weights, inputs, outputs),
+                bias: net::vector(&vec![0.0; outputs]),
             }
         })
         .collect()

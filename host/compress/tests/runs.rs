@@ -1,16 +1,13 @@
 //! Whole runs on small slices of MNIST: they learn, give the same bits, and go on after an interruption.
 
-use std::{fs, ops::ControlFlow, path::Path, sync::LazyLock};
-use thresh_compress::{
-    Context, Data, DeepCompression, DeepCompressionOptions, EpochInfo, Error, Method, Progress,
-    StageInfo, TrainOptions, train,
-};
-use thresh_model::{Network, Weights, idx};
+mod common;
 
-static MNIST: LazyLock<Data> = LazyLock::new(|| {
-    let folder = idx::data_folder().join("mnist");
-    Data::read(&folder).expect("MNIST, which scripts/setup fetches")
-});
+use common::{Log, MNIST, bytes, context};
+use std::{fs, path::Path, sync::LazyLock};
+use thresh_compress::{
+    Data, DeepCompression, DeepCompressionOptions, Error, Hidden, Method, TrainOptions, train,
+};
+use thresh_model::{Network, Weights};
 
 fn data() -> Data {
     MNIST.first(1000, 300).unwrap()
@@ -18,7 +15,7 @@ fn data() -> Data {
 
 fn training() -> TrainOptions {
     TrainOptions {
-        hidden: vec![40, 20],
+        hidden: vec![Hidden::Dense(40), Hidden::Dense(20)],
         epochs: 4,
         batch: 32,
         rate: 0.02,
@@ -29,7 +26,7 @@ fn training() -> TrainOptions {
 fn compressing() -> DeepCompression {
     let options = DeepCompressionOptions {
         weights: 900,
-        codes: 16,
+        codes: vec![16],
         prune_epochs: 3,
         prune_rate: 0.02,
         retrain_epochs: 2,
@@ -39,47 +36,6 @@ fn compressing() -> DeepCompression {
         ..DeepCompressionOptions::default()
     };
     DeepCompression { options }
-}
-
-/// Remembers all epochs, and stops after `left` of them.
-struct Log {
-    left: usize,
-    stages: Vec<StageInfo>,
-    epochs: Vec<EpochInfo>,
-}
-
-impl Log {
-    fn new(left: usize) -> Self {
-        Self {
-            left,
-            stages: Vec::new(),
-            epochs: Vec::new(),
-        }
-    }
-}
-
-impl Progress for Log {
-    fn stage(&mut self, info: &StageInfo) {
-        self.stages.push(*info);
-    }
-
-    fn epoch(&mut self, info: &EpochInfo) -> ControlFlow<()> {
-        self.epochs.push(*info);
-        self.left -= 1;
-        if self.left == 0 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
-}
-
-fn context<'a>(folder: Option<&Path>, log: &'a mut Log) -> Context<'a> {
-    Context {
-        folder: folder.map(Path::to_path_buf),
-        command: "thresh test".into(),
-        progress: log,
-    }
 }
 
 fn run_train(
@@ -102,10 +58,6 @@ fn run_compress(
     log: &mut Log,
 ) -> Result<Network, Error> {
     method.run(trained(), &data(), &mut context(folder, log))
-}
-
-fn bytes(network: &Network) -> Vec<u8> {
-    network.to_safetensors().unwrap()
 }
 
 #[test]
@@ -174,7 +126,7 @@ fn a_compressed_network_is_sparse_shared_and_still_right() {
 fn a_run_gives_the_same_bytes_with_any_number_of_threads() {
     // Large enough that burn spreads the products over threads.
     let options = TrainOptions {
-        hidden: vec![300, 100],
+        hidden: vec![Hidden::Dense(300), Hidden::Dense(100)],
         epochs: 1,
         batch: 128,
         ..training()
@@ -293,7 +245,10 @@ fn impossible_options_are_refused() {
     };
     refused(&|o| o.batch = 0, "batch");
     refused(&|o| o.momentum = 1.0, "momentum");
-    refused(&|o| o.hidden = vec![3, 0], "hidden");
+    refused(
+        &|o| o.hidden = vec![Hidden::Dense(3), Hidden::Dense(0)],
+        "hidden",
+    );
     refused(&|o| o.white = 0.0, "white");
     refused(&|o| o.rate = 1e30, "lower the rate");
 
@@ -305,7 +260,11 @@ fn impossible_options_are_refused() {
             .to_string();
         assert!(message.contains(what), "{message}");
     };
-    refused(&|o| o.codes = 256, "codes");
+    refused(&|o| o.codes = vec![256], "codes");
+    refused(
+        &|o| o.codes = vec![16, 16],
+        "one number, or one for each of 3 layers",
+    );
     refused(&|o| o.densities = vec![0.1], "one for each of 3 layers");
     refused(&|o| o.densities = vec![0.1, 2.0, 0.1], "0.1,2,0.1");
 }

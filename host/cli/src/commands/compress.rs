@@ -1,20 +1,21 @@
 //! `thresh compress`.
 
-use super::{Setting, apply, parse_setting, train};
+use super::{Setting, apply, parse_setting, recipe_parser, recipe_words, train};
 use crate::input::DataSet;
 use crate::output::{Output, Verdict};
 use crate::{bars, files, provenance};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
-use thresh_compress::{Context, Data, Method, method};
+use thresh_compress::{Context, Data, Method, Recipe};
 use thresh_model::Network;
 
 pub const EXAMPLES: &str = "\
 Examples:
   thresh compress                               .work/mnist/train.safetensors by Deep Compression
+  thresh compress --net lenet-5                 the shares and codes of Deep Compression's paper
   thresh compress --set weights=2000 --set codes=8 net.safetensors -o small.safetensors
-  thresh compress --set densities=0.01,0.05,0.2";
+  thresh compress --set densities=0.01,0.05,0.2 --set codes=64,32,16";
 
 /// Make a network smaller: fewer weights, and few distinct values of them.
 ///
@@ -22,12 +23,15 @@ Examples:
 /// gives the same network to the bit.
 #[derive(Debug, Args)]
 pub struct Compress {
-    /// The network [default: .work/DATA/train.safetensors].
+    /// The network [default: .work/DATA/train.safetensors, .work/DATA/NET/train.safetensors with --net].
     #[arg(value_name = "NETWORK.safetensors")]
     network: Option<PathBuf>,
     /// Where the compressed network goes [default: compressed.safetensors beside the network].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The network whose recommended options are the defaults.
+    #[arg(long, value_name = "NAME", value_parser = recipe_parser(), default_value = Recipe::default().name())]
+    net: Recipe,
     /// How.
     #[arg(long, default_value = DEFAULT_METHOD)]
     method: String,
@@ -52,11 +56,11 @@ impl Compress {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let input = self
             .network
-            .unwrap_or_else(|| train::work_folder(self.data).join("train.safetensors"));
+            .unwrap_or_else(|| train::work_folder(self.data, self.net).join("train.safetensors"));
         let path = self
             .output
             .unwrap_or_else(|| files::folder(&input).join("compressed.safetensors"));
-        let mut method = method(&self.method)?;
+        let mut method = self.net.method(&self.method)?;
         apply(&self.set, method.options_mut())?;
         if let Some(seed) = self.seed {
             method.options_mut().set("seed", &seed.to_string())?;
@@ -68,7 +72,8 @@ impl Compress {
             words.extend(["--method".into(), self.method.clone()]);
         }
         words.extend(self.data.words());
-        words.extend(changed("--set", &*method)?);
+        words.extend(recipe_words(self.net));
+        words.extend(changed("--set", &*method, self.net)?);
         words.extend([
             provenance::file_name(&input),
             "-o".into(),
@@ -91,12 +96,12 @@ impl Compress {
     }
 }
 
-/// The options of a method that are not at their defaults, as words of a command line.
-pub fn changed(flag: &str, changed: &dyn Method) -> Result<Vec<String>> {
+/// The options of a method that are not those of `recipe`, as words of a command line.
+pub fn changed(flag: &str, changed: &dyn Method, recipe: Recipe) -> Result<Vec<String>> {
     Ok(provenance::changed(
         flag,
         changed.options(),
-        method(changed.name())?.options(),
+        recipe.method(changed.name())?.options(),
     ))
 }
 

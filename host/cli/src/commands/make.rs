@@ -1,35 +1,40 @@
 //! `thresh make`.
 
-use super::{Setting, apply, compress, pack, parse_setting, train};
+use super::{Setting, apply, compress, pack, parse_setting, recipe_parser, recipe_words, train};
 use crate::input::DataSet;
 use crate::output::{Output, Verdict};
 use crate::{files, provenance, target};
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use std::path::PathBuf;
-use thresh_compress::{TrainOptions, method};
+use thresh_compress::Recipe;
 use thresh_model::PackOptions;
 use thresh_regs::Config;
 
 /// Train, compress and pack in one go.
 ///
 /// Without options, this makes the image that `thresh demo` runs. The image holds this command;
-/// checkpoints are kept, so that the same command goes on where it was interrupted.
+/// checkpoints are kept, so that the same command goes on where it was interrupted. An output that ends in .safetensors is
+/// the compressed network, for any engine.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   thresh make -o host/cli/images/lenet-300-100.thresh
+  thresh make --net lenet-5 -o lenet-5.safetensors
   thresh make --config icebreaker --compress weights=2000 -o small.thresh
   thresh make --data fashion-mnist --train hidden=128,64 -o clothes.thresh
 
 `thresh train --help` and `thresh compress --help` list the options and their defaults.")]
 pub struct Make {
-    /// Where the image goes.
+    /// Where the image goes; FILE.safetensors: where the compressed network goes, which is then not packed.
     #[arg(short, long, value_name = "FILE.thresh")]
     output: PathBuf,
-    /// The engine that is to run it.
-    #[arg(long, value_name = "NAME", value_parser = target::config_parser(), default_value = DEFAULT_CONFIG)]
-    config: &'static Config,
+    /// The engine that is to run it [default: ulx3s-25f].
+    #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
+    config: Option<&'static Config>,
+    /// The network, with the options that are recommended for it.
+    #[arg(long, value_name = "NAME", value_parser = recipe_parser(), default_value = Recipe::default().name())]
+    net: Recipe,
     /// What to learn.
     #[arg(long, value_enum, default_value_t)]
     data: DataSet,
@@ -39,7 +44,7 @@ pub struct Make {
     /// Set an option of compression.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     compress: Vec<Setting>,
-    /// Where checkpoints and networks are kept [default: .work/DATA].
+    /// Where checkpoints and networks are kept [default: .work/DATA, .work/DATA/NET with --net].
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
 }
@@ -48,39 +53,55 @@ const DEFAULT_CONFIG: &str = "ulx3s-25f";
 
 impl Make {
     pub fn run(self, output: &Output) -> Result<Verdict> {
-        let mut training = TrainOptions::default();
+        let packs = self
+            .output
+            .extension()
+            .is_none_or(|end| end != "safetensors");
+        ensure!(
+            packs || self.config.is_none(),
+            "got --config with the output {}, which is not packed, expected an output FILE.thresh, or no --config",
+            self.output.display()
+        );
+        let mut training = self.net.training();
         apply(&self.train, &mut training)?;
-        let mut method = method(compress::DEFAULT_METHOD)?;
+        let mut method = self.net.method(compress::DEFAULT_METHOD)?;
         apply(&self.compress, method.options_mut())?;
 
         let mut words = vec!["make".to_string()];
-        if self.config.name != DEFAULT_CONFIG {
-            words.extend(["--config".into(), self.config.name.into()]);
+        if let Some(config) = self.config.filter(|config| config.name != DEFAULT_CONFIG) {
+            words.extend(["--config".into(), config.name.into()]);
         }
         words.extend(self.data.words());
+        words.extend(recipe_words(self.net));
         words.extend(provenance::changed(
             "--train",
             &training,
-            &TrainOptions::default(),
+            &self.net.training(),
         ));
-        words.extend(compress::changed("--compress", &*method)?);
+        words.extend(compress::changed("--compress", &*method, self.net)?);
+        if !packs {
+            words.extend(["-o".into(), provenance::file_name(&self.output)]);
+        }
         let command = provenance::chained(&Default::default(), &words);
 
         let data = self.data.to_train_on()?;
-        let folder = self.work.unwrap_or_else(|| train::work_folder(self.data));
+        let folder = self
+            .work
+            .unwrap_or_else(|| train::work_folder(self.data, self.net));
         let dense = train::train(&training, &data, folder.clone(), command.clone())?;
         files::save_network(&folder.join("train.safetensors"), &dense)?;
         let small = compress::compress(&*method, &dense, &data, folder.clone(), command.clone())?;
         files::save_network(&folder.join("compressed.safetensors"), &small)?;
+        if !packs {
+            files::save_network(&self.output, &small)?;
+            return train::report(output, &small, &self.output);
+        }
+        let config = match self.config {
+            Some(config) => config,
+            None => Config::named(DEFAULT_CONFIG).context("the default configuration exists")?,
+        };
         let options = PackOptions::default();
-        let image = pack::pack_network(
-            small,
-            self.config,
-            &data,
-            pack::CALIBRATION,
-            &options,
-            command,
-        )?;
-        pack::save(&image, self.config, &self.output, output)
+        let image = pack::pack_network(small, config, &data, pack::CALIBRATION, &options, command)?;
+        pack::save(&image, config, &self.output, output)
     }
 }

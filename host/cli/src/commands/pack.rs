@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use thresh_compress::Data;
+use thresh_compress::{Data, Recipe};
 use thresh_model::{Image, Network, PackOptions, pack::pack};
 use thresh_regs::Config;
 
@@ -49,9 +49,9 @@ pub const CALIBRATION: usize = 10_000;
 
 impl Pack {
     pub fn run(self, output: &Output) -> Result<Verdict> {
-        let input = self
-            .network
-            .unwrap_or_else(|| super::train::work_folder(self.data).join("compressed.safetensors"));
+        let input = self.network.unwrap_or_else(|| {
+            super::train::work_folder(self.data, Recipe::default()).join("compressed.safetensors")
+        });
         let percentile = self.percentile;
         ensure!(
             percentile > 0.0 && percentile <= 100.0,

@@ -1,6 +1,6 @@
 //! `thresh train`.
 
-use super::{Setting, apply, parse_setting};
+use super::{Setting, apply, parse_setting, recipe_parser, recipe_words};
 use crate::input::DataSet;
 use crate::output::{Output, Verdict, facts, percent};
 use crate::{bars, files, provenance};
@@ -8,30 +8,37 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use thresh_compress::{Context, Data, TrainOptions};
+use thresh_compress::{Context, Data, Hidden, Recipe, TrainOptions};
 use thresh_model::Network;
 
 pub const EXAMPLES: &str = "\
 Examples:
   thresh train                                  LeNet-300-100 on MNIST
+  thresh train --net lenet-5                    LeNet-5: two convolutions, two fully connected layers
+  thresh train --hidden conv8x3p1,pool2,64 -o .work/own/train.safetensors
   thresh train --data fashion-mnist --hidden 128,64 --epochs 20 -o .work/clothes/train.safetensors
   thresh train --set rate=0.05 --set shift=0";
 
-/// Train a fully connected network.
+/// Train a network: fully connected layers, or convolutions and pools before them.
 ///
 /// The network is saved as a safetensors file. A checkpoint is kept after every epoch; the same
 /// command goes on where it was interrupted, and gives the same network to the bit.
 #[derive(Debug, Args)]
 pub struct Train {
-    /// Where the network goes [default: .work/DATA/train.safetensors].
+    /// Where the network goes [default: .work/DATA/train.safetensors, .work/DATA/NET/train.safetensors with --net].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// What to learn.
     #[arg(long, value_enum, default_value_t)]
     data: DataSet,
-    /// Outputs of each hidden layer, with commas between.
-    #[arg(long, value_name = "SIZES", value_delimiter = ',')]
-    hidden: Option<Vec<usize>>,
+    /// The network, with the options that are recommended for it. LeNet-5 has a ReLU behind each convolution, unlike
+    /// Caffe's: it costs no parameter, and the engine skips the zeros.
+    #[arg(long, value_name = "NAME", value_parser = recipe_parser(), default_value = Recipe::default().name())]
+    net: Recipe,
+    /// Other hidden layers, with commas between: 300 has 300 outputs, conv20x5 is a convolution of 20 outputs with a
+    /// window of 5x5 (conv20x5s2p1: stride 2, padding 1), pool2 takes the largest of 2x2.
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
+    hidden: Option<Vec<Hidden>>,
     /// Passes over the training images.
     #[arg(long)]
     epochs: Option<usize>,
@@ -46,17 +53,21 @@ pub struct Train {
     work: Option<PathBuf>,
 }
 
-/// The default place of what belongs to a data set.
-pub fn work_folder(data: DataSet) -> PathBuf {
-    Path::new(".work").join(data.name())
+/// The default place of what belongs to a data set and a network.
+pub fn work_folder(data: DataSet, recipe: Recipe) -> PathBuf {
+    let folder = Path::new(".work").join(data.name());
+    match recipe == Recipe::default() {
+        true => folder,
+        false => folder.join(recipe.name()),
+    }
 }
 
 impl Train {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let path = self
             .output
-            .unwrap_or_else(|| work_folder(self.data).join("train.safetensors"));
-        let mut options = TrainOptions::default();
+            .unwrap_or_else(|| work_folder(self.data, self.net).join("train.safetensors"));
+        let mut options = self.net.training();
         apply(&self.set, &mut options)?;
         options.hidden = self.hidden.unwrap_or(options.hidden);
         options.epochs = self.epochs.unwrap_or(options.epochs);
@@ -64,11 +75,8 @@ impl Train {
 
         let mut words = vec!["train".to_string()];
         words.extend(self.data.words());
-        words.extend(provenance::changed(
-            "--set",
-            &options,
-            &TrainOptions::default(),
-        ));
+        words.extend(recipe_words(self.net));
+        words.extend(provenance::changed("--set", &options, &self.net.training()));
         words.extend(["-o".into(), provenance::file_name(&path)]);
         let command = provenance::chained(&Default::default(), &words);
 

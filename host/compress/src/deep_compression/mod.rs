@@ -15,7 +15,7 @@ pub mod tune;
 use std::ops::ControlFlow;
 
 use sha2::{Digest, Sha256};
-use thresh_model::network::{Network, Weights};
+use thresh_model::network::{Activation, Layer, Network, Operator, Weights};
 
 use crate::{
     checkpoint::Identity,
@@ -23,12 +23,12 @@ use crate::{
     data::{Data, hex},
     error::{Error, Result},
     method::Method,
-    mlp::{self, Affine},
-    options::{Options, invalid, options},
+    net::{self, Affine, Net},
+    options::{Options, Value, invalid, options},
     progress::{EpochInfo, StageInfo},
     random::Purpose,
     run::{self, Context, Fall, Plan, Stage},
-    train::check_loop,
+    train::{check_data, check_loop, description},
 };
 use prune::Masked;
 use retrain::Retrained;
@@ -54,8 +54,8 @@ options! {
         retrain_rate: f64 = 0.1,
         /// Pull of every weight towards 0 while pruning and retraining.
         decay: f64 = 0.0002,
-        /// Shared values of each layer.
-        codes: usize = 16,
+        /// Shared values of each layer, or one number for all layers.
+        codes: Vec<usize> = vec![16],
         /// Passes over the training images while tuning shared values.
         tune_epochs: usize = 20,
         /// Rate of the first step of tuning; it falls to 0 along half a cosine.
@@ -74,16 +74,21 @@ options! {
 impl DeepCompressionOptions {
     fn check(&self, layers: &[Affine]) -> Result<()> {
         check_loop(self.batch, self.momentum)?;
-        if !(1..=255).contains(&self.codes) {
-            return Err(invalid("codes", self.codes, "1 to 255"));
+        let expected = format!("one for each of {} layers with weights", layers.len());
+        let wrong = |name, value, expected: &str| Err(invalid(name, value, expected));
+        let codes = self.codes.show();
+        if self.codes.len() != 1 && self.codes.len() != layers.len() {
+            return wrong("codes", codes, &format!("one number, or {expected}"));
         }
-        let text = || self.list()[1].value.clone();
+        if self.codes.iter().any(|codes| !(1..=255).contains(codes)) {
+            return wrong("codes", codes, "each 1 to 255");
+        }
+        let densities = self.densities.show();
         if !self.densities.is_empty() && self.densities.len() != layers.len() {
-            let expected = format!("one for each of {} layers", layers.len());
-            return Err(invalid("densities", text(), &expected));
+            return wrong("densities", densities, &expected);
         }
         if self.densities.iter().any(|&density| density > 1.0) {
-            return Err(invalid("densities", text(), "each 0 to 1"));
+            return wrong("densities", densities, "each 0 to 1");
         }
         Ok(())
     }
@@ -115,13 +120,14 @@ impl Method for DeepCompression {
 
     fn run(&self, network: &Network, data: &Data, context: &mut Context<'_>) -> Result<Network> {
         let options = &self.options;
-        let dense = mlp::layers_of(network)?;
-        options.check(&dense)?;
+        let net = Net::new(network)?;
+        let dense = net::layers_of(network);
         check_data(network, data)?;
+        options.check(&dense)?;
         let identity = identity(options, network, &dense, data);
-        let scale = network.input_scale;
-        let before = mlp::accuracy(&dense, data.test(), scale, None);
-        let plan = |purpose, epochs, rate, fall| Plan {
+        let before = net.accuracy(&dense, data.test());
+        let plan = |net, purpose, epochs, rate, fall| Plan {
+            net,
             purpose,
             seed: options.seed,
             epochs,
@@ -129,53 +135,54 @@ impl Method for DeepCompression {
             rate,
             fall,
             shift: options.shift,
-            input_scale: scale,
-            inputs: None,
         };
 
-        let mut pruning = Masked::new(dense, options);
-        let mut how = plan(
+        let mut pruning = Masked::new(dense, net.links(), options);
+        let how = plan(
+            &net,
             Purpose::Prune,
             options.prune_epochs,
             options.prune_rate,
             Fall::None,
         );
         run::run(&mut pruning, &how, data, identity.clone(), context)?;
-        let pruned = Compact::new(&pruning.finish());
+        let pruned = Compact::new(&net, &pruning.finish());
+        let small = net.reading(pruned.inputs());
 
-        how = plan(
+        let how = plan(
+            &small,
             Purpose::Retrain,
             options.retrain_epochs,
             options.retrain_rate,
             Fall::Cosine,
         );
-        how.inputs = Some(pruned.inputs());
         let mut retraining = Retrained::new(pruned.layers.clone(), options.momentum, options.decay);
         let after_prune = run::run(&mut retraining, &how, data, identity.clone(), context)?;
         let retrained = retraining.weights();
 
         let shared = retrained
             .iter()
-            .map(|layer| Shared::new(layer, options.codes))
+            .zip(options.codes.iter().cycle())
+            .map(|(layer, &codes)| Shared::new(layer, codes))
             .collect();
         let mut tuning = Tuned::new(&retrained, shared, options.momentum);
         let shared = tuning.weights();
-        let after_share = mlp::accuracy(&shared, data.test(), scale, how.inputs);
-        report_sharing(after_share, mlp::live_weights(&shared), context)?;
+        let after_share = small.accuracy(&shared, data.test());
+        report_sharing(after_share, net::live_weights(&shared), context)?;
 
-        how = plan(
+        let how = plan(
+            &small,
             Purpose::FineTune,
             options.tune_epochs,
             options.tune_rate,
             Fall::Cosine,
         );
-        how.inputs = Some(pruned.inputs());
         let after = run::run(&mut tuning, &how, data, identity, context)?;
 
         let mut result = network.clone();
         let tuned = tuning.finish();
-        for (index, (layer, (shared, bias))) in result.layers.iter_mut().zip(tuned).enumerate() {
-            let (inputs, outputs) = (layer.operator.inputs(), layer.operator.outputs());
+        let layers = net::weighted(&mut result).zip(net.sizes()).zip(tuned);
+        for (index, ((layer, (inputs, outputs)), (shared, bias))) in layers.enumerate() {
             layer.weights = Weights::Shared {
                 codebook: shared.codebook,
                 codes: pruned.expand(index, &shared.codes, inputs, outputs),
@@ -218,22 +225,6 @@ fn report_sharing(accuracy: f64, weights: usize, context: &mut Context<'_>) -> R
     }
 }
 
-fn check_data(network: &Network, data: &Data) -> Result<()> {
-    let outputs = network.layers.last().map_or(0, |layer| layer.bias.len());
-    if network.input.len() != data.train().shape.len() || outputs < data.classes() {
-        return Err(Error::Network {
-            network: network.name.clone(),
-            reason: format!(
-                "it takes {} values to {outputs} classes; the data has {} values and {} classes",
-                network.input.len(),
-                data.train().shape.len(),
-                data.classes()
-            ),
-        });
-    }
-    Ok(())
-}
-
 fn identity(
     options: &DeepCompressionOptions,
     network: &Network,
@@ -242,10 +233,19 @@ fn identity(
 ) -> Identity {
     let mut hash = Sha256::new();
     hash.update(network.input_scale.to_le_bytes());
+    let last = network.layers.len() - 1;
+    let plain = |(index, layer): (usize, &Layer)| {
+        let relu = layer.activation == Activation::Relu;
+        matches!(layer.operator, Operator::Dense { .. }) && relu == (index < last)
+    };
+    // All of a network of fully connected layers with ReLU between them follows from its weights.
+    if !network.frame.is_empty() || !network.layers.iter().enumerate().all(plain) {
+        hash.update(description(network));
+    }
     for layer in layers {
-        for value in mlp::values(&layer.weight)
+        for value in net::values(&layer.weight)
             .iter()
-            .chain(&mlp::values(&layer.bias))
+            .chain(&net::values(&layer.bias))
         {
             hash.update(value.to_le_bytes());
         }

@@ -2,14 +2,16 @@
 //!
 //! Two things are added to plain magnitude, since a packed weight also costs its share of a column and of a neuron:
 //! the magnitude counts less where few weights share these, and weights that cannot change an output are removed
-//! first. A weight that is removed never comes back.
+//! first. An input of a convolution is here one value under its window, a neuron one of its channels. A weight that is removed never comes back.
+
+use std::ops::Range;
 
 use burn::tensor::Tensor;
 
 use super::DeepCompressionOptions;
 use crate::{
     checkpoint::State,
-    mlp::{self, Affine},
+    net::{self, Affine, Link},
     run::{self, Stage},
     sgd::Sgd,
 };
@@ -27,6 +29,7 @@ const BIAS_BITS: f64 = 16.0;
 /// Weights under a mask that gets thinner.
 pub(crate) struct Masked {
     layers: Vec<Affine>,
+    links: Vec<Link>,
     /// 1 where a weight lives, 0 where it is pruned and exactly 0.
     masks: Vec<Tensor<2>>,
     descent: Sgd,
@@ -44,7 +47,8 @@ enum Targets {
 }
 
 impl Masked {
-    pub fn new(layers: Vec<Affine>, options: &DeepCompressionOptions) -> Self {
+    /// `links` lead from each layer to the next.
+    pub fn new(layers: Vec<Affine>, links: Vec<Link>, options: &DeepCompressionOptions) -> Self {
         let sizes = layers
             .iter()
             .map(|layer| layer.weight.shape().num_elements());
@@ -62,6 +66,7 @@ impl Masked {
             descent: Sgd::new(&layers, options.momentum, options.decay),
             targets,
             structure: options.structure,
+            links,
             layers,
         }
     }
@@ -75,8 +80,8 @@ impl Masked {
     /// Prunes to what the schedule wants after the share `done` of the stage.
     fn move_masks(&mut self, done: f64) {
         let mut grids: Vec<Grid> = self.layers.iter().map(Grid::new).collect();
-        let mut biases: Vec<Vec<f32>> = self.layers.iter().map(|l| mlp::values(&l.bias)).collect();
-        cut(&mut grids, &mut biases);
+        let mut biases: Vec<Vec<f32>> = self.layers.iter().map(|l| net::values(&l.bias)).collect();
+        cut(&mut grids, &mut biases, &self.links);
         let scores = scores(&grids, self.structure);
         match &self.targets {
             Targets::Together(target) => {
@@ -94,7 +99,7 @@ impl Masked {
             }
         }
         if done >= 1.0 {
-            cut(&mut grids, &mut biases);
+            cut(&mut grids, &mut biases, &self.links);
         }
         for (index, (grid, bias)) in grids.iter().zip(&biases).enumerate() {
             let mask: Vec<f32> = grid
@@ -102,10 +107,10 @@ impl Masked {
                 .iter()
                 .map(|&w| f32::from(u8::from(w != 0.0)))
                 .collect();
-            self.masks[index] = mlp::matrix(&mask, grid.inputs, grid.outputs);
+            self.masks[index] = net::matrix(&mask, grid.inputs, grid.outputs);
             self.layers[index] = Affine {
-                weight: mlp::matrix(&grid.values, grid.inputs, grid.outputs),
-                bias: mlp::vector(bias),
+                weight: net::matrix(&grid.values, grid.inputs, grid.outputs),
+                bias: net::vector(bias),
             };
             let velocity = &mut self.descent.velocity[index].weight;
             *velocity = velocity.clone() * self.masks[index].clone();
@@ -127,12 +132,13 @@ impl Grid {
         Self {
             inputs,
             outputs,
-            values: mlp::values(&layer.weight),
+            values: net::values(&layer.weight),
         }
     }
 
-    fn row(&mut self, input: usize) -> &mut [f32] {
-        &mut self.values[input * self.outputs..][..self.outputs]
+    /// The part of a row.
+    fn row(&mut self, input: usize, outputs: Range<usize>) -> &mut [f32] {
+        &mut self.values[input * self.outputs..][outputs]
     }
 
     fn column(&mut self, output: usize) -> impl Iterator<Item = &mut f32> {
@@ -162,27 +168,40 @@ impl Grid {
 }
 
 /// Removes, without a change of any output, the weights that lead to a neuron that no output depends on, and those
-/// that come from a neuron without inputs, whose constant value goes to the biases behind it.
-fn cut(grids: &mut [Grid], biases: &mut [Vec<f32>]) {
-    for index in 1..grids.len() {
-        let (_, inputs) = grids[index - 1].counts();
+/// that come from a neuron without inputs, whose constant value goes to the biases behind it. These stay where the value
+/// is not the same everywhere, as beside the zeros around a map.
+fn cut(grids: &mut [Grid], biases: &mut [Vec<f32>], links: &[Link]) {
+    for (index, link) in links.iter().enumerate() {
+        let (_, inputs) = grids[index].counts();
         for (neuron, &inputs) in inputs.iter().enumerate() {
-            if inputs == 0 {
-                let value = biases[index - 1][neuron].max(0.0);
-                for (weight, bias) in grids[index].row(neuron).iter_mut().zip(&mut biases[index]) {
+            if inputs > 0 {
+                continue;
+            }
+            let Some(value) = link.constant(biases[index][neuron]) else {
+                continue;
+            };
+            let (rows, columns) = link.readers(neuron);
+            let biases = &mut biases[index + 1][columns.clone()];
+            for row in rows {
+                let weights = grids[index + 1].row(row, columns.clone());
+                for (weight, bias) in weights.iter_mut().zip(&mut *biases) {
                     *bias += *weight * value;
                     *weight = 0.0;
                 }
             }
         }
     }
-    for index in (1..grids.len()).rev() {
-        let (outputs, _) = grids[index].counts();
-        for (neuron, &outputs) in outputs.iter().enumerate() {
-            if outputs == 0 {
-                grids[index - 1]
-                    .column(neuron)
-                    .for_each(|weight| *weight = 0.0);
+    for (index, link) in links.iter().enumerate().rev() {
+        for neuron in 0..grids[index].outputs {
+            let (rows, columns) = link.readers(neuron);
+            let next = &mut grids[index + 1];
+            let unread = rows.into_iter().all(|row| {
+                let weights = next.row(row, columns.clone());
+                weights.iter().all(|weight| *weight == 0.0)
+            });
+            if unread {
+                let weights = grids[index].column(neuron);
+                weights.for_each(|weight| *weight = 0.0);
             }
         }
     }
@@ -264,7 +283,7 @@ impl Stage for Masked {
         run::put(&mut state, "layer", &self.layers);
         run::put(&mut state, "velocity", &self.descent.velocity);
         for (index, mask) in self.masks.iter().enumerate() {
-            state.insert(format!("mask.{index}"), mlp::values(mask));
+            state.insert(format!("mask.{index}"), net::values(mask));
         }
         state
     }
@@ -278,7 +297,7 @@ impl Stage for Masked {
             if values.len() != inputs * outputs {
                 return None;
             }
-            *mask = mlp::matrix(&values, inputs, outputs);
+            *mask = net::matrix(&values, inputs, outputs);
         }
         Some(())
     }
@@ -287,7 +306,11 @@ impl Stage for Masked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, generator};
+    use crate::{
+        compact::Compact,
+        net::{Net, tests::random_network},
+        random::{Purpose, generator},
+    };
     use rand::RngExt;
 
     fn random_layers() -> Vec<Affine> {
@@ -297,14 +320,22 @@ mod tests {
         };
         [(12, 10), (10, 8), (8, 4)]
             .map(|(inputs, outputs)| Affine {
-                weight: mlp::matrix(&values(inputs * outputs), inputs, outputs),
-                bias: mlp::vector(&values(outputs)),
+                weight: net::matrix(&values(inputs * outputs), inputs, outputs),
+                bias: net::vector(&values(outputs)),
             })
             .to_vec()
     }
 
+    fn masked(options: &DeepCompressionOptions) -> Masked {
+        Masked::new(
+            random_layers(),
+            net::dense(&[12, 10, 8, 4]).links(),
+            options,
+        )
+    }
+
     fn pruned_to(options: &DeepCompressionOptions) -> Vec<Affine> {
-        Masked::new(random_layers(), options).finish()
+        masked(options).finish()
     }
 
     #[test]
@@ -334,8 +365,8 @@ mod tests {
         };
         let layers = pruned_to(&options);
         for ((before, after), count) in random_layers().iter().zip(&layers).zip([60, 40, 24]) {
-            assert_eq!(mlp::live_weights(std::slice::from_ref(after)), count);
-            let (before, after) = (mlp::values(&before.weight), mlp::values(&after.weight));
+            assert_eq!(net::live_weights(std::slice::from_ref(after)), count);
+            let (before, after) = (net::values(&before.weight), net::values(&after.weight));
             let least = after
                 .iter()
                 .filter(|w| **w != 0.0)
@@ -352,7 +383,7 @@ mod tests {
             weights: 60,
             ..DeepCompressionOptions::default()
         };
-        let mut masked = Masked::new(random_layers(), &options);
+        let mut masked = masked(&options);
         let mut before = vec![false; 232];
         let mut counts = Vec::new();
         for step in 0..200 {
@@ -365,7 +396,7 @@ mod tests {
             let all = masked
                 .layers
                 .iter()
-                .flat_map(|layer| mlp::values(&layer.weight));
+                .flat_map(|layer| net::values(&layer.weight));
             let dead: Vec<bool> = all.map(|weight| weight == 0.0).collect();
             assert!(
                 before
@@ -379,7 +410,7 @@ mod tests {
         }
         // The mask moves every 50 steps: to all, then to 60 and 27/64, 8/64, 1/64 of the other 172.
         assert_eq!([counts[0], counts[50], counts[100]], [232, 133, 82]);
-        let left = mlp::live_weights(&masked.finish());
+        let left = net::live_weights(&masked.finish());
         assert!((30..=60).contains(&left), "{left}");
     }
 
@@ -400,30 +431,31 @@ mod tests {
 
     #[test]
     fn cutting_changes_no_output_and_leaves_no_loose_end() {
+        let net = net::dense(&[12, 10, 8, 4]);
         let layers = random_layers();
         let mut grids: Vec<Grid> = layers.iter().map(Grid::new).collect();
-        let mut biases: Vec<Vec<f32>> = layers.iter().map(|l| mlp::values(&l.bias)).collect();
+        let mut biases: Vec<Vec<f32>> = layers.iter().map(|l| net::values(&l.bias)).collect();
         // Neurons 0 to 4 of the first layer have no inputs, 5 to 7 of the second no outputs.
         for neuron in 0..5 {
             grids[0].column(neuron).for_each(|weight| *weight = 0.0);
         }
         for neuron in 5..8 {
-            grids[2].row(neuron).fill(0.0);
+            grids[2].row(neuron, 0..4).fill(0.0);
         }
         let outputs = |grids: &[Grid], biases: &[Vec<f32>]| {
             let layers: Vec<Affine> = grids
                 .iter()
                 .zip(biases)
                 .map(|(grid, bias)| Affine {
-                    weight: mlp::matrix(&grid.values, grid.inputs, grid.outputs),
-                    bias: mlp::vector(bias),
+                    weight: net::matrix(&grid.values, grid.inputs, grid.outputs),
+                    bias: net::vector(bias),
                 })
                 .collect();
             let x: Vec<f32> = (0..12).map(|i| i as f32 / 12.0).collect();
-            mlp::values(&mlp::forward(&layers, mlp::matrix(&x, 1, 12)))
+            net::values(&net.forward(&layers, net::matrix(&x, 1, 12)))
         };
         let before = outputs(&grids, &biases);
-        cut(&mut grids, &mut biases);
+        cut(&mut grids, &mut biases, &net.links());
         for (before, after) in before.iter().zip(outputs(&grids, &biases)) {
             assert!((before - after).abs() < 1e-5, "{before} {after}");
         }
@@ -437,5 +469,70 @@ mod tests {
                 "{inputs:?} {outputs:?}"
             );
         }
+    }
+
+    #[test]
+    fn cutting_channels_and_leaving_them_out_changes_no_output() {
+        let (mut cuts, mut smaller) = (0, 0);
+        for seed in 0..300 {
+            let network = random_network(seed);
+            let net = Net::new(&network).unwrap();
+            let layers = net::layers_of(&network);
+            let mut grids: Vec<Grid> = layers.iter().map(Grid::new).collect();
+            let mut biases: Vec<Vec<f32>> = layers.iter().map(|l| net::values(&l.bias)).collect();
+            let mut random = generator(seed, Purpose::Prune, 0);
+            // Some channels lose what they read, others what reads them.
+            for (index, link) in net.links().iter().enumerate() {
+                for channel in 0..grids[index].outputs {
+                    match random.random_range(0..4) {
+                        0 => grids[index]
+                            .column(channel)
+                            .for_each(|weight| *weight = 0.0),
+                        1 => {
+                            let (rows, columns) = link.readers(channel);
+                            for row in rows {
+                                grids[index + 1].row(row, columns.clone()).fill(0.0);
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            let affine = |grids: &[Grid], biases: &[Vec<f32>]| -> Vec<Affine> {
+                let layers = grids.iter().zip(biases);
+                let affine = |(grid, bias): (&Grid, &Vec<f32>)| Affine {
+                    weight: net::matrix(&grid.values, grid.inputs, grid.outputs),
+                    bias: net::vector(bias),
+                };
+                layers.map(affine).collect()
+            };
+            let image: Vec<u8> = (0..network.input.len()).map(|_| random.random()).collect();
+            let outputs = |net: &Net, layers: &[Affine]| {
+                let mut values = Vec::new();
+                net.read(&image, &mut values);
+                net::values(&net.forward(layers, net::matrix(&values, 1, net.inputs())))
+            };
+            let before = outputs(&net, &affine(&grids, &biases));
+            let lived = net::live_weights(&affine(&grids, &biases));
+            cut(&mut grids, &mut biases, &net.links());
+            let after = affine(&grids, &biases);
+            cuts += usize::from(net::live_weights(&after) < lived);
+            let compact = Compact::new(&net, &after);
+            smaller += usize::from(
+                net::live_weights(&compact.layers) < net.sizes().iter().map(|(i, o)| i * o).sum(),
+            );
+            for after in [
+                outputs(&net, &after),
+                outputs(&net.reading(compact.inputs()), &compact.layers),
+            ] {
+                for (before, after) in before.iter().zip(after) {
+                    assert!(
+                        (before - after).abs() < 1e-4,
+                        "{before} {after}: {network:?}"
+                    );
+                }
+            }
+        }
+        assert!(cuts > 100 && smaller > 100, "{cuts} {smaller}");
     }
 }

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::{
     checkpoint::State,
-    mlp::{self, Affine},
+    net::{self, Affine},
     run::{self, Stage},
     sgd::Sgd,
 };
@@ -21,9 +21,9 @@ impl Retrained {
     pub fn new(layers: Vec<Affine>, momentum: f64, decay: f64) -> Self {
         let mask = |layer: &Affine| {
             let (inputs, outputs) = layer.sizes();
-            let weights = mlp::values(&layer.weight).into_iter();
+            let weights = net::values(&layer.weight).into_iter();
             let mask: Vec<f32> = weights.map(|w| f32::from(u8::from(w != 0.0))).collect();
-            mlp::matrix(&mask, inputs, outputs)
+            net::matrix(&mask, inputs, outputs)
         };
         Self {
             masks: layers.iter().map(mask).collect(),
@@ -69,8 +69,8 @@ mod tests {
     #[test]
     fn what_is_pruned_stays_pruned_and_the_rest_is_trained() {
         let layer = Affine {
-            weight: mlp::matrix(&[0.5, 0.0, -0.0, -0.25], 2, 2),
-            bias: mlp::vector(&[0.0, 1.0]),
+            weight: net::matrix(&[0.5, 0.0, -0.0, -0.25], 2, 2),
+            bias: net::vector(&[0.0, 1.0]),
         };
         let mut stage = Retrained::new(vec![layer.clone()], 0.9, 0.01);
         for _ in 0..20 {
@@ -80,7 +80,7 @@ mod tests {
             };
             stage.step(vec![gradient], 0.1);
         }
-        let weights = mlp::values(&stage.weights()[0].weight);
+        let weights = net::values(&stage.weights()[0].weight);
         assert_eq!(weights[1..3], [0.0, 0.0]);
         assert!(weights[0] < 0.0 && weights[3] < -1.0, "{weights:?}");
     }

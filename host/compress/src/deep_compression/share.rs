@@ -1,6 +1,6 @@
 //! Weight sharing by k-means, with the linear start of Deep Compression.
 
-use crate::mlp::{self, Affine};
+use crate::net::Affine;
 
 /// Most rounds of k-means; it converges far earlier.
 const MAX_ROUNDS: usize = 1000;
@@ -17,8 +17,7 @@ pub struct Shared {
 impl Shared {
     /// Shares the weights of `layer` that are not zero among at most `count` values.
     pub(crate) fn new(layer: &Affine, count: usize) -> Self {
-        let (inputs, outputs) = layer.sizes();
-        let rows = mlp::transposed(&mlp::values(&layer.weight), inputs, outputs);
+        let rows = layer.to_rows();
         let alive: Vec<f32> = rows.iter().copied().filter(|&w| w != 0.0).collect();
         let codebook = k_means(&alive, count);
         let codes = rows
@@ -101,6 +100,7 @@ fn nearest(codebook: &[f32], value: f32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net;
     use proptest::prelude::*;
 
     #[test]
@@ -133,8 +133,8 @@ mod tests {
     fn pruned_weights_get_code_0_and_the_order_is_by_output() {
         // Two inputs, three outputs.
         let layer = Affine {
-            weight: mlp::matrix(&[1.0, 0.0, -1.0, 0.0, 1.0, -1.0], 2, 3),
-            bias: mlp::vector(&[0.0; 3]),
+            weight: net::matrix(&[1.0, 0.0, -1.0, 0.0, 1.0, -1.0], 2, 3),
+            bias: net::vector(&[0.0; 3]),
         };
         let shared = Shared::new(&layer, 16);
         assert_eq!(shared.codebook, [-1.0, 1.0]);

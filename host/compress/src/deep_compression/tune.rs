@@ -5,7 +5,7 @@ use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 use super::share::Shared;
 use crate::{
     checkpoint::State,
-    mlp::{self, Affine},
+    net::{self, Affine},
     run::Stage,
     sgd::descend,
 };
@@ -49,11 +49,11 @@ impl Tuned {
                     codebook: if layer.is_empty() {
                         Vec::new()
                     } else {
-                        mlp::values(&layer.codebook)
+                        net::values(&layer.codebook)
                     },
                     codes: layer.codes,
                 };
-                (shared, mlp::values(&layer.bias))
+                (shared, net::values(&layer.bias))
             })
             .collect()
     }
@@ -72,13 +72,13 @@ impl Layer {
                 }
             }
         }
-        let codebook = mlp::vector(&shared.codebook);
+        let codebook = net::vector(&shared.codebook);
         Self {
             codes: shared.codes,
             inputs,
             outputs,
-            places: mlp::indices(&places),
-            members: mlp::indices(&members),
+            places: net::indices(&places),
+            members: net::indices(&members),
             codebook_velocity: codebook.zeros_like(),
             codebook,
             bias_velocity: layer.bias.zeros_like(),
@@ -91,7 +91,7 @@ impl Layer {
     }
 
     fn weight(&self) -> Tensor<2> {
-        let flat = Tensor::zeros([self.inputs * self.outputs], &mlp::device());
+        let flat = Tensor::zeros([self.inputs * self.outputs], &net::device());
         let flat = if self.is_empty() {
             flat
         } else {
@@ -175,7 +175,7 @@ impl Stage for Tuned {
                 ("bias", &layer.bias),
                 ("bias-velocity", &layer.bias_velocity),
             ] {
-                state.insert(format!("{name}.{index}"), mlp::values(tensor));
+                state.insert(format!("{name}.{index}"), net::values(tensor));
             }
         }
         state
@@ -188,7 +188,7 @@ impl Stage for Tuned {
                 if tensor.dims() != [values.len()] {
                     return None;
                 }
-                *tensor = mlp::vector(&values);
+                *tensor = net::vector(&values);
             }
         }
         Some(())
@@ -199,7 +199,7 @@ impl Stage for Tuned {
 mod tests {
     use super::*;
     use crate::{
-        mlp::Batch,
+        net::Batch,
         random::{Purpose, generator},
     };
     use rand::RngExt;
@@ -223,8 +223,8 @@ mod tests {
                     .map(|_| random.random_range(-0.1..0.1))
                     .collect();
                 Affine {
-                    weight: mlp::matrix(&weights, inputs, outputs),
-                    bias: mlp::vector(&bias),
+                    weight: net::matrix(&weights, inputs, outputs),
+                    bias: net::vector(&bias),
                 }
             })
             .collect();
@@ -232,7 +232,7 @@ mod tests {
         let inputs: Vec<f32> = (0..8 * 6).map(|_| random.random_range(0.0..1.0)).collect();
         let labels = (0..8).map(|_| random.random_range(0..3)).collect();
         let batch = Batch {
-            inputs: mlp::matrix(&inputs, 8, 6),
+            inputs: net::matrix(&inputs, 8, 6),
             labels,
         };
         let tuned = Tuned::new(&layers, shared, 0.9);
@@ -241,13 +241,14 @@ mod tests {
 
     #[test]
     fn the_gradient_of_a_centroid_is_the_sum_over_its_members() {
+        let net = net::dense(&[6, 5, 3]);
         let (_, mut tuned, batch) = example();
-        let (_, gradients) = mlp::gradients(&tuned.weights(), &batch);
+        let (_, gradients) = net.gradients(&tuned.weights(), &batch);
         for (layer, gradient) in gradients.iter().enumerate() {
-            let dense = mlp::values(&gradient.weight);
-            let summed = mlp::values(&tuned.layers[layer].summed(gradient.weight.clone()));
+            let dense = net::values(&gradient.weight);
+            let summed = net::values(&tuned.layers[layer].summed(gradient.weight.clone()));
             let (inputs, outputs) = gradient.sizes();
-            let codebook = mlp::values(&tuned.layers[layer].codebook);
+            let codebook = net::values(&tuned.layers[layer].codebook);
             assert_eq!(codebook.len(), 4);
             for centroid in 0..codebook.len() {
                 let mut expected = 0.0;
@@ -264,12 +265,12 @@ mod tests {
                 let mut loss_at = |change: f32| {
                     let mut moved = codebook.clone();
                     moved[centroid] += change;
-                    tuned.layers[layer].codebook = mlp::vector(&moved);
-                    mlp::gradients(&tuned.weights(), &batch).0
+                    tuned.layers[layer].codebook = net::vector(&moved);
+                    net.gradients(&tuned.weights(), &batch).0
                 };
                 let step = 1e-2;
                 let slope = (loss_at(step) - loss_at(-step)) / (2.0 * step);
-                tuned.layers[layer].codebook = mlp::vector(&codebook);
+                tuned.layers[layer].codebook = net::vector(&codebook);
                 assert!(
                     (slope - summed[centroid]).abs() < 2e-3,
                     "{slope} {}",
@@ -281,21 +282,21 @@ mod tests {
 
     #[test]
     fn centroids_move_and_codes_stay() {
+        let net = net::dense(&[6, 5, 3]);
         let (layers, mut tuned, batch) = example();
         let before: Vec<Shared> = layers.iter().map(|layer| Shared::new(layer, 4)).collect();
-        let (first, _) = mlp::gradients(&tuned.weights(), &batch);
+        let (first, _) = net.gradients(&tuned.weights(), &batch);
         for _ in 0..40 {
-            let (_, gradients) = mlp::gradients(&tuned.weights(), &batch);
+            let (_, gradients) = net.gradients(&tuned.weights(), &batch);
             tuned.step(gradients, 0.02);
         }
         let weights = tuned.weights();
-        let (last, _) = mlp::gradients(&weights, &batch);
+        let (last, _) = net.gradients(&weights, &batch);
         assert!(last < first, "{first} {last}");
         for (((shared, _), before), layer) in tuned.finish().iter().zip(&before).zip(&weights) {
             assert_eq!(shared.codes, before.codes);
             assert_ne!(shared.codebook, before.codebook);
-            let (inputs, outputs) = layer.sizes();
-            let rows = mlp::transposed(&mlp::values(&layer.weight), inputs, outputs);
+            let rows = layer.to_rows();
             for (&code, &weight) in shared.codes.iter().zip(&rows) {
                 let expected = if code == 0 {
                     0.0
@@ -309,9 +310,10 @@ mod tests {
 
     #[test]
     fn a_layer_without_weights_is_tuned_by_its_bias_alone() {
+        let net = net::dense(&[3, 2]);
         let layer = Affine {
-            weight: mlp::matrix(&[0.0; 6], 3, 2),
-            bias: mlp::vector(&[0.0; 2]),
+            weight: net::matrix(&[0.0; 6], 3, 2),
+            bias: net::vector(&[0.0; 2]),
         };
         let mut tuned = Tuned::new(
             std::slice::from_ref(&layer),
@@ -319,10 +321,10 @@ mod tests {
             0.9,
         );
         let batch = Batch {
-            inputs: mlp::matrix(&[1.0; 3], 1, 3),
+            inputs: net::matrix(&[1.0; 3], 1, 3),
             labels: vec![0],
         };
-        let (_, gradients) = mlp::gradients(&tuned.weights(), &batch);
+        let (_, gradients) = net.gradients(&tuned.weights(), &batch);
         tuned.step(gradients, 0.1);
         let state = tuned.state();
         tuned.restore(state).unwrap();
