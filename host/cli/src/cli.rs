@@ -1,6 +1,8 @@
 //! The command line as clap sees it.
 
-use crate::commands::{bench, compress, demo, info, make, pack, run, synth, train, verilog};
+use crate::commands::{
+    bench, compress, demo, import, info, make, pack, run, synth, train, verilog,
+};
 use crate::output::{Output, Verdict};
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -39,6 +41,7 @@ pub enum Command {
     Demo(demo::Demo),
     Train(train::Train),
     Compress(compress::Compress),
+    Import(import::Import),
     Pack(pack::Pack),
     Make(make::Make),
     Info(info::Info),
@@ -54,6 +57,7 @@ impl Command {
             Command::Demo(command) => command.run(output),
             Command::Train(command) => command.run(output),
             Command::Compress(command) => command.run(output),
+            Command::Import(command) => command.run(output),
             Command::Pack(command) => command.run(output),
             Command::Make(command) => command.run(output),
             Command::Info(command) => command.run(output),

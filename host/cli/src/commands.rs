@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod compress;
 pub mod demo;
+pub mod import;
 pub mod info;
 pub mod make;
 pub mod pack;

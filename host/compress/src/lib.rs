@@ -1,11 +1,12 @@
 //! Training and compression of networks for Thresh.
 //!
 //! [`train()`] makes a network from labelled images, [`train_network`] one with given layers; a [`Method`] makes it
-//! smaller. What can be trained are fully connected layers, convolutions and pools in a row, with ReLU. A [`Recipe`] is a
-//! known network with the options recommended for it.
+//! smaller, and [`compress_after_training`] does so without data. What can be trained are fully connected layers,
+//! convolutions and pools in a row, with ReLU. A [`Recipe`] is a known network with the options recommended for it.
 //!
-//! All run on burn, save a checkpoint after each epoch to a working folder, and go on from there when they are started
-//! again with the same options: the result is the same to the bit. They do not pack: `thresh-model` does that.
+//! The first three run on burn, save a checkpoint after each epoch to a working folder, and go on from there when they
+//! are started again with the same options: the result is the same to the bit. They do not pack: `thresh-model` does
+//! that.
 
 pub mod data;
 pub mod deep_compression;
@@ -13,6 +14,7 @@ pub mod error;
 pub mod hidden;
 pub mod method;
 pub mod options;
+pub mod post_training;
 pub mod progress;
 pub mod recipe;
 pub mod train;
@@ -30,6 +32,7 @@ pub use error::{Error, Result};
 pub use hidden::Hidden;
 pub use method::{Method, method, methods};
 pub use options::{Options, Setting};
+pub use post_training::{PostTraining, compress_after_training};
 pub use progress::{EpochInfo, Progress, Silent, StageInfo, StepInfo};
 pub use recipe::Recipe;
 pub use run::Context;

@@ -19,8 +19,12 @@ impl Shared {
     pub(crate) fn new(layer: &Affine, count: usize) -> Self {
         let rows = layer.to_rows();
         let alive: Vec<f32> = rows.iter().copied().filter(|&w| w != 0.0).collect();
-        let codebook = k_means(&alive, count);
-        let codes = rows
+        Self::among(&rows, k_means(&alive, count))
+    }
+
+    /// Gives each of `weights` that is not zero the nearest of at most 255 shared values.
+    pub(crate) fn among(weights: &[f32], codebook: Vec<f32>) -> Self {
+        let codes = weights
             .iter()
             .map(|&weight| match weight {
                 0.0 => 0,

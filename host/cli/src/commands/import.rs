@@ -1,0 +1,272 @@
+//! `thresh import`.
+
+use super::pack;
+use crate::input::DataSet;
+use crate::output::{Output, Verdict, facts, percent, ratio};
+use crate::{files, provenance, target};
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use thresh_compress::{PostTraining, compress_after_training};
+use thresh_model::idx::Split;
+use thresh_model::{Network, PackOptions, Shape};
+use thresh_onnx::ImportOptions;
+use thresh_regs::Config;
+
+/// Import a trained network from an ONNX file.
+///
+/// The value that the model reads in channel c is (byte x scale - mean[c]) / std[c]; that and batch
+/// normalisation go into the weights. With --keep and --bits the network is compressed at once,
+/// without retraining; with --config it is packed as well.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  thresh import net.onnx -o net.safetensors --mean 0.1307 --std 0.3081
+  thresh import net.onnx -o small.safetensors --keep 0.4 --bits 4 --test 1000
+  thresh import net.onnx -o net.thresh --keep 0.2 --bits 4 --config ulx3s-25f
+
+docs/import.md lists the operators that work.")]
+pub struct Import {
+    /// The model; external data lies in its folder.
+    #[arg(value_name = "MODEL.onnx")]
+    model: PathBuf,
+    /// Where the network goes, or the image with --config.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Mean of the input, one for all channels or one each.
+    #[arg(
+        long,
+        value_name = "MEAN,...",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    mean: Vec<f32>,
+    /// Standard deviation of the input, one for all channels or one each.
+    #[arg(long, value_name = "STD,...", value_delimiter = ',')]
+    std: Vec<f32>,
+    /// Value of byte 1 before mean and deviation [default: 1/255].
+    #[arg(long, value_name = "SCALE")]
+    scale: Option<f32>,
+    /// The model wants blue first.
+    #[arg(long)]
+    bgr: bool,
+    /// Shape of the image, where the model does not say it.
+    #[arg(long, value_name = "CHANNELSxHEIGHTxWIDTH", value_parser = parse_shape)]
+    shape: Option<Shape>,
+    /// Output to import, where there are several.
+    #[arg(long, value_name = "NAME")]
+    logits: Option<String>,
+    /// Names of the outputs.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    labels: Vec<String>,
+    /// Share of the weights that stays, the largest ones: one for all layers, or one each.
+    #[arg(long, value_name = "SHARE,...", value_delimiter = ',')]
+    keep: Vec<f64>,
+    /// Take the share of --keep from all layers together.
+    #[arg(long, requires = "keep")]
+    global: bool,
+    /// Share the weights of each layer among 2^BITS - 1 values.
+    #[arg(long, value_name = "BITS")]
+    bits: Option<u32>,
+    /// Measure the accuracy on the first COUNT test images of --data.
+    #[arg(long, value_name = "COUNT")]
+    test: Option<usize>,
+    /// Pack for this engine.
+    #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
+    config: Option<&'static Config>,
+    /// What the network learned; its training images calibrate the packer.
+    #[arg(long, value_enum, default_value_t)]
+    data: DataSet,
+}
+
+fn parse_shape(text: &str) -> Result<Shape> {
+    let sides: Vec<&str> = text.split('x').collect();
+    let sides: Result<Vec<usize>, _> = sides.iter().map(|side| side.parse()).collect();
+    match sides.as_deref() {
+        Ok(&[channels, height, width]) => Ok(Shape {
+            channels,
+            height,
+            width,
+        }),
+        _ => bail!("got {text:?}, expected CHANNELSxHEIGHTxWIDTH, as 3x32x32"),
+    }
+}
+
+impl Import {
+    pub fn run(self, output: &Output) -> Result<Verdict> {
+        let default = ImportOptions::default();
+        let command = format!("thresh {}", self.words().join(" "));
+        let options = ImportOptions {
+            scale: self.scale.unwrap_or(default.scale),
+            mean: self.mean.clone(),
+            std: self.std.clone(),
+            bgr: self.bgr,
+            shape: self.shape,
+            output: self.logits.clone(),
+            labels: self.labels.clone(),
+            command: Some(command.clone()),
+            ..default
+        };
+        let place = || self.model.display().to_string();
+        let mut network = thresh_onnx::import(&self.model, &options).with_context(place)?;
+        let post_training = PostTraining {
+            keep: self.keep.clone(),
+            global: self.global,
+            bits: self.bits,
+        };
+        if !post_training.is_empty() {
+            network = compress_after_training(&network, &post_training).with_context(place)?;
+        }
+        let accuracy = match self.test {
+            Some(count) => Some(accuracy(&network, self.data, count)?),
+            None => None,
+        };
+        match self.config {
+            Some(config) => self.pack(network, config, command, output),
+            None => {
+                files::save_network(&self.output, &network)?;
+                report(output, &network, accuracy, &self.output)
+            }
+        }
+    }
+
+    fn pack(
+        &self,
+        network: Network,
+        config: &Config,
+        command: String,
+        output: &Output,
+    ) -> Result<Verdict> {
+        let data = self.data.to_train_on()?;
+        let options = PackOptions::default();
+        let image =
+            pack::pack_network(network, config, &data, pack::CALIBRATION, &options, command)
+                .with_context(|| self.model.display().to_string())?;
+        pack::save(&image, config, &self.output, output)
+    }
+
+    /// The command without what has no influence on the file.
+    fn words(&self) -> Vec<String> {
+        fn list<T: ToString>(name: &str, values: &[T]) -> Vec<String> {
+            if values.is_empty() {
+                return vec![];
+            }
+            let values: Vec<String> = values.iter().map(T::to_string).collect();
+            vec![name.into(), values.join(",")]
+        }
+        let flag = |name: &str, set: bool| Vec::from_iter(set.then(|| name.to_string()));
+        let shape = self
+            .shape
+            .map(|s| format!("{}x{}x{}", s.channels, s.height, s.width));
+        let config = self.config.map(|config| config.name);
+        let data = if config.is_some() {
+            self.data.words()
+        } else {
+            vec![]
+        };
+        [
+            vec!["import".to_string()],
+            data,
+            list("--config", config.as_slice()),
+            list("--mean", &self.mean),
+            list("--std", &self.std),
+            list("--scale", self.scale.as_slice()),
+            flag("--bgr", self.bgr),
+            list("--shape", shape.as_slice()),
+            list("--logits", self.logits.as_slice()),
+            list("--labels", &self.labels),
+            list("--keep", &self.keep),
+            flag("--global", self.global),
+            list("--bits", self.bits.as_slice()),
+            vec![
+                provenance::file_name(&self.model),
+                "-o".into(),
+                provenance::file_name(&self.output),
+            ],
+        ]
+        .concat()
+    }
+}
+
+/// Share of the first `count` test images whose largest output is that of their label.
+fn accuracy(network: &Network, data: DataSet, count: usize) -> Result<f64> {
+    let test = data.load(Split::Test, network.input)?;
+    let all = test.len();
+    ensure!(
+        (1..=all).contains(&count),
+        "got --test {count}, expected 1 to {all}: there are no more test images"
+    );
+    let prepared = network.prepare();
+    let is_right = |index: &usize| {
+        let logits = prepared.logits(test.image(*index));
+        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
+        best == Some(usize::from(test.labels[*index]))
+    };
+    let right = (0..count).filter(is_right).count();
+    Ok(ratio(right as f64, count as f64))
+}
+
+/// Prints what was imported.
+fn report(
+    output: &Output,
+    network: &Network,
+    accuracy: Option<f64>,
+    path: &Path,
+) -> Result<Verdict> {
+    let shape = network.input;
+    let weights: usize = network.layers.iter().map(|layer| layer.weights.len()).sum();
+    let nonzeros = network.nonzeros();
+    let framed = if network.frame.is_empty() {
+        ""
+    } else {
+        ", with a frame"
+    };
+    let mut lines = vec![
+        ("network", network.name.clone()),
+        (
+            "input",
+            format!(
+                "{} x {} x {}{framed}",
+                shape.channels, shape.height, shape.width
+            ),
+        ),
+        ("layers", network.layers.len().to_string()),
+        ("outputs", network.outputs().to_string()),
+        ("weights", format!("{nonzeros} of {weights} are not zero")),
+    ];
+    if let Some(accuracy) = accuracy {
+        lines.push((
+            "accuracy",
+            format!("{} of the images asked for", percent(accuracy)),
+        ));
+    }
+    lines.push(("saved as", path.display().to_string()));
+    let layers: Vec<_> = network
+        .layers
+        .iter()
+        .map(|layer| {
+            json!({
+                "name": layer.name,
+                "operator": layer.operator,
+                "weights": layer.weights.len(),
+                "nonzeros": layer.weights.nonzeros(),
+            })
+        })
+        .collect();
+    let value = json!({
+        "network": network.name,
+        "file": path.display().to_string(),
+        "input": shape,
+        "frame": network.frame,
+        "head": network.head,
+        "outputs": network.outputs(),
+        "weights": weights,
+        "nonzeros": nonzeros,
+        "accuracy": accuracy,
+        "layers": layers,
+        "provenance": network.provenance,
+    });
+    output.result(facts(&lines), &value)?;
+    Ok(Verdict::Holds)
+}

@@ -1,0 +1,137 @@
+//! Import of a foreign model through the program.
+
+mod common;
+
+use common::Place;
+use std::path::Path;
+use thresh_model::{Head, Network, Shape, Weights};
+
+/// The folder with models that PyTorch exported.
+fn models() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../onnx/tests/data");
+    folder.to_str().unwrap().to_string()
+}
+
+#[test]
+fn a_model_becomes_a_compressed_network() {
+    let place = Place::new();
+    let model = format!("{}/separable-dynamo.onnx", models());
+    let result = place.json(&format!(
+        "import {model} -o net.safetensors --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --labels a,b,c,d"
+    ));
+    assert_eq!(
+        (&result["outputs"], &result["head"]),
+        (&4.into(), &"softmax".into()),
+        "{result}"
+    );
+    assert_eq!(result["frame"]["marked"], true);
+    let network = Network::load(&place.path("net.safetensors")).unwrap();
+    assert_eq!(
+        network.input,
+        Shape {
+            channels: 3,
+            height: 9,
+            width: 8
+        }
+    );
+    assert_eq!((network.head, network.labels.len()), (Head::Softmax, 4));
+    assert_eq!(
+        network.provenance["command"],
+        "thresh import --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --labels a,b,c,d \
+         separable-dynamo.onnx -o net.safetensors"
+    );
+
+    let small = place.json(&format!(
+        "import {model} -o small.safetensors --keep 0.5 --bits 3"
+    ));
+    let (weights, nonzeros) = (small["weights"].as_u64(), small["nonzeros"].as_u64());
+    assert!(nonzeros.unwrap() * 2 <= weights.unwrap() + 6, "{small}");
+    assert_eq!(small["provenance"]["post-training"], "keep=0.5 bits=3");
+    let network = Network::load(&place.path("small.safetensors")).unwrap();
+    for layer in network.layers.iter().filter(|layer| !layer.bias.is_empty()) {
+        assert!(matches!(&layer.weights, Weights::Shared { codebook, .. } if codebook.len() <= 7));
+    }
+    let text = place.ok(&format!(
+        "import {model} -o small.safetensors --keep 0.5 --global"
+    ));
+    assert!(
+        text.contains("3 x 9 x 8") && text.contains("are not zero"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_cannot_be_imported_is_said() {
+    let place = Place::new();
+    place.write("none.onnx", b"nothing");
+    let model = format!("{}/flat-script.onnx", models());
+    let cases = [
+        (
+            "import none.onnx -o x.safetensors".to_string(),
+            1,
+            vec!["none.onnx", "not an ONNX model"],
+        ),
+        (
+            "import gone.onnx -o x.safetensors".to_string(),
+            1,
+            vec!["gone.onnx", "cannot read"],
+        ),
+        (
+            format!("import {model} -o x.safetensors --shape 3x4"),
+            2,
+            vec!["3x4", "as 3x32x32"],
+        ),
+        (
+            format!("import {model} -o x.safetensors --shape 3x4x4"),
+            1,
+            vec!["[1, 1, 5, 6]", "3 x 4 x 4"],
+        ),
+        (
+            format!("import {model} -o x.safetensors --std 0"),
+            1,
+            vec!["std", "above 0"],
+        ),
+        (
+            format!("import {model} -o x.safetensors --scale=-1"),
+            1,
+            vec!["scale", "above 0"],
+        ),
+        (
+            format!("import {model} -o x.safetensors --keep 2"),
+            1,
+            vec!["keep", "0 to 1"],
+        ),
+        (
+            format!("import {model} -o x.safetensors --bits 9"),
+            1,
+            vec!["bits", "1 to 8"],
+        ),
+        (
+            format!("import {model} -o x.safetensors --global"),
+            2,
+            vec!["--keep"],
+        ),
+        (
+            format!("import {model} -o x.safetensors --test 5"),
+            1,
+            vec!["expected"],
+        ),
+    ];
+    for (arguments, status, texts) in cases {
+        let output = place.thresh(&arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(status),
+            "thresh {arguments}: {stderr}"
+        );
+        for text in texts {
+            assert!(
+                stderr.contains(text),
+                "thresh {arguments}: no {text:?} in: {stderr}"
+            );
+        }
+        assert_eq!(output.stdout, b"");
+    }
+    assert!(!place.path("x.safetensors").exists());
+}

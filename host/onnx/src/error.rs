@@ -1,0 +1,150 @@
+//! What can go wrong.
+
+use std::path::PathBuf;
+use thresh_model::NetworkError;
+
+/// The operators that the importer takes.
+pub const OPERATORS: &[&str] = &[
+    "Add",
+    "AveragePool",
+    "BatchNormalization",
+    "Cast",
+    "Clip",
+    "Concat (of constants)",
+    "Constant",
+    "ConstantOfShape",
+    "Conv",
+    "Div (by a constant)",
+    "Dropout",
+    "Flatten",
+    "Gather (of constants)",
+    "Gemm",
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "Identity",
+    "LeakyRelu",
+    "MatMul",
+    "Max (with 0)",
+    "MaxPool",
+    "Mul (by a constant)",
+    "PRelu",
+    "ReduceMean",
+    "Relu",
+    "Reshape",
+    "Shape",
+    "Sigmoid (last)",
+    "Slice (of constants)",
+    "Softmax (last)",
+    "Squeeze",
+    "Sub",
+    "Sum",
+    "Transpose",
+    "Unsqueeze",
+];
+
+/// Why a model cannot be imported.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}; expected an ONNX model and its data", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is no ONNX model.
+    #[error("not an ONNX model ({0}); expected a file that an exporter to ONNX has written")]
+    Format(#[from] prost::DecodeError),
+    /// An operator that is not known.
+    #[error(
+        "node {node}: got operator {operator}, expected one of {list}; export the model without it",
+        list = OPERATORS.join(", ")
+    )]
+    Operator {
+        /// Its type, with its domain if that is not ONNX's own.
+        operator: String,
+        /// Name of the node.
+        node: String,
+    },
+    /// A known operator in a form that cannot be a layer.
+    #[error("node {node} ({operator}): {what} is {got}, expected {expected}")]
+    Node {
+        /// Its type.
+        operator: String,
+        /// Name of the node.
+        node: String,
+        /// What is wrong.
+        what: String,
+        /// What it is.
+        got: String,
+        /// What it should be, and what to do.
+        expected: String,
+    },
+    /// A constant that cannot be read.
+    #[error("constant {name}: {what} is {got}, expected {expected}; export the model again")]
+    Tensor {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        what: &'static str,
+        /// What it is.
+        got: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// Something about the model as a whole, or an option.
+    #[error("{what}: got {got}, expected {expected}")]
+    Model {
+        /// What is wrong.
+        what: &'static str,
+        /// What it is.
+        got: String,
+        /// What it should be, and what to do.
+        expected: String,
+    },
+    /// The model asks for more memory than any is given.
+    #[error(
+        "values of all constants and layers: got {got}, expected at most {limit}; take a smaller model"
+    )]
+    TooLarge {
+        /// How many there are at least.
+        got: String,
+        /// Most that there may be.
+        limit: usize,
+    },
+    /// The network that comes out is not sound.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+}
+
+impl ImportError {
+    pub(crate) fn model(
+        what: &'static str,
+        got: impl ToString,
+        expected: impl ToString,
+    ) -> ImportError {
+        ImportError::Model {
+            what,
+            got: got.to_string(),
+            expected: expected.to_string(),
+        }
+    }
+
+    pub(crate) fn tensor(
+        name: &str,
+        what: &'static str,
+        got: impl ToString,
+        expected: impl ToString,
+    ) -> ImportError {
+        ImportError::Tensor {
+            name: name.to_string(),
+            what,
+            got: got.to_string(),
+            expected: expected.to_string(),
+        }
+    }
+}
+
+pub(crate) type Result<T, E = ImportError> = std::result::Result<T, E>;
