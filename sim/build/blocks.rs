@@ -25,6 +25,7 @@ blocks! {
     shifter: Shifter = primitives::Shifter;
     single_port_ram: SinglePortRam = primitives::SinglePortRam<3, 16>;
     fifo: Fifo = engine::Fifo<2, 5, 4, 1>;
+    column_queue: ColumnQueue = engine::ColumnQueue<2, 5, 4>;
     block_store: BlockStore = engine::BlockStore<4, 18, 5, 4>;
     single_port_store: SinglePortStore = engine::SinglePortStore<5, 16, 3, 4>;
     mac: Mac = engine::Mac<9, 8, 16, 8, 1>;

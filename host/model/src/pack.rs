@@ -137,12 +137,13 @@ pub fn pack(
     }
     let mut units = unit::units(network)?;
     unit::trim(&mut units);
-    let ranges = calibrate::ranges(network, &units, calibration, options.percentile);
-    let quantised = calibrate::quantise(&units, network.input_scale, &ranges)?;
+    let measured = calibrate::measure(network, &units, calibration, options.percentile);
+    let quantised = calibrate::quantise(&units, network.input_scale, &measured.ranges)?;
     let job = emit::Job {
         network,
         units: &units,
         quantised: &quantised,
+        activity: &measured.activity,
         options,
     };
     let others = || {

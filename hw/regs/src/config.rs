@@ -131,7 +131,7 @@ pub const CONFIGS: &[Config] = &[
         num_pes: 16,
         act_addr_bits: 11,
         weight_addr_bits: 12,
-        acc_addr_bits: 10,
+        acc_addr_bits: 11,
         col_addr_bits: 11,
         codebook_addr_bits: 10,
         pass_addr_bits: 5,

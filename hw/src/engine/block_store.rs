@@ -1,3 +1,4 @@
+use super::ColumnQueue;
 use crate::primitives::{BlockRam, Literal, PointerRam};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -7,8 +8,8 @@ use rust_hdl_widgets::prelude::*;
 /// Give it a token (`seek`) and it streams the entries of the token's segments, each with the
 /// token's value and base. Segments lie one behind the other, so that those which meet the output
 /// map are one run of entries, from the pointer of the first to the pointer behind the last; both are
-/// read together. Seeks run ahead of the walk through the entries; one entry costs one cycle.
-/// Latency 5 cycles from seek to first entry. Nothing holds the entries back.
+/// read together. Seeks run ahead of the walk through the entries; one entry costs one cycle, and a token without any none while an earlier one is walked.
+/// Latency 6 cycles from seek to first entry. Nothing holds the entries back.
 ///
 /// `W` store address bits, `E` bits of an entry, `C` column bits, `R` accumulator address bits.
 #[derive(LogicBlock, Default)]
@@ -72,6 +73,8 @@ pub struct BlockStore<const W: usize, const E: usize, const C: usize, const R: u
     found_base: DFF<Bits<R>>,
     found_empty: Signal<Local, Bit>,
     found_moves: Signal<Local, Bit>,
+    // Columns found that have entries: empty ones go by while an earlier one is walked.
+    queue: ColumnQueue<4, W, R>,
     // Walk through its entries.
     walk_valid: DFF<Bit>,
     walk_address: DFF<Bits<W>>,
@@ -132,7 +135,7 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize> Logic
         self.walk_moves.next = !self.walk_valid.q.val() | self.walk_last.q.val();
         self.found_empty.next = self.found_start.q.val() == self.found_end.q.val();
         self.found_moves.next =
-            !self.found_valid.q.val() | self.walk_moves.val() | self.found_empty.val();
+            !self.found_valid.q.val() | !self.queue.full.val() | self.found_empty.val();
         self.read_moves.next = !self.read_valid.q.val() | self.found_moves.val();
         self.ready.next = self.read_moves.val();
         self.accept.next = self.seek.val() & self.read_moves.val();
@@ -165,13 +168,23 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize> Logic
         self.walk_second.next = self.walk_next.val() + self.one_word.val();
         self.found_second.next = self.found_start.q.val() + self.one_word.val();
         self.walk_last.d.next = self.walk_second.val() == self.walk_end.q.val();
+        self.queue.clock.next = self.clock.val();
+        self.queue.clear.next = self.clear.val();
+        self.queue.push.next =
+            self.found_valid.q.val() & !self.found_empty.val() & !self.queue.full.val();
+        self.queue.push_start.next = self.found_start.q.val();
+        self.queue.push_end.next = self.found_end.q.val();
+        self.queue.push_single.next = self.found_second.val() == self.found_end.q.val();
+        self.queue.push_value.next = self.found_value.q.val();
+        self.queue.push_base.next = self.found_base.q.val();
+        self.queue.pop.next = self.queue.valid.val() & self.walk_moves.val();
         if self.walk_moves.val() {
-            self.walk_valid.d.next = self.found_valid.q.val() & !self.found_empty.val();
-            self.walk_address.d.next = self.found_start.q.val();
-            self.walk_end.d.next = self.found_end.q.val();
-            self.walk_last.d.next = self.found_second.val() == self.found_end.q.val();
-            self.walk_value.d.next = self.found_value.q.val();
-            self.walk_base.d.next = self.found_base.q.val();
+            self.walk_valid.d.next = self.queue.valid.val();
+            self.walk_address.d.next = self.queue.start.val();
+            self.walk_end.d.next = self.queue.last.val();
+            self.walk_last.d.next = self.queue.single.val();
+            self.walk_value.d.next = self.queue.value.val();
+            self.walk_base.d.next = self.queue.base.val();
         }
         self.entries.read_enable.next = true;
         self.entries.read_address.next = self.walk_address.q.val();
@@ -199,6 +212,7 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize> Logic
         self.base.next = self.out_base.q.val();
         self.busy.next = self.read_valid.q.val()
             | self.found_valid.q.val()
+            | self.queue.valid.val()
             | self.walk_valid.q.val()
             | self.fetch_valid.q.val()
             | self.out_valid.q.val();

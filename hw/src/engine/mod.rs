@@ -3,6 +3,7 @@
 mod block_store;
 mod broadcast;
 mod bus;
+mod column_queue;
 mod counters;
 mod decoder;
 mod drain;
@@ -21,6 +22,7 @@ mod top;
 pub use block_store::BlockStore;
 pub use broadcast::Broadcast;
 pub use bus::{Bus, BusState};
+pub use column_queue::ColumnQueue;
 pub use counters::Counters;
 pub use decoder::Decoder;
 pub use drain::Drain;

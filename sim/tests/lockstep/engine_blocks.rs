@@ -51,6 +51,16 @@ fn fifo() {
 }
 
 #[test]
+fn column_queue() {
+    let ports = dut!(
+        ColumnQueue, clock,
+        in [clear, push, push_start, push_end, push_single, push_value, push_base, pop],
+        out [full, valid, start, last, single, value, base]
+    );
+    Lockstep::new("column_queue", ports).run(CYCLES);
+}
+
+#[test]
 fn block_store() {
     let ports = dut!(
         BlockStore, clock,

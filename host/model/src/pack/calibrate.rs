@@ -37,18 +37,34 @@ impl QuantisedTerm {
     }
 }
 
-/// The magnitude that the values of each unit but the last reach, over the channels that are left.
-pub(super) fn ranges(
+/// What calibration inputs say.
+pub(super) struct Measured {
+    /// The magnitude that the values of each unit but the last reach, over the channels that are left.
+    pub ranges: Vec<f64>,
+    /// By value (0 is the input) and channel: the share of positions and inputs at which it is not zero.
+    pub activity: Vec<Vec<f64>>,
+}
+
+/// Runs the network on `calibration`.
+pub(super) fn measure(
     network: &Network,
     units: &[Unit],
     calibration: &[&[u8]],
     percentile: f64,
-) -> Vec<f64> {
+) -> Measured {
     let prepared = network.prepare();
     let hidden = &units[..units.len() - 1];
     let mut values: Vec<Vec<f32>> = vec![Vec::new(); hidden.len()];
+    let mut activity: Vec<Vec<f64>> = std::iter::once(network.value(0).channels)
+        .chain(hidden.iter().map(Unit::channels))
+        .map(|channels| vec![0.0; channels])
+        .collect();
     for input in calibration {
         let all = prepared.forward(input);
+        count(&mut activity[0], &all[0], false, calibration.len());
+        for (activity, unit) in activity[1..].iter_mut().zip(hidden) {
+            count(activity, &all[unit.value], unit.halves, calibration.len());
+        }
         for (values, unit) in values.iter_mut().zip(hidden) {
             let per = if unit.halves { 2 } else { 1 };
             let channels = unit.channels() / per;
@@ -80,7 +96,29 @@ pub(super) fn ranges(
         // A unit that is silent on every calibration input may have any range.
         if range > 0.0 { range } else { 1.0 }
     };
-    values.into_iter().zip(hidden).map(range).collect()
+    Measured {
+        ranges: values.into_iter().zip(hidden).map(range).collect(),
+        activity,
+    }
+}
+
+/// Adds to each channel's share of values other than zero that of one of `inputs` inputs.
+fn count(activity: &mut [f64], values: &[f32], halves: bool, inputs: usize) {
+    let channels = if halves {
+        activity.len() / 2
+    } else {
+        activity.len()
+    };
+    let share = channels as f64 / values.len().max(1) as f64 / inputs as f64;
+    for (i, &value) in values.iter().enumerate() {
+        let channel = match halves {
+            true => 2 * (i % channels) + usize::from(value < 0.0),
+            false => i % channels,
+        };
+        if value != 0.0 {
+            activity[channel] += share;
+        }
+    }
 }
 
 /// What is known of a value that a term reads: real value of one unit, and largest magnitude.

@@ -37,15 +37,12 @@ pub(super) fn natural(outputs: usize, num_pes: usize) -> Deal {
     (0..channels).map(|c| (c < outputs).then_some(c)).collect()
 }
 
-/// Deals outputs of these weights (their non-zeros; none for one that is left out) so that the PEs
-/// have about the same number of non-zeros: the largest first, each to the PE with the fewest that has a
-/// free row (Graham, "Bounds on multiprocessing timing anomalies", 1969).
-pub(super) fn balanced(nonzeros: &[Option<usize>], num_pes: usize) -> Deal {
-    let mut order: Vec<usize> = (0..nonzeros.len())
-        .filter(|&o| nonzeros[o].is_some())
-        .collect();
+/// Deals outputs of these loads (none for one that is left out) so that the PEs have about the same:
+/// the largest first, each to the PE with the least that has a free row (Graham, "Bounds on multiprocessing timing anomalies", 1969).
+pub(super) fn balanced(loads: &[Option<usize>], num_pes: usize) -> Deal {
+    let mut order: Vec<usize> = (0..loads.len()).filter(|&o| loads[o].is_some()).collect();
     let rows = order.len().div_ceil(num_pes).max(1);
-    let weights: Vec<usize> = nonzeros.iter().map(|n| n.unwrap_or(0)).collect();
+    let weights: Vec<usize> = loads.iter().map(|n| n.unwrap_or(0)).collect();
     order.sort_by_key(|&output| std::cmp::Reverse(weights[output]));
     let mut pes: Vec<(usize, Vec<usize>)> = vec![(0, Vec::new()); num_pes];
     for output in order {
@@ -60,6 +57,9 @@ pub(super) fn balanced(nonzeros: &[Option<usize>], num_pes: usize) -> Deal {
     for (_, list) in &mut pes {
         list.sort_by_key(|&output| std::cmp::Reverse(weights[output]));
     }
+    // PEs with a row more come first: then the channels that fill up the last row are the last, and take
+    // no column pointers.
+    pes.sort_by_key(|(_, list)| std::cmp::Reverse(list.len()));
     // Dense rows come first in a PE, so that runs are short: 5 % of an image, measured, against the
     // outputs' own order.
     let channel = |c: usize| pes[c % num_pes].1.get(c / num_pes).copied();

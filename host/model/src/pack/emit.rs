@@ -18,6 +18,8 @@ pub(super) struct Job<'a> {
     pub network: &'a Network,
     pub units: &'a [Unit],
     pub quantised: &'a [Quantised],
+    /// By value and channel: how often it is not zero.
+    pub activity: &'a [Vec<f64>],
     pub options: &'a PackOptions,
 }
 
@@ -36,6 +38,9 @@ impl From<ImageError> for Misfit {
         Misfit::Image(error)
     }
 }
+
+/// Loads are counted in this part of a multiply-accumulate.
+const LOAD_UNITS: f64 = 256.0;
 
 /// A number that fits, since the memories of every configuration have 16-bit addresses at most.
 fn short(value: usize) -> u16 {
@@ -115,12 +120,16 @@ impl Job<'_> {
             let deal = if i + 1 == self.units.len() {
                 deal::natural(unit.channels(), pes)
             } else {
-                let count = |o: usize| {
-                    let rows = unit.terms.iter().map(|term| term.row(o).count());
-                    (!unit.dead[o]).then(|| rows.sum())
+                // What an output costs is how often its weights meet something, not how many they are.
+                let load = |o: usize| {
+                    let meets = unit.terms.iter().flat_map(|term| {
+                        let activity = &self.activity[term.source];
+                        term.row(o).map(|(channel, _, _)| activity[channel])
+                    });
+                    (!unit.dead[o]).then(|| (meets.sum::<f64>() * LOAD_UNITS) as usize)
                 };
-                let nonzeros: Vec<Option<usize>> = (0..unit.channels()).map(count).collect();
-                deal::balanced(&nonzeros, pes)
+                let loads: Vec<Option<usize>> = (0..unit.channels()).map(load).collect();
+                deal::balanced(&loads, pes)
             };
             let side = [unit.output.height, unit.output.width];
             layouts.push(Layout::new(deal, unit.channels(), side, false, pes));

@@ -1,0 +1,130 @@
+use crate::primitives::{Literal, LutRam};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+/// Queue of `2^F` columns that were found, each a range of entries with its token's value and base.
+///
+/// A column pushed into an empty queue can be popped in the next cycle. Push and pop may come
+/// together. It does not protect itself: never push when `full` or pop when not `valid`.
+///
+/// `W` store, `R` accumulator address bits.
+#[derive(LogicBlock, Default)]
+pub struct ColumnQueue<const F: usize, const W: usize, const R: usize> {
+    /// Clock.
+    pub clock: Signal<In, Clock>,
+    /// Empties the queue.
+    pub clear: Signal<In, Bit>,
+    /// Whether to take a column.
+    pub push: Signal<In, Bit>,
+    /// Its first entry.
+    pub push_start: Signal<In, Bits<W>>,
+    /// Behind its last entry.
+    pub push_end: Signal<In, Bits<W>>,
+    /// It has one entry.
+    pub push_single: Signal<In, Bit>,
+    /// Its activation, two's complement.
+    pub push_value: Signal<In, Bits<9>>,
+    /// Its accumulator base.
+    pub push_base: Signal<In, Bits<R>>,
+    /// No room.
+    pub full: Signal<Out, Bit>,
+    /// Whether to drop the oldest column.
+    pub pop: Signal<In, Bit>,
+    /// There is a column, and it stands at the next outputs.
+    pub valid: Signal<Out, Bit>,
+    /// First entry of the oldest column.
+    pub start: Signal<Out, Bits<W>>,
+    /// Behind its last entry.
+    pub last: Signal<Out, Bits<W>>,
+    /// It has one entry.
+    pub single: Signal<Out, Bit>,
+    /// Its activation.
+    pub value: Signal<Out, Bits<9>>,
+    /// Its accumulator base.
+    pub base: Signal<Out, Bits<R>>,
+    starts: LutRam<F, W, 0>,
+    lasts: LutRam<F, W, 0>,
+    singles: LutRam<F, 1, 0>,
+    values: LutRam<F, 9, 0>,
+    bases: LutRam<F, R, 0>,
+    single_bit: Signal<Local, Bits<1>>,
+    tail: DFF<Bits<F>>,
+    head: DFF<Bits<F>>,
+    filled: DFF<Bit>,
+    is_full: DFF<Bit>,
+    is_valid: DFF<Bit>,
+    tail_next: Signal<Local, Bits<F>>,
+    head_next: Signal<Local, Bits<F>>,
+    filled_next: Signal<Local, Bit>,
+    meet: Signal<Local, Bit>,
+    one: Literal<F, 1>,
+    zero: Literal<F, 0>,
+    yes: Literal<1, 1>,
+    no: Literal<1, 0>,
+}
+
+impl<const F: usize, const W: usize, const R: usize> Logic for ColumnQueue<F, W, R> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, tail, head, filled, is_full, is_valid);
+        clock!(self, clock, starts, lasts, singles, values, bases);
+        self.full.next = self.is_full.q.val();
+        self.valid.next = self.is_valid.q.val();
+        self.single_bit.next = self.no.val();
+        if self.push_single.val() {
+            self.single_bit.next = self.yes.val();
+        }
+        self.starts.write_address.next = self.tail.q.val();
+        self.lasts.write_address.next = self.tail.q.val();
+        self.singles.write_address.next = self.tail.q.val();
+        self.values.write_address.next = self.tail.q.val();
+        self.bases.write_address.next = self.tail.q.val();
+        self.starts.write_data.next = self.push_start.val();
+        self.lasts.write_data.next = self.push_end.val();
+        self.singles.write_data.next = self.single_bit.val();
+        self.values.write_data.next = self.push_value.val();
+        self.bases.write_data.next = self.push_base.val();
+        self.starts.write_enable.next = self.push.val();
+        self.lasts.write_enable.next = self.push.val();
+        self.singles.write_enable.next = self.push.val();
+        self.values.write_enable.next = self.push.val();
+        self.bases.write_enable.next = self.push.val();
+        self.starts.read_address.next = self.head.q.val();
+        self.lasts.read_address.next = self.head.q.val();
+        self.singles.read_address.next = self.head.q.val();
+        self.values.read_address.next = self.head.q.val();
+        self.bases.read_address.next = self.head.q.val();
+        self.start.next = self.starts.read_data.val();
+        self.last.next = self.lasts.read_data.val();
+        self.single.next = self.singles.read_data.val().any();
+        self.value.next = self.values.read_data.val();
+        self.base.next = self.bases.read_data.val();
+        self.tail_next.next = self.tail.q.val();
+        self.head_next.next = self.head.q.val();
+        self.filled_next.next = self.filled.q.val();
+        if self.push.val() {
+            self.tail_next.next = self.tail.q.val() + self.one.val();
+        }
+        if self.pop.val() {
+            self.head_next.next = self.head.q.val() + self.one.val();
+        }
+        if self.push.val() & !self.pop.val() {
+            self.filled_next.next = true;
+        }
+        if self.pop.val() & !self.push.val() {
+            self.filled_next.next = false;
+        }
+        if self.clear.val() {
+            self.tail_next.next = self.zero.val();
+            self.head_next.next = self.zero.val();
+            self.filled_next.next = false;
+        }
+        // Equal pointers mean full after a push and empty after a pop.
+        self.meet.next = self.tail_next.val() == self.head_next.val();
+        self.tail.d.next = self.tail_next.val();
+        self.head.d.next = self.head_next.val();
+        self.filled.d.next = self.filled_next.val();
+        self.is_full.d.next = self.meet.val() & self.filled_next.val();
+        self.is_valid.d.next = !self.meet.val() | self.filled_next.val();
+    }
+}
