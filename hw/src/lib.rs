@@ -8,5 +8,5 @@ pub mod emit;
 pub mod engine;
 pub mod primitives;
 
-pub use configurations::configuration;
+pub use configurations::{configuration, is_built, not_built};
 pub use emit::{Module, Port, emit};

@@ -26,7 +26,7 @@ blocks! {
     single_port_ram: SinglePortRam = primitives::SinglePortRam<3, 16>;
     fifo: Fifo = engine::Fifo<2, 5, 4, 1>;
     column_queue: ColumnQueue = engine::ColumnQueue<2, 5, 4>;
-    block_store: BlockStore = engine::BlockStore<4, 18, 5, 4>;
+    block_store: BlockStore = engine::BlockStore<4, 18, 5, 4, 2>;
     single_port_store: SinglePortStore = engine::SinglePortStore<5, 16, 3, 4>;
     mac: Mac = engine::Mac<9, 8, 16, 8, 1>;
     pool: Pool = engine::Pool<1>;
@@ -42,7 +42,7 @@ blocks! {
     host_port_8: HostPort8 = engine::HostPort<8, 5, 1, 0, 1, 0>;
     sequencer: Sequencer = engine::Sequencer<6, 5, 6, 5, 5, 6, 4, 1>;
     bus: Bus = engine::Bus<6, 6, 6, 6, 1>, new_bus;
-    block_pe: BlockPe = engine::BlockPe<2, 4, 5, 8, 8, 16, 8, 1>;
+    block_pe: BlockPe = engine::BlockPe<2, 4, 5, 8, 8, 16, 8, 1, 2>;
     single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8, 16, 8, 0>;
 }
 

@@ -13,7 +13,10 @@ pub struct Model {
 
 /// Every model, those that take longest to compile first.
 pub fn models() -> Vec<Model> {
-    let mut configs: Vec<_> = thresh_regs::CONFIGS.iter().collect();
+    let mut configs: Vec<_> = thresh_regs::CONFIGS
+        .iter()
+        .filter(|config| thresh_hw::is_built(config))
+        .collect();
     configs.sort_by_key(|config| std::cmp::Reverse(config.num_pes));
     let mut models: Vec<Model> = configs
         .into_iter()

@@ -170,6 +170,32 @@ fn shim(model: &Model, id: &str, header: &str, root: &str) -> String {
             .expect("a string takes all");
         }
     }
+    let memories = memories(root);
+    let (mut memory_list, mut peek, mut poke) = (String::new(), String::new(), String::new());
+    for (index, memory) in memories.iter().enumerate() {
+        let Memory {
+            field,
+            name,
+            words,
+            bits,
+        } = memory;
+        let mask = u64::MAX >> (64 - bits);
+        let cell = format!("model.rootp->{field}[word]");
+        writeln!(memory_list, "    {{\"{name}\", {words}, {bits}}},").expect("a string takes all");
+        writeln!(
+            peek,
+            "        case {index}: return word < {words} ? {cell} : 0;"
+        )
+        .expect("a string takes all");
+        writeln!(
+            poke,
+            "        case {index}: if (word < {words}) {cell} = value & {mask}ull; break;"
+        )
+        .expect("a string takes all");
+    }
+    // An array has an element at least; the count says how many mean something.
+    memory_list.push_str("    {\"\", 0, 0},\n");
+    let memory_count = memories.len();
     // Where Verilator keeps the clock's last level. Resetting it saves a quarter of the time.
     let last_level = "__Vtrigprevexpr___TOP__clock__0";
     let forget = if root.contains(last_level) && !model.module.verilog.contains("negedge") {
@@ -188,6 +214,9 @@ struct Ports_{id} {{
     static constexpr thresh_port list[] = {{
 {list}    }};
     static constexpr unsigned count = sizeof list / sizeof *list;
+    static constexpr thresh_memory memories[] = {{
+{memory_list}    }};
+    static constexpr unsigned memory_count = {memory_count};
     static void clock(V{id} &model, int level) {{ (void)model, (void)level; {clock} }}
     static bool forget_clock(V{id} &model) {{ {forget} }}
     static unsigned long long get(V{id} &model, unsigned port) {{
@@ -199,12 +228,53 @@ struct Ports_{id} {{
         switch (port) {{
 {set}        }}
     }}
+    static unsigned long long peek(V{id} &model, unsigned memory, unsigned word) {{
+        (void)model, (void)word;
+        switch (memory) {{
+{peek}        }}
+        return 0;
+    }}
+    static void poke(V{id} &model, unsigned memory, unsigned word, unsigned long long value) {{
+        (void)model, (void)word, (void)value;
+        switch (memory) {{
+{poke}        }}
+    }}
 }};
 }}
 extern \"C\" const thresh_model thresh_model_{id};
 const thresh_model thresh_model_{id} = Instance<V{id}, Ports_{id}>::describe(\"{name}\");
 "
     )
+}
+
+/// A memory of a module.
+struct Memory {
+    /// Its field in Verilator's class.
+    field: String,
+    /// Its name in the module.
+    name: String,
+    words: u32,
+    bits: u32,
+}
+
+/// The memories with words of 64 bits at most that Verilator's `root` class has.
+fn memories(root: &str) -> Vec<Memory> {
+    let memory = |line: &str| {
+        // As `VlUnpacked<SData/*15:0*/, 512> engine__DOT__pe__0240__DOT__cells;`
+        let line = line.trim().strip_prefix("VlUnpacked<")?;
+        let (kind, rest) = line.split_once("/*")?;
+        let (range, rest) = rest.split_once("*/, ")?;
+        let (words, field) = rest.strip_suffix(';')?.split_once("> ")?;
+        let narrow = ["CData", "SData", "IData", "QData"].contains(&kind);
+        let name = field.replace("__DOT__", ".").replace("__024", "$");
+        (narrow && !field.starts_with("__")).then_some(Memory {
+            field: field.into(),
+            name,
+            words: words.parse().ok()?,
+            bits: 1 + range.strip_suffix(":0")?.parse::<u32>().ok()?,
+        })
+    };
+    root.lines().filter_map(memory).collect()
 }
 
 /// The list of all models.

@@ -55,6 +55,12 @@ public:
     static void set(void *self, unsigned port, unsigned long long value) {
         Ports::set(static_cast<Instance *>(self)->model, port, value);
     }
+    static unsigned long long peek(void *self, unsigned memory, unsigned word) {
+        return Ports::peek(static_cast<Instance *>(self)->model, memory, word);
+    }
+    static void poke(void *self, unsigned memory, unsigned word, unsigned long long value) {
+        Ports::poke(static_cast<Instance *>(self)->model, memory, word, value);
+    }
     static int trace(void *instance, const char *path) {
 #ifdef THRESH_TRACE
         auto &self = *static_cast<Instance *>(instance);
@@ -69,6 +75,8 @@ public:
 #endif
     }
     static constexpr thresh_model describe(const char *name) {
-        return {name, Ports::list, Ports::count, create, destroy, eval, step, get, set, trace};
+        return {name,   Ports::list, Ports::count, Ports::memories, Ports::memory_count,
+                create, destroy,     eval,         step,            get,
+                set,    peek,        poke,         trace};
     }
 };

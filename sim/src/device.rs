@@ -21,6 +21,14 @@ pub enum DeviceError {
         /// All names.
         expected: Vec<&'static str>,
     },
+    /// Its model was left out.
+    #[error("this build has no model of {got}: build it with the feature {feature:?}")]
+    NotBuilt {
+        /// The name asked for.
+        got: String,
+        /// Cargo feature of thresh-sim and thresh-cli.
+        feature: &'static str,
+    },
     /// The model refuses.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -43,6 +51,13 @@ impl VirtualDevice {
             got: name.into(),
             expected: CONFIGS.iter().map(|config| config.name).collect(),
         })?;
+        if let (Some(feature), false) = (config.feature, Model::names().any(|model| model == name))
+        {
+            return Err(DeviceError::NotBuilt {
+                got: name.into(),
+                feature,
+            });
+        }
         let mut device = Self {
             config,
             master: Master::new(EnginePins::new(Model::new(name)?)),
@@ -66,6 +81,16 @@ impl VirtualDevice {
     /// Lets `cycles` cycles pass.
     pub fn idle(&mut self, cycles: u64) {
         self.master.idle(cycles);
+    }
+
+    /// The Verilated model.
+    pub fn model(&self) -> &Model {
+        &self.master.pins.model
+    }
+
+    /// The Verilated model, for what the bus cannot do.
+    pub fn model_mut(&mut self) -> &mut Model {
+        &mut self.master.pins.model
     }
 
     /// Writes waves (VCD, two time units a cycle) to the file `path` from now until the device is

@@ -22,6 +22,21 @@ pub struct Port {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortId(u32);
 
+/// A memory of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Its name in the Verilog, from the top module down, as `engine.banks$0.cells`.
+    pub name: &'static str,
+    /// Words.
+    pub words: u32,
+    /// Bits of a word, at most 64.
+    pub bits: u32,
+}
+
+/// A memory of one model, found by [`Model::memory`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryId(u32);
+
 /// Why a model cannot do what was asked.
 #[derive(Debug, Error)]
 pub enum ModelError {
@@ -137,6 +152,40 @@ impl Model {
     pub fn set(&mut self, port: PortId, value: u64) {
         // SAFETY: the instance is alive; an unknown index does nothing.
         unsafe { (self.table.set.expect("set"))(self.instance.as_ptr(), port.0, value) }
+    }
+
+    /// Its memories with words of 64 bits at most. Which there are is up to Verilator's optimiser.
+    pub fn memories(&self) -> impl Iterator<Item = Memory> {
+        // SAFETY: the build script emits the list with at least this many memories.
+        let memories = unsafe {
+            std::slice::from_raw_parts(self.table.memories, self.table.memory_count as usize)
+        };
+        memories.iter().map(|memory| Memory {
+            name: text(memory.name),
+            words: memory.words,
+            bits: memory.bits,
+        })
+    }
+
+    /// The memory called `name`.
+    pub fn memory(&self, name: &str) -> Option<MemoryId> {
+        let index = self.memories().position(|memory| memory.name == name)?;
+        Some(MemoryId(index as u32))
+    }
+
+    /// A word of a memory; zero beyond its end.
+    pub fn peek(&self, memory: MemoryId, word: usize) -> u64 {
+        let word = u32::try_from(word).unwrap_or(u32::MAX);
+        // SAFETY: the instance is alive; an unknown memory or word gives zero.
+        unsafe { (self.table.peek.expect("set"))(self.instance.as_ptr(), memory.0, word) }
+    }
+
+    /// Sets a word of a memory to the low bits of `value`, past the ports of the module. Beyond the
+    /// end nothing happens. What has been read from the memory before does not change.
+    pub fn poke(&mut self, memory: MemoryId, word: usize, value: u64) {
+        let word = u32::try_from(word).unwrap_or(u32::MAX);
+        // SAFETY: the instance is alive; an unknown memory or word does nothing.
+        unsafe { (self.table.poke.expect("set"))(self.instance.as_ptr(), memory.0, word, value) }
     }
 
     /// Brings the outputs up to date with the inputs, without a clock edge.

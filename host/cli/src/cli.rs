@@ -1,7 +1,7 @@
 //! The command line as clap sees it.
 
 use crate::commands::{
-    bench, compress, demo, import, info, make, pack, run, synth, train, verilog,
+    bench, bench_eie, compress, demo, import, info, make, pack, run, synth, train, verilog,
 };
 use crate::output::{Output, Verdict};
 use anyhow::Result;
@@ -47,6 +47,7 @@ pub enum Command {
     Info(info::Info),
     Run(run::Run),
     Bench(bench::Bench),
+    BenchEie(bench_eie::BenchEie),
     Verilog(verilog::Verilog),
     Synth(synth::Synth),
 }
@@ -63,6 +64,7 @@ impl Command {
             Command::Info(command) => command.run(output),
             Command::Run(command) => command.run(output),
             Command::Bench(command) => command.run(output),
+            Command::BenchEie(command) => command.run(output),
             Command::Verilog(command) => command.run(output),
             Command::Synth(command) => command.run(output),
         }

@@ -1,12 +1,14 @@
 //! The subcommands.
 
 pub mod bench;
+pub mod bench_eie;
 pub mod compress;
 pub mod demo;
 pub mod import;
 pub mod info;
 pub mod make;
 pub mod pack;
+pub mod plan;
 pub mod run;
 pub mod synth;
 pub mod train;

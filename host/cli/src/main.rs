@@ -4,6 +4,7 @@ mod bars;
 mod cli;
 mod commands;
 mod draw;
+mod eie;
 mod files;
 mod input;
 mod measure;

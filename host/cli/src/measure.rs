@@ -3,12 +3,13 @@
 mod compare;
 mod report;
 
+pub use compare::difference;
 pub use report::Report;
 
 use crate::output::Output;
 use crate::{bars, target};
 use anyhow::{Context, Result};
-use compare::{difference, profile_difference, wrong_logits};
+use compare::{profile_difference, wrong_logits};
 use indicatif::ProgressBar;
 use std::io::IsTerminal;
 use std::sync::Mutex;

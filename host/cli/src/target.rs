@@ -1,6 +1,6 @@
 //! Which engine an image runs on, and how it is opened.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use thresh_driver::Device;
 use thresh_model::Image;
@@ -26,7 +26,7 @@ pub fn config_for(image: &Image, asked: Option<&'static Config>) -> Result<&'sta
         image.check_target(config)?;
         return Ok(config);
     }
-    CONFIGS.iter().find(|config| image.check_target(config).is_ok()).ok_or_else(|| {
+    CONFIGS.iter().find(|config| thresh_hw::is_built(config) && image.check_target(config).is_ok()).ok_or_else(|| {
         let sizes: Vec<String> =
             CONFIGS.iter().map(|c| format!("{} ({} PEs)", c.name, c.num_pes)).collect();
         anyhow!(
@@ -37,9 +37,16 @@ pub fn config_for(image: &Image, asked: Option<&'static Config>) -> Result<&'sta
     })
 }
 
+/// Refuses a configuration whose engine this build does not have.
+pub fn check_built(config: &Config) -> Result<()> {
+    ensure!(thresh_hw::is_built(config), thresh_hw::not_built(config));
+    Ok(())
+}
+
 /// A virtual device of `config` that holds `image`.
 pub fn virtual_device(config: &Config, image: &Image) -> Result<Device<VirtualDevice>> {
     let doing = || format!("virtual device {}", config.name);
+    check_built(config)?;
     let mut device = Device::open(VirtualDevice::new(config.name).with_context(doing)?)?;
     device.load(image).with_context(doing)?;
     Ok(device)

@@ -247,6 +247,13 @@ fn every_engine_is_written_as_verilog() {
     let place = Place::new();
     for config in thresh_regs::CONFIGS {
         let name = config.name;
+        if config.feature.is_some() && !cfg!(feature = "eie") {
+            let said = place.thresh(&format!("verilog --config {name}"));
+            let error = String::from_utf8_lossy(&said.stderr).into_owned();
+            assert_eq!(said.status.code(), Some(1), "{error}");
+            assert!(error.contains("--features eie"), "{error}");
+            continue;
+        }
         let value = place.json(&format!("verilog --config {name} -o out/{name}.v"));
         let text = String::from_utf8(place.read(&format!("out/{name}.v"))).unwrap();
         let module = value["module"].as_str().unwrap();

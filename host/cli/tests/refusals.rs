@@ -452,6 +452,16 @@ fn options_that_mean_nothing() {
             1,
             &["got --clock -1", "above 0"],
         ),
+        (
+            "bench-eie --layers alex-6,alex-9",
+            1,
+            &["got --layers alex-9", "alex-8", "nt-lstm"],
+        ),
+        (
+            "bench-eie --threads 0",
+            1,
+            &["got --threads 0", "expected 1 or more"],
+        ),
         ("synth --config tiny", 2, &["tiny", "icebreaker, ulx3s-25f"]),
         ("fly", 2, &["fly"]),
         ("", 2, &["Usage"]),
@@ -514,7 +524,17 @@ fn every_command_explains_itself() {
         "{help}"
     );
     let names = [
-        "demo", "train", "compress", "pack", "make", "info", "run", "bench", "verilog", "synth",
+        "demo",
+        "train",
+        "compress",
+        "pack",
+        "make",
+        "info",
+        "run",
+        "bench",
+        "bench-eie",
+        "verilog",
+        "synth",
     ];
     for name in names {
         assert!(help.contains(&format!("\n  {name} ")), "{name}: {help}");

@@ -85,6 +85,7 @@ impl EngineInfo {
         self.config().copied().unwrap_or(Config {
             name: "of this device",
             doc: "built from other sources",
+            feature: None,
             num_pes: self.num_pes,
             act_addr_bits: self.act_addr_bits,
             weight_addr_bits: self.weight_addr_bits,
@@ -93,6 +94,8 @@ impl EngineInfo {
             codebook_addr_bits: self.codebook_addr_bits,
             pass_addr_bits: self.pass_addr_bits,
             fifo_addr_bits: self.fifo_addr_bits,
+            // Not told, since nothing that a driver does depends on it.
+            queue_addr_bits: 0,
             store,
             maps: self.maps,
             table_addr_bits: self.table_addr_bits,

@@ -6,6 +6,7 @@
 //! `thresh-regs`.
 
 mod bits;
+pub mod cycles;
 pub mod geometry;
 pub mod huffman;
 pub mod idx;
@@ -15,6 +16,7 @@ pub mod pack;
 pub mod random;
 pub mod reference;
 pub mod stream;
+pub mod synthetic;
 
 pub use geometry::Geometry;
 pub use huffman::CodeLengths;

@@ -6,7 +6,7 @@
 //! memories hold (`tile`); columns are coded (`tables`) and everything gets its address (`emit`).
 
 mod calibrate;
-mod deal;
+pub(crate) mod deal;
 mod emit;
 mod share;
 mod tables;
@@ -147,7 +147,9 @@ pub fn pack(
         options,
     };
     let others = || {
-        let fits = |other: &&Config| other.name != config.name && job.emit(other).is_ok();
+        let fits = |other: &&Config| {
+            other.feature.is_none() && other.name != config.name && job.emit(other).is_ok()
+        };
         CONFIGS
             .iter()
             .filter(fits)

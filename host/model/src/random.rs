@@ -90,6 +90,11 @@ pub fn image(config: &Config, seed: u64) -> Image {
 
 /// A random input of `image`: each byte is zero but with probability `density`.
 pub fn input(image: &Image, density: f64, seed: u64) -> Vec<u8> {
+    bytes(image.input.len(), density, seed)
+}
+
+/// Random bytes, each zero but with probability `density`.
+pub fn bytes(len: usize, density: f64, seed: u64) -> Vec<u8> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut byte = || {
         if rng.random_bool(density) {
@@ -98,7 +103,7 @@ pub fn input(image: &Image, density: f64, seed: u64) -> Vec<u8> {
             0
         }
     };
-    (0..image.input.len()).map(|_| byte()).collect()
+    (0..len).map(|_| byte()).collect()
 }
 
 /// Shapes and addresses.
@@ -144,6 +149,9 @@ struct Room {
     table: usize,
 }
 
+/// Column pointers of a network, log2, at most: more take longer and show nothing else.
+const MOST_POINTER_BITS: u32 = 11;
+
 /// Shapes and addresses; none if no first pass fits.
 fn plan(config: &Config, rng: &mut ChaCha8Rng) -> Option<Plan> {
     let half = (1usize << config.act_addr_bits) / 2;
@@ -159,7 +167,7 @@ fn plan(config: &Config, rng: &mut ChaCha8Rng) -> Option<Plan> {
     }
     let count = rng.random_range(1..=(1usize << config.pass_addr_bits).min(5));
     // Pointers left for each pass, its last one apart.
-    let pointers_left = (1usize << config.col_addr_bits) / count - 4;
+    let pointers_left = (1usize << config.col_addr_bits.min(MOST_POINTER_BITS)) / count - 4;
     let most_groups = (half / positions).min(pointers_left / config.num_pes);
     let groups = size(rng, most_groups.max(1));
     let channels = groups * config.num_pes - rng.random_range(0..config.num_pes);

@@ -99,6 +99,18 @@ impl Reference {
     /// # Errors
     /// If `input` has another length.
     pub fn run(&self, input: &[u8]) -> Result<Outputs, ImageError> {
+        self.observe(input, |_, _| Ok(()))
+    }
+
+    /// As [`Reference::run`]; `before` sees activation memory before every pass, with its index.
+    ///
+    /// # Errors
+    /// As [`Reference::run`], and those of `before`.
+    pub fn observe(
+        &self,
+        input: &[u8],
+        mut before: impl FnMut(usize, &[u8]) -> Result<(), ImageError>,
+    ) -> Result<Outputs, ImageError> {
         let image = &self.image;
         let mut maps: Vec<Vec<u8>> = (0..image.maps.len())
             .map(|map| vec![0; image.map_bytes(map)])
@@ -117,6 +129,7 @@ impl Reference {
                 memory[image.window(write)].copy_from_slice(&bytes);
             }
             for i in image.run_passes(run) {
+                before(i, &memory)?;
                 let (macs, values) = self.pass(i, &mut memory, &mut sums);
                 outputs.macs.push(macs);
                 outputs.acts.push(values);

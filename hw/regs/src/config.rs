@@ -17,6 +17,8 @@ pub struct Config {
     pub name: &'static str,
     /// What it is for.
     pub doc: &'static str,
+    /// Cargo feature without which its engine is not built, since it takes long and no board needs it.
+    pub feature: Option<&'static str>,
     /// Number of PEs and of activation banks: 1, 2, 4, 8, 16, 32 or 64.
     pub num_pes: usize,
     /// Activations in a bank, log2.
@@ -33,6 +35,8 @@ pub struct Config {
     pub pass_addr_bits: u32,
     /// Depth of an activation FIFO, log2.
     pub fifo_addr_bits: u32,
+    /// Columns that a PE with a block RAM store finds ahead of its walk, log2.
+    pub queue_addr_bits: u32,
     /// Kind of weight store.
     pub store: WeightStore,
     /// Whether it runs passes over maps (kernels, pooling); otherwise fully connected ones only.
@@ -64,6 +68,7 @@ pub const CONFIGS: &[Config] = &[
     Config {
         name: "solo",
         doc: "simulation only: one PE, so that a column holds every row",
+        feature: None,
         num_pes: 1,
         act_addr_bits: 11,
         weight_addr_bits: 15,
@@ -72,6 +77,7 @@ pub const CONFIGS: &[Config] = &[
         codebook_addr_bits: 10,
         pass_addr_bits: 4,
         fifo_addr_bits: 3,
+        queue_addr_bits: 2,
         store: WeightStore::BlockRam,
         maps: true,
         table_addr_bits: 8,
@@ -80,6 +86,7 @@ pub const CONFIGS: &[Config] = &[
     Config {
         name: "tiny",
         doc: "simulation only: small memories, for tests of limits",
+        feature: None,
         num_pes: 2,
         act_addr_bits: 7,
         weight_addr_bits: 9,
@@ -88,6 +95,7 @@ pub const CONFIGS: &[Config] = &[
         codebook_addr_bits: 8,
         pass_addr_bits: 3,
         fifo_addr_bits: 2,
+        queue_addr_bits: 2,
         store: WeightStore::BlockRam,
         maps: true,
         table_addr_bits: 6,
@@ -96,6 +104,7 @@ pub const CONFIGS: &[Config] = &[
     Config {
         name: "icebreaker",
         doc: "iCE40 UP5K: one SPRAM a PE",
+        feature: None,
         num_pes: 4,
         act_addr_bits: 9,
         weight_addr_bits: 14,
@@ -104,6 +113,7 @@ pub const CONFIGS: &[Config] = &[
         codebook_addr_bits: 8,
         pass_addr_bits: 3,
         fifo_addr_bits: 2,
+        queue_addr_bits: 2,
         store: WeightStore::SinglePort,
         maps: false,
         table_addr_bits: 1,
@@ -112,6 +122,7 @@ pub const CONFIGS: &[Config] = &[
     Config {
         name: "ulx3s-25f",
         doc: "ECP5-25F: eight PEs, 8 Ki entries",
+        feature: None,
         num_pes: 8,
         act_addr_bits: 9,
         weight_addr_bits: 10,
@@ -120,6 +131,7 @@ pub const CONFIGS: &[Config] = &[
         codebook_addr_bits: 8,
         pass_addr_bits: 3,
         fifo_addr_bits: 4,
+        queue_addr_bits: 4,
         store: WeightStore::BlockRam,
         maps: true,
         table_addr_bits: 8,
@@ -128,6 +140,7 @@ pub const CONFIGS: &[Config] = &[
     Config {
         name: "ulx3s-85f",
         doc: "ECP5-85F: sixteen PEs, 64 Ki entries",
+        feature: None,
         num_pes: 16,
         act_addr_bits: 11,
         weight_addr_bits: 12,
@@ -136,9 +149,28 @@ pub const CONFIGS: &[Config] = &[
         codebook_addr_bits: 10,
         pass_addr_bits: 5,
         fifo_addr_bits: 4,
+        queue_addr_bits: 6,
         store: WeightStore::BlockRam,
         maps: true,
         table_addr_bits: 9,
+        row_bits: 8,
+    },
+    Config {
+        name: "eie64",
+        doc: "simulation only: side by side with EIE (cargo feature `eie`)",
+        feature: Some("eie"),
+        num_pes: 64,
+        act_addr_bits: 9,
+        weight_addr_bits: 16,
+        acc_addr_bits: 8,
+        col_addr_bits: 15,
+        codebook_addr_bits: 8,
+        pass_addr_bits: 3,
+        fifo_addr_bits: 5,
+        queue_addr_bits: 4,
+        store: WeightStore::BlockRam,
+        maps: false,
+        table_addr_bits: 1,
         row_bits: 8,
     },
 ];

@@ -6,6 +6,10 @@ use thresh_regs::{CONFIGS, Config};
 fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
     match Config::named(&name) {
+        Some(config) if !thresh_hw::is_built(config) => {
+            eprintln!("{}", thresh_hw::not_built(config));
+            ExitCode::FAILURE
+        }
         Some(config) => {
             print!("{}", thresh_hw::configuration(config).verilog);
             ExitCode::SUCCESS

@@ -11,9 +11,16 @@ use rust_hdl_widgets::prelude::*;
 /// read together. Seeks run ahead of the walk through the entries; one entry costs one cycle, and a token without any none while an earlier one is walked.
 /// Latency 6 cycles from seek to first entry. Nothing holds the entries back.
 ///
-/// `W` store address bits, `E` bits of an entry, `C` column bits, `R` accumulator address bits.
+/// `W` store address bits, `E` bits of an entry, `C` column bits, `R` accumulator address bits; `X` depth of
+/// the column queue, log2.
 #[derive(LogicBlock, Default)]
-pub struct BlockStore<const W: usize, const E: usize, const C: usize, const R: usize> {
+pub struct BlockStore<
+    const W: usize,
+    const E: usize,
+    const C: usize,
+    const R: usize,
+    const X: usize,
+> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Drops all tokens.
@@ -74,7 +81,7 @@ pub struct BlockStore<const W: usize, const E: usize, const C: usize, const R: u
     found_empty: Signal<Local, Bit>,
     found_moves: Signal<Local, Bit>,
     // Columns found that have entries: empty ones go by while an earlier one is walked.
-    queue: ColumnQueue<4, W, R>,
+    queue: ColumnQueue<X, W, R>,
     // Walk through its entries.
     walk_valid: DFF<Bit>,
     walk_address: DFF<Bits<W>>,
@@ -97,8 +104,8 @@ pub struct BlockStore<const W: usize, const E: usize, const C: usize, const R: u
     one_word: Literal<W, 1>,
 }
 
-impl<const W: usize, const E: usize, const C: usize, const R: usize> Logic
-    for BlockStore<W, E, C, R>
+impl<const W: usize, const E: usize, const C: usize, const R: usize, const X: usize> Logic
+    for BlockStore<W, E, C, R, X>
 {
     #[hdl_gen]
     fn update(&mut self) {

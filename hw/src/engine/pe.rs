@@ -145,7 +145,7 @@ macro_rules! pe {
 
 pe!(
     /// PE with its weights in block RAM.
-    BlockPe, BlockStore<W, E, C, R>, 1, 0, [F, W, C, R, K, E, Q, MAPS]
+    BlockPe, BlockStore<W, E, C, R, X>, 1, 0, [F, W, C, R, K, E, Q, MAPS, X]
 );
 pe!(
     /// PE with its weights in one single-port RAM. Columns are at least two cycles apart, and rows

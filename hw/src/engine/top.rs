@@ -12,7 +12,8 @@ macro_rules! engine {
         /// Wiring only. `N` PEs, `M = max(N, 2)`; `A`, `W`, `R`, `C`, `K` address bits of
         /// activations, store, accumulators, columns, codebook; `G` of the geometry tables; `E` bits of
         /// an entry, `Q` of its row; `F` FIFO depth, log2; `D` descriptor word address bits; `T`
-        /// activation window word address bits; `MAPS` 1 or 0; the rest as in [`HostPort`].
+        /// activation window word address bits; `MAPS` 1 or 0; `X` depth of
+        /// the column queue, log2; the rest as in [`HostPort`].
         #[derive(LogicBlock)]
         pub struct $name<$(const $generic: usize),*> {
             /// Clock.
@@ -371,8 +372,8 @@ const fn event(name: &str) -> usize {
 
 engine!(
     /// The engine with weights in block RAM.
-    BlockEngine, BlockPe<F, W, C, R, K, E, Q, MAPS>,
-    [N, M, A, W, R, C, K, F, D, T, G, E, Q, MAPS, PARTS, LEFT, RIGHT, PART_BITS]
+    BlockEngine, BlockPe<F, W, C, R, K, E, Q, MAPS, X>,
+    [N, M, A, W, R, C, K, F, D, T, G, E, Q, MAPS, X, PARTS, LEFT, RIGHT, PART_BITS]
 );
 engine!(
     /// The engine with weights in one single-port RAM a PE.

@@ -5,6 +5,8 @@
 mod common;
 
 use thresh_driver::{Counters, Device, Transport, TransportError};
+use thresh_model::cycles::predict;
+use thresh_model::pack::{PackError, PackOptions, pack};
 use thresh_model::{Image, Reference, random};
 use thresh_regs::Config;
 use thresh_sim::VirtualDevice;
@@ -13,6 +15,10 @@ use thresh_sim::VirtualDevice;
 const NETWORKS: u64 = 12;
 /// Cycles that one network, its load and all its runs, may take.
 const CYCLE_LIMIT: u64 = 20_000_000;
+/// Random graphs in all, times the scale.
+const GRAPHS: u64 = 200;
+/// Share of a pass's cycles that the cycle model may be off by.
+const MODEL_TOLERANCE: f64 = 0.05;
 /// Share of input activations that are not zero, one inference each.
 const DENSITIES: [f64; 4] = [0.3, 1.0, 0.0, 0.05];
 
@@ -114,6 +120,79 @@ fn check_config(name: &str) {
         device.transport_mut().device.cycles()
     );
     assert!(macs > 0, "the networks do nothing");
+}
+
+/// Random graphs of layers, packed for a configuration in turn: every operator, in one run or in many.
+/// The cycle model is held against the counters of every pass.
+#[test]
+fn graphs() {
+    let names = ["tiny", "ulx3s-85f", "tiny", "ulx3s-25f", "solo"];
+    let mut devices: Vec<Device<Limited>> = names[1..]
+        .iter()
+        .map(|name| {
+            let device = VirtualDevice::new(name).expect("a model of every configuration");
+            let until = CYCLE_LIMIT;
+            Device::open(Limited { device, until }).expect("an engine")
+        })
+        .collect();
+    let (mut run, mut refused, mut streamed) = (0, 0, 0);
+    let (mut passes, mut off) = (0, 0);
+    for seed in (common::seed()..).take(common::scaled(GRAPHS) as usize) {
+        let name = names[seed as usize % names.len()];
+        let network = random::network(seed);
+        let config = Config::named(name).expect("a configuration");
+        let inputs: Vec<Vec<u8>> = (0..3)
+            .map(|i| random::bytes(network.input.len(), 0.5, seed + i))
+            .collect();
+        let calibration: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+        let image = match pack(&network, config, &calibration, &PackOptions::default()) {
+            Ok(image) => image,
+            Err(PackError::Unsupported { .. } | PackError::TooLarge { .. }) => {
+                refused += 1;
+                continue;
+            }
+            Err(error) => panic!("graph {seed}: {error}"),
+        };
+        println!("{name}, graph {seed}; {}", common::again(seed));
+        let at = names[1..].iter().position(|n| *n == name).expect("opened");
+        let device = &mut devices[at];
+        let limited = device.transport_mut();
+        limited.until = limited.device.cycles() + CYCLE_LIMIT;
+        device
+            .load(&image)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let reference = Reference::new(&image).expect("sound");
+        let expected = reference.run(&inputs[0]).expect("of the right size");
+        let model = predict(config, &reference, &inputs[0]).expect("sound");
+        let check = |device: &mut Device<Limited>, pass: usize, counters: &Counters| {
+            let got = device.activations(pass)?;
+            if let Some(difference) = reference.explain_difference(&expected, pass, &got) {
+                panic!("graph {seed}: {difference}");
+            }
+            check_counters(counters, image.num_pes, expected.macs[pass]);
+            passes += 1;
+            let far = model[pass].total().abs_diff(counters.cycles);
+            assert!(
+                far as f64 <= MODEL_TOLERANCE * counters.cycles as f64 + 1.0,
+                "graph {seed}, pass {pass}: model {:?}, engine {counters:?}, {:?}",
+                model[pass],
+                image.passes[pass].geometry
+            );
+            off += usize::from(far > 0);
+            Ok(())
+        };
+        let result = device.run_with(&inputs[0], check).expect("runs");
+        assert_eq!(result.inference.logits, expected.logits, "graph {seed}");
+        run += 1;
+        streamed += usize::from(!image.is_resident());
+    }
+    println!(
+        "{run} graphs, {streamed} of several runs, {refused} refused; model off in {off} of {passes} passes"
+    );
+    assert!(
+        run > 9 * refused && streamed > 0,
+        "{run} {refused} {streamed}"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `thresh pack`.
 
+use super::plan;
 use crate::input::DataSet;
 use crate::output::{Output, Verdict, facts, ratio};
 use crate::{files, provenance, target};
@@ -19,6 +20,7 @@ use thresh_regs::Config;
 #[command(after_help = "\
 Examples:
   thresh pack --config ulx3s-25f -o net.thresh        packs .work/mnist/compressed.safetensors
+  thresh pack --config tiny --plan lenet-5.safetensors -o lenet-5.thresh
   thresh pack --config icebreaker clothes.safetensors --data fashion-mnist -o clothes.thresh")]
 pub struct Pack {
     /// The network [default: .work/DATA/compressed.safetensors].
@@ -42,6 +44,9 @@ pub struct Pack {
     /// Leave out where the network comes from.
     #[arg(long)]
     no_provenance: bool,
+    /// Print the passes: what each reads, sums, drains, loads, and its predicted cycles.
+    #[arg(long)]
+    plan: bool,
 }
 
 /// Training images that calibrate, unless another number is asked for.
@@ -89,6 +94,15 @@ impl Pack {
             command,
         )
         .with_context(|| input.display().to_string())?;
+        if self.plan {
+            files::write(&self.output, &image.to_bytes()?)?;
+            let inputs: Vec<&[u8]> = (0..data.train().len().min(3))
+                .map(|index| data.train().image(index))
+                .collect();
+            let (text, value) = plan::plan(&image, self.config, &inputs)?;
+            output.result(text, &value)?;
+            return Ok(Verdict::Holds);
+        }
         save(&image, self.config, &self.output, output)
     }
 }

@@ -25,6 +25,7 @@ pub struct Verilog {
 
 impl Verilog {
     pub fn run(self, output: &Output) -> Result<Verdict> {
+        target::check_built(self.config)?;
         let module = thresh_hw::configuration(self.config);
         let mut value = json!({
             "config": self.config.name,

@@ -1,7 +1,7 @@
 //! Which PE and row each neuron gets.
 
 /// The neuron of each packed channel (row x num_pes + PE); `None` fills up the last row.
-pub(super) type Deal = Vec<Option<usize>>;
+pub(crate) type Deal = Vec<Option<usize>>;
 
 /// Swaps a neuron of the fullest PE with a smaller one of another PE, if that makes the fuller of
 /// the two emptier.
@@ -38,8 +38,9 @@ pub(super) fn natural(outputs: usize, num_pes: usize) -> Deal {
 }
 
 /// Deals outputs of these loads (none for one that is left out) so that the PEs have about the same:
-/// the largest first, each to the PE with the least that has a free row (Graham, "Bounds on multiprocessing timing anomalies", 1969).
-pub(super) fn balanced(loads: &[Option<usize>], num_pes: usize) -> Deal {
+/// the largest first, each to the PE with the least that has a free row (Graham, "Bounds on
+/// multiprocessing timing anomalies", 1969).
+pub(crate) fn balanced(loads: &[Option<usize>], num_pes: usize) -> Deal {
     let mut order: Vec<usize> = (0..loads.len()).filter(|&o| loads[o].is_some()).collect();
     let rows = order.len().div_ceil(num_pes).max(1);
     let weights: Vec<usize> = loads.iter().map(|n| n.unwrap_or(0)).collect();
@@ -54,6 +55,80 @@ pub(super) fn balanced(loads: &[Option<usize>], num_pes: usize) -> Deal {
         list.push(output);
     }
     while improve(&mut pes, &weights) {}
+    arranged(pes, rows, &weights)
+}
+
+/// As [`balanced`], for outputs whose loads differ by region: near the border of a map only some
+/// kernel positions meet the output. PEs wait for each other after some tokens, so what
+/// counts is the fullest PE of each region; outputs are swapped as long as the sum of those falls.
+/// `regions` are the loads of each output; none for one that is left out.
+pub(super) fn balanced_by_region(regions: &[Option<Vec<f32>>], num_pes: usize) -> Deal {
+    let total = |loads: &Vec<f32>| loads.iter().sum::<f32>() as usize;
+    let totals: Vec<Option<usize>> = regions.iter().map(|r| r.as_ref().map(total)).collect();
+    let weights: Vec<usize> = totals.iter().map(|n| n.unwrap_or(0)).collect();
+    let first = balanced(&totals, num_pes);
+    let count = regions.iter().flatten().map(Vec::len).max().unwrap_or(0);
+    if count < 2 || weights.len() > MOST_SWAPPED {
+        return first;
+    }
+    let rows = first.len() / num_pes;
+    // One slot a row of each PE; an empty one may be swapped too.
+    let mut slots = first;
+    let none = vec![0.0; count];
+    let of = |slot: Option<usize>| slot.and_then(|o| regions[o].as_ref()).unwrap_or(&none);
+    let mut loads = vec![vec![0.0f32; count]; num_pes];
+    for (at, &slot) in slots.iter().enumerate() {
+        let load = &mut loads[at % num_pes];
+        load.iter_mut().zip(of(slot)).for_each(|(sum, x)| *sum += x);
+    }
+    for _ in 0..MOST_SWEEPS {
+        let mut changed = false;
+        for a in 0..slots.len() {
+            for b in a + 1..slots.len() {
+                let (pe, other) = (a % num_pes, b % num_pes);
+                if pe == other || slots[a] == slots[b] {
+                    continue;
+                }
+                let (mut before, mut after) = (0.0, 0.0);
+                for r in 0..count {
+                    let moved = of(slots[b])[r] - of(slots[a])[r];
+                    let (x, y) = (loads[pe][r], loads[other][r]);
+                    let rest = (0..num_pes).filter(|&k| k != pe && k != other);
+                    let rest = rest.map(|k| loads[k][r]).fold(0.0, f32::max);
+                    before += rest.max(x).max(y);
+                    after += rest.max(x + moved).max(y - moved);
+                }
+                if after < before * (1.0 - 1e-5) {
+                    for r in 0..count {
+                        let moved = of(slots[b])[r] - of(slots[a])[r];
+                        loads[pe][r] += moved;
+                        loads[other][r] -= moved;
+                    }
+                    slots.swap(a, b);
+                    changed = true;
+                }
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    let list = |pe: usize| -> Vec<usize> {
+        let slots = slots.iter().skip(pe).step_by(num_pes);
+        slots.flatten().copied().collect()
+    };
+    let pes = (0..num_pes).map(|pe| (0, list(pe))).collect();
+    arranged(pes, rows, &weights)
+}
+
+/// Units of more outputs are not improved by swapping: it would take long, and they have many rows in a PE
+/// to even out.
+const MOST_SWAPPED: usize = 160;
+const MOST_SWEEPS: usize = 12;
+
+/// The rows of every PE in order.
+fn arranged(mut pes: Vec<(usize, Vec<usize>)>, rows: usize, weights: &[usize]) -> Deal {
+    let num_pes = pes.len();
     for (_, list) in &mut pes {
         list.sort_by_key(|&output| std::cmp::Reverse(weights[output]));
     }

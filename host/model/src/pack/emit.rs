@@ -3,7 +3,7 @@
 use super::calibrate::Quantised;
 use super::deal::{self, Deal};
 use super::tile::{self, Area, Layout, Limits, Reading, Subject};
-use super::unit::{Order, Unit, used};
+use super::unit::{Order, Term, Unit, used};
 use super::{PackOptions, tables};
 use crate::image::{
     Image, ImageError, MapSize, Memory, Pass, PeData, Run, Shortage, Transfer, words,
@@ -36,6 +36,57 @@ pub(super) enum Misfit {
 impl From<ImageError> for Misfit {
     fn from(error: ImageError) -> Self {
         Misfit::Image(error)
+    }
+}
+
+/// Positions of a map that meet the output with the same kernel positions.
+struct Region {
+    /// For each kernel position, whether it meets the output from here.
+    taps: Vec<bool>,
+    positions: usize,
+}
+
+impl Region {
+    /// The regions of the input of a term.
+    fn all(term: &Term) -> Vec<Region> {
+        let side = [term.input.height, term.input.width];
+        let [height, width] = term.window.kernel;
+        if term.shared || term.order == Order::ChannelsLast {
+            return vec![Region {
+                taps: vec![true; height * width],
+                positions: 1,
+            }];
+        }
+        let places = term.window.places(side).unwrap_or([1, 1]);
+        // Rows and columns that meet the same kernel rows and columns, with how many they are.
+        let classes = |axis: usize| {
+            let mut classes: Vec<(Vec<bool>, usize)> = Vec::new();
+            for at in 0..side[axis] {
+                let meets = |k: usize| {
+                    let start = (at + term.window.pads[axis]).checked_sub(k);
+                    let stride = term.window.stride[axis];
+                    start.is_some_and(|s| s.is_multiple_of(stride) && s / stride < places[axis])
+                };
+                let met: Vec<bool> = (0..term.window.kernel[axis]).map(meets).collect();
+                match classes.iter_mut().find(|(same, _)| *same == met) {
+                    Some((_, count)) => *count += 1,
+                    None => classes.push((met, 1)),
+                }
+            }
+            classes
+        };
+        let (rows, columns) = (classes(0), classes(1));
+        let mut regions = Vec::new();
+        for (ys, height) in &rows {
+            for (xs, width) in &columns {
+                let taps = ys.iter().flat_map(|&y| xs.iter().map(move |&x| y && x));
+                regions.push(Region {
+                    taps: taps.collect(),
+                    positions: height * width,
+                });
+            }
+        }
+        regions
     }
 }
 
@@ -121,20 +172,33 @@ impl Job<'_> {
                 deal::natural(unit.channels(), pes)
             } else {
                 // What an output costs is how often its weights meet something, not how many they are.
+                let regions: Vec<Vec<Region>> = unit.terms.iter().map(Region::all).collect();
                 let load = |o: usize| {
-                    let meets = unit.terms.iter().flat_map(|term| {
-                        let activity = &self.activity[term.source];
-                        term.row(o).map(|(channel, _, _)| activity[channel])
-                    });
-                    (!unit.dead[o]).then(|| (meets.sum::<f64>() * LOAD_UNITS) as usize)
+                    let terms = unit.terms.iter().zip(&regions);
+                    let loads = terms.flat_map(|(term, regions)| self.loads(term, regions, o));
+                    (!unit.dead[o]).then(|| loads.collect())
                 };
-                let loads: Vec<Option<usize>> = (0..unit.channels()).map(load).collect();
-                deal::balanced(&loads, pes)
+                let loads: Vec<Option<Vec<f32>>> = (0..unit.channels()).map(load).collect();
+                deal::balanced_by_region(&loads, pes)
             };
             let side = [unit.output.height, unit.output.width];
             layouts.push(Layout::new(deal, unit.channels(), side, false, pes));
         }
         layouts
+    }
+
+    /// Multiply-accumulates of one output in each region of the input of a term, times a constant.
+    fn loads(&self, term: &Term, regions: &[Region], output: usize) -> Vec<f32> {
+        let activity = &self.activity[term.source];
+        let mut taps = vec![0.0; term.window.kernel[0] * term.window.kernel[1]];
+        for (channel, tap, _) in term.row(output) {
+            taps[tap] += activity[channel] * LOAD_UNITS;
+        }
+        let of = |region: &Region| {
+            let met = taps.iter().zip(&region.taps).filter(|(_, met)| **met);
+            (met.map(|(load, _)| load).sum::<f64>() * region.positions as f64) as f32
+        };
+        regions.iter().map(of).collect()
     }
 
     fn build(&self, config: &Config, layouts: &[Layout], spilled: bool) -> Result<Image, Misfit> {
