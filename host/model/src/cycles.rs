@@ -23,6 +23,8 @@ const LANE_STAGES: usize = 2;
 const FIRST_VECTOR: u64 = 2;
 /// From the last entry's address to the cycle in which the sequencer sees the PE at rest.
 const FLUSH_LATENCY: u64 = 7;
+/// The same from the cycle in which a column without entries is found.
+const EMPTY_LATENCY: u64 = 2;
 /// Cycles that a pass without a map fetches its descriptor, and one with.
 const FETCH: u64 = 7;
 const FETCH_MAP: u64 = 13;
@@ -191,8 +193,8 @@ impl Scatter {
         let sent = self.sent.back().copied().unwrap_or(0);
         let read = self.vector.map_or(0, |(here, _)| here);
         let scan = sent.max(read) + 2;
-        let busy = self.pes.iter().filter(|pe| pe.entries > 0);
-        let rest = busy.map(|pe| pe.last + FLUSH_LATENCY).max().unwrap_or(0);
+        let busy = self.pes.iter().filter(|pe| !pe.pops.is_empty());
+        let rest = busy.map(Pe::rest).max().unwrap_or(0);
         PassCycles {
             scan,
             flush: (rest + 1).saturating_sub(scan).max(1),
@@ -203,6 +205,15 @@ impl Scatter {
 }
 
 impl Pe {
+    /// The cycle in which the sequencer sees it at rest.
+    fn rest(&self) -> u64 {
+        let walked = match self.entries {
+            0 => 0,
+            _ => self.last + FLUSH_LATENCY,
+        };
+        walked.max(self.leaves + EMPTY_LATENCY)
+    }
+
     /// The first cycle in which the FIFO takes a token.
     fn room(&self, depth: usize) -> u64 {
         let oldest = self.pops.len().checked_sub(depth);
@@ -242,7 +253,7 @@ impl Pe {
                 self.free = self.walk + SEEK + entries;
             }
         }
-        self.last = self.last.max(self.leaves).max(self.free.max(1) - 1);
+        self.last = self.free.max(1) - 1;
         self.entries += entries;
         if self.pops.len() == depth {
             self.pops.pop_front();

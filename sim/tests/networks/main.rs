@@ -15,7 +15,7 @@ use thresh_sim::VirtualDevice;
 const NETWORKS: u64 = 12;
 /// Cycles that one network, its load and all its runs, may take.
 const CYCLE_LIMIT: u64 = 20_000_000;
-/// Random graphs in all, times the scale.
+/// Random graphs that are run, times the scale.
 const GRAPHS: u64 = 200;
 /// Share of a pass's cycles that the cycle model may be off by.
 const MODEL_TOLERANCE: f64 = 0.05;
@@ -137,7 +137,10 @@ fn graphs() {
         .collect();
     let (mut run, mut refused, mut streamed) = (0, 0, 0);
     let (mut passes, mut off) = (0, 0);
-    for seed in (common::seed()..).take(common::scaled(GRAPHS) as usize) {
+    for seed in common::seed().. {
+        if run == common::scaled(GRAPHS) {
+            break;
+        }
         let name = names[seed as usize % names.len()];
         let network = random::network(seed);
         let config = Config::named(name).expect("a configuration");

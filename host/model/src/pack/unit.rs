@@ -247,7 +247,8 @@ impl Lowering<'_> {
                     // A copy keeps what its source is clipped to.
                 }
                 let unit = self.units.last_mut().expect("a unit to pool");
-                unit.pool = Some(*window);
+                // The largest of one is itself.
+                unit.pool = (unit.sums != [1, 1]).then_some(*window);
                 unit.output = layer.operator.output();
                 unit.value = value;
                 let view = View {
