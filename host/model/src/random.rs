@@ -392,8 +392,7 @@ fn geometry(
             pad: [0; 2],
             output: [1; 2],
         };
-        for axis in 0..2 {
-            let side = output[axis];
+        for (axis, &side) in output.iter().enumerate() {
             pool.size[axis] = rng.random_range(1..=3);
             pool.stride[axis] = rng.random_range(1..=3);
             pool.pad[axis] = rng.random_range(0..pool.size[axis]);

@@ -30,28 +30,26 @@ impl Image {
             let mut written = vec![None; most(Memory::Activations, self.num_pes)];
             for transfer in writes {
                 self.check_transfer(transfer)?;
-                let mut at = self.window(transfer).start / self.num_pes;
-                for word in words(self, transfer).into_iter().flatten() {
+                let start = self.window(transfer).start / self.num_pes;
+                for (at, word) in (start..).zip(words(self, transfer).into_iter().flatten()) {
                     let lanes = done[transfer.map][word];
                     if lanes.is_none() {
                         let expected = "one whose words an earlier run has read back";
                         return Err(ImageError::value("map written", transfer.map, expected));
                     }
                     written[at] = lanes;
-                    at += 1;
                 }
             }
             self.check_passes(run, &mut written, &mut live)?;
             for transfer in reads {
                 self.check_transfer(transfer)?;
-                let mut at = self.window(transfer).start / self.num_pes;
-                for word in words(self, transfer).into_iter().flatten() {
+                let start = self.window(transfer).start / self.num_pes;
+                for (at, word) in (start..).zip(words(self, transfer).into_iter().flatten()) {
                     if written[at].is_none() {
                         let expected = "one that a pass of the run writes";
                         return Err(ImageError::value("word read", at, expected));
                     }
                     done[transfer.map][word] = written[at];
-                    at += 1;
                 }
             }
         }
@@ -78,7 +76,7 @@ impl Image {
             )?;
         }
         let whole = first.positions == 1 || first.positions == framed.height * framed.width;
-        if !whole || len % first.positions != 0 {
+        if !whole || !len.is_multiple_of(first.positions) {
             let expected = "1, or those of the input with its frame";
             return Err(ImageError::value(
                 "positions of the input",

@@ -89,9 +89,10 @@ pub(super) fn balanced_by_region(regions: &[Option<Vec<f32>>], num_pes: usize) -
                 if pe == other || slots[a] == slots[b] {
                     continue;
                 }
+                let pairs = of(slots[b]).iter().zip(of(slots[a]));
+                let moved: Vec<f32> = pairs.map(|(b, a)| b - a).collect();
                 let (mut before, mut after) = (0.0, 0.0);
-                for r in 0..count {
-                    let moved = of(slots[b])[r] - of(slots[a])[r];
+                for (r, moved) in moved.iter().enumerate() {
                     let (x, y) = (loads[pe][r], loads[other][r]);
                     let rest = (0..num_pes).filter(|&k| k != pe && k != other);
                     let rest = rest.map(|k| loads[k][r]).fold(0.0, f32::max);
@@ -99,8 +100,7 @@ pub(super) fn balanced_by_region(regions: &[Option<Vec<f32>>], num_pes: usize) -
                     after += rest.max(x + moved).max(y - moved);
                 }
                 if after < before * (1.0 - 1e-5) {
-                    for r in 0..count {
-                        let moved = of(slots[b])[r] - of(slots[a])[r];
+                    for (r, moved) in moved.iter().enumerate() {
                         loads[pe][r] += moved;
                         loads[other][r] -= moved;
                     }

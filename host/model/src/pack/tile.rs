@@ -94,10 +94,10 @@ pub(super) fn reading(
     if segments > MOST_SEGMENTS {
         return Err("its kernel has more than 255 positions");
     }
-    if let Some(pool) = &unit.pool {
-        if pool.kernel.iter().any(|&side| side > MOST_TAPS) {
-            return Err("a side of its pool window is larger than 15");
-        }
+    if let Some(pool) = &unit.pool
+        && pool.kernel.iter().any(|&side| side > MOST_TAPS)
+    {
+        return Err("a side of its pool window is larger than 15");
     }
     Ok(Reading::Map)
 }

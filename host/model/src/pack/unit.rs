@@ -562,13 +562,13 @@ pub(super) fn trim(units: &mut [Unit]) {
         let used = used(units);
         let mut changed = false;
         for i in (0..units.len() - 1).rev() {
-            for channel in 0..units[i].channels() {
+            for (channel, &used) in used[i + 1].iter().enumerate() {
                 let unit = &units[i];
                 if unit.dead[channel] {
                     continue;
                 }
                 let constant = unit.weightless(channel);
-                let goes = !used[i + 1][channel] || (constant && fold(units, i, channel));
+                let goes = !used || (constant && fold(units, i, channel));
                 if goes {
                     let unit = &mut units[i];
                     unit.dead[channel] = true;

@@ -126,8 +126,8 @@ impl Graph {
     /// A window with a place on a map of these sides, whose padding is smaller than its kernel.
     fn window(&mut self, side: [usize; 2], most: usize) -> Window {
         let mut window = Window::valid([1, 1]);
-        for axis in 0..2 {
-            let kernel = self.rng.random_range(1..=most.min(side[axis]));
+        for (axis, &side) in side.iter().enumerate() {
+            let kernel = self.rng.random_range(1..=most.min(side));
             window.kernel[axis] = kernel;
             window.stride[axis] = self.rng.random_range(1..=3);
             window.pads[axis] = self.rng.random_range(0..kernel);

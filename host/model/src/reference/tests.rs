@@ -74,8 +74,9 @@ fn plain(image: &Image, input: &[u8]) -> (Vec<Vec<i32>>, Vec<u64>) {
             };
             let (width, height) = (usize::from(d.width).max(1), usize::from(d.height).max(1));
             for position in 0..width * height {
-                let table = |table: &[TableWord], base: u16, at: usize| {
-                    d.map.then(|| table[usize::from(base) + at]).unwrap_or(one)
+                let table = |table: &[TableWord], base: u16, at: usize| match d.map {
+                    true => table[usize::from(base) + at],
+                    false => one,
                 };
                 let x = table(&words.x, d.x_table, position % width);
                 let y = table(&words.y, d.y_table, position / width);
