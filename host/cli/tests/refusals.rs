@@ -152,7 +152,7 @@ fn images_that_are_none_or_not_for_the_engine() {
 #[test]
 fn networks_that_cannot_be_packed() {
     let place = Place::new();
-    let mut many = network(6);
+    let mut many = network(60);
     let weights = many.layers[0].weights.len();
     many.layers[0].weights = Weights::Float((0..weights).map(|i| i as f32).collect());
     place.write("many.safetensors", many.to_safetensors().unwrap());

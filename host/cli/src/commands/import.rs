@@ -16,7 +16,7 @@ use thresh_regs::Config;
 
 /// Import a trained network from an ONNX file.
 ///
-/// The value that the model reads in channel c is (byte x scale - mean[c]) / std[c]; that and batch
+/// The value that the model reads is (byte x scale - mean) / std of its channel; that and batch
 /// normalisation go into the weights. With --keep and --bits the network is compressed at once,
 /// without retraining; with --config it is packed as well.
 #[derive(Debug, Args)]
