@@ -340,10 +340,7 @@ impl Job<'_> {
         let (own, t) = (&layouts[unit + 1], &self.units[unit].terms[term]);
         let source = &layouts[t.source];
         let pes = config.num_pes;
-        let groups = match reading {
-            Reading::Flat => source.words * source.positions(),
-            Reading::Map => source.words,
-        };
+        let groups = source.groups(reading);
         let count = |output: &Option<usize>| {
             let mut counts = vec![0; groups];
             for (channel, tap, code) in output.iter().flat_map(|&o| t.row(o)) {
@@ -376,7 +373,7 @@ impl Job<'_> {
         let (own, quantised) = (&layouts[unit + 1], &self.quantised[unit]);
         let t = &self.units[unit].terms[term];
         let source = &layouts[t.source];
-        let channels = self.channels(source, reading, groups, pes);
+        let channels = source.columns(reading, groups, pes);
         // Segments are numbered alike in every window of the unit.
         let geometry = Area::all(&self.units[unit], [usize::MAX >> 1; 2])[0].geometry(
             &self.units[unit],
@@ -439,20 +436,6 @@ impl Job<'_> {
         }
     }
 
-    /// Columns of some bank words of a value.
-    fn channels(
-        &self,
-        source: &Layout,
-        reading: Reading,
-        groups: &Range<usize>,
-        pes: usize,
-    ) -> usize {
-        match reading {
-            Reading::Flat => groups.len() * pes,
-            Reading::Map => (groups.end * pes).min(source.channels) - groups.start * pes,
-        }
-    }
-
     /// A pass without addresses, but for where it begins in a position.
     #[expect(
         clippy::too_many_arguments,
@@ -473,7 +456,7 @@ impl Job<'_> {
         let (u, q) = (&self.units[unit], &self.quantised[unit]);
         let t = &u.terms[term];
         let source = &layouts[t.source];
-        let channels = self.channels(source, reading, groups, config.num_pes);
+        let channels = source.columns(reading, groups, config.num_pes);
         let geometry = (reading == Reading::Map).then(|| area.geometry(u, t, channels));
         let signed = t
             .source

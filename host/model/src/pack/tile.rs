@@ -49,6 +49,22 @@ impl Layout {
     pub fn positions(&self) -> usize {
         self.side[0] * self.side[1]
     }
+
+    /// Bank words over which ranges of the input go.
+    pub fn groups(&self, reading: Reading) -> usize {
+        match reading {
+            Reading::Flat => self.words * self.positions(),
+            Reading::Map => self.words,
+        }
+    }
+
+    /// Columns of some of those bank words.
+    pub fn columns(&self, reading: Reading, groups: &Range<usize>, num_pes: usize) -> usize {
+        match reading {
+            Reading::Flat => groups.len() * num_pes,
+            Reading::Map => (groups.end * num_pes).min(self.channels) - groups.start * num_pes,
+        }
+    }
 }
 
 /// How a pass reads a term.
@@ -252,11 +268,7 @@ pub(super) struct Subject<'a> {
 impl Subject<'_> {
     /// Bank words of the input of a term, over which ranges go.
     pub fn groups(&self, term: usize) -> usize {
-        let layout = self.sources[term];
-        match self.readings[term] {
-            Reading::Flat => layout.words * layout.positions(),
-            Reading::Map => layout.words,
-        }
+        self.sources[term].groups(self.readings[term])
     }
 
     /// The ranges of input words that a cut makes of each term, in order.
@@ -390,10 +402,7 @@ impl Subject<'_> {
                 Reading::Flat => 1,
                 Reading::Map => unit.terms[term].window.kernel.iter().product(),
             };
-            let columns = match reading {
-                Reading::Flat => groups.len() * pes,
-                Reading::Map => (groups.end * pes).min(source.channels) - groups.start * pes,
-            };
+            let columns = source.columns(reading, &groups, pes);
             let found = exceeds(Memory::Columns, columns * segments + 1);
             if found.is_some() {
                 return found;
