@@ -5,7 +5,7 @@ use crate::{Family, Resource};
 /// One board that the engine is built for.
 #[derive(Debug)]
 pub struct Board {
-    /// Name, which is also that of the engine configuration built for it and of its folder under `fpga/boards`.
+    /// Name, which is also that of the engine configuration built for it.
     pub name: &'static str,
     /// What it is, in a few words.
     pub doc: &'static str,
@@ -39,6 +39,13 @@ impl Board {
             .map_or(0, |(_, count)| *count)
     }
 }
+
+const ECP5_85F: &[(Resource, u64)] = &[
+    (Resource::Lut, 83640),
+    (Resource::FlipFlop, 83640),
+    (Resource::BlockRam, 208),
+    (Resource::Multiplier, 156),
+];
 
 /// Every board.
 pub const BOARDS: &[Board] = &[
@@ -84,12 +91,18 @@ pub const BOARDS: &[Board] = &[
         target_mhz: 65.0,
         top: include_str!("../boards/ulx3s-85f/top.v"),
         pins: include_str!("../boards/ulx3s-85f/pins.lpf"),
-        capacity: &[
-            (Resource::Lut, 83640),
-            (Resource::FlipFlop, 83640),
-            (Resource::BlockRam, 208),
-            (Resource::Multiplier, 156),
-        ],
+        capacity: ECP5_85F,
+    },
+    Board {
+        name: "ulx3s-85f-32",
+        doc: "ULX3S with the large ECP5, twice the PEs with smaller memories",
+        family: Family::Ecp5,
+        device: "LFE5U-85F-6BG381C",
+        nextpnr_args: &["--85k", "--package", "CABGA381", "--speed", "6"],
+        target_mhz: 50.0,
+        top: include_str!("../boards/ulx3s-85f/top.v"),
+        pins: include_str!("../boards/ulx3s-85f/pins.lpf"),
+        capacity: ECP5_85F,
     },
 ];
 

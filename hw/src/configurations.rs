@@ -145,8 +145,9 @@ configurations! {
     2 => single_port, icebreaker;
     3 => block, ulx3s_25f;
     4 => block, ulx3s_85f;
+    5 => block, ulx3s_85f_32;
     #[cfg(feature = "eie")]
-    5 => block, eie64;
+    6 => block, eie64;
 }
 
 /// What to tell who asks for an engine that this build does not have.

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use compare::{profile_difference, wrong_logits};
 use indicatif::ProgressBar;
 use std::io::IsTerminal;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +23,10 @@ use thresh_sim::VirtualDevice;
 
 /// Passes are counted one by one in so many inferences at most.
 const PROFILED: usize = 200;
+/// As many where each needs its weights loaded anew.
+const PROFILED_SPILLED: usize = 20;
+/// Inferences that share one load of the weights where these do not stay on the chip.
+const BATCH: usize = 50;
 
 /// What is to be measured.
 pub struct Plan<'a> {
@@ -141,21 +146,32 @@ impl Shared<'_> {
     fn run(&self) -> Result<u64> {
         let mut device = target::virtual_device(self.plan.config, self.plan.image)?;
         let loaded = device.transport_mut().cycles();
+        let batch = match self.plan.image.is_resident() {
+            true => 1,
+            false => self
+                .plan
+                .count
+                .div_ceil(self.plan.threads.max(1))
+                .min(BATCH),
+        };
         let mut records = Vec::new();
         loop {
-            let index = self.next.fetch_add(1, Ordering::Relaxed);
-            if index >= self.plan.count || self.stop.load(Ordering::Relaxed) {
+            let first = self.next.fetch_add(batch, Ordering::Relaxed);
+            if first >= self.plan.count || self.stop.load(Ordering::Relaxed) {
                 break;
             }
-            let record = self
-                .infer(&mut device, index)
-                .with_context(|| format!("test image {index}"))?;
-            if record.difference.is_some() {
-                let wrong = 1 + self.wrong.fetch_add(1, Ordering::Relaxed);
-                self.bar.set_message(format!("{wrong} mismatches"));
+            let indices = first..self.plan.count.min(first + batch);
+            let done = self
+                .infer(&mut device, indices.clone())
+                .with_context(|| format!("test images {indices:?}"))?;
+            for record in done {
+                if record.difference.is_some() {
+                    let wrong = 1 + self.wrong.fetch_add(1, Ordering::Relaxed);
+                    self.bar.set_message(format!("{wrong} mismatches"));
+                }
+                records.push(record);
+                self.bar.inc(1);
             }
-            self.bar.inc(1);
-            records.push(record);
         }
         let cycles = device.transport_mut().cycles() - loaded;
         self.records
@@ -165,26 +181,44 @@ impl Shared<'_> {
         Ok(cycles)
     }
 
-    fn infer(&self, device: &mut Device<VirtualDevice>, index: usize) -> Result<Record> {
-        let input = self.plan.data.image(index);
-        let expected = self.reference.run(input)?;
-        let got = device.run(input)?;
-        let mut difference = difference(&got, &expected, self.plan.config.num_pes);
-        let mut passes = None;
-        if index.is_multiple_of(self.plan.count.div_ceil(PROFILED).max(1)) {
-            let profile = device.run_profiled(input)?;
-            difference = difference.or_else(|| profile_difference(&profile, &got, &expected));
-            passes = Some(profile.passes);
+    fn infer(
+        &self,
+        device: &mut Device<VirtualDevice>,
+        indices: Range<usize>,
+    ) -> Result<Vec<Record>> {
+        let data = self.plan.data;
+        let profiled = match self.plan.image.is_resident() {
+            true => PROFILED,
+            false => PROFILED_SPILLED,
+        };
+        let every = self.plan.count.div_ceil(profiled).max(1);
+        let counted = indices.clone().filter(|index| index.is_multiple_of(every));
+        let counted: Vec<&[u8]> = counted.map(|index| data.image(index)).collect();
+        let inputs: Vec<&[u8]> = indices.clone().map(|index| data.image(index)).collect();
+        let inferences = device.run_batch(&inputs)?;
+        let mut profiles = device.profile_batch(&counted)?.into_iter();
+        let mut records = Vec::new();
+        for (index, got) in indices.zip(inferences) {
+            let expected = self.reference.run(data.image(index))?;
+            let mut difference = difference(&got, &expected, self.plan.config.num_pes);
+            let profile = match index.is_multiple_of(every) {
+                true => profiles.next(),
+                false => None,
+            };
+            if let Some(profile) = &profile {
+                difference = difference.or_else(|| profile_difference(profile, &got, &expected));
+            }
+            records.push(Record {
+                index,
+                right: got.class == usize::from(data.labels[index]),
+                counters: got.counters,
+                passes: profile.map(|profile| profile.passes),
+                difference,
+                logits: expected.logits.len(),
+                wrong_logits: wrong_logits(&got, &expected),
+            });
         }
-        Ok(Record {
-            index,
-            right: got.class == usize::from(self.plan.data.labels[index]),
-            counters: got.counters,
-            passes,
-            difference,
-            logits: expected.logits.len(),
-            wrong_logits: wrong_logits(&got, &expected),
-        })
+        Ok(records)
     }
 }
 

@@ -232,6 +232,21 @@ impl Image {
         start..start + self.runs[run].passes
     }
 
+    /// Ranges of runs that hand sums on in the accumulators, so that nothing else may run between
+    /// them; most are of one run.
+    pub fn spans(&self) -> Vec<std::ops::Range<usize>> {
+        let mut spans = Vec::new();
+        let (mut start, mut pass) = (0, 0);
+        for (index, run) in self.runs.iter().enumerate() {
+            pass += run.passes;
+            if !self.passes[pass - 1].descriptor.keep {
+                spans.push(start..index + 1);
+                start = index + 1;
+            }
+        }
+        spans
+    }
+
     /// The run that a pass belongs to, and its index there.
     pub fn run_of(&self, pass: usize) -> (usize, usize) {
         let mut left = pass;

@@ -126,7 +126,14 @@ fn check_config(name: &str) {
 /// The cycle model is held against the counters of every pass.
 #[test]
 fn graphs() {
-    let names = ["tiny", "ulx3s-85f", "tiny", "ulx3s-25f", "solo"];
+    let names = [
+        "tiny",
+        "ulx3s-85f",
+        "tiny",
+        "ulx3s-25f",
+        "solo",
+        "ulx3s-85f-32",
+    ];
     let mut devices: Vec<Device<Limited>> = names[1..]
         .iter()
         .map(|name| {
@@ -186,6 +193,13 @@ fn graphs() {
         };
         let result = device.run_with(&inputs[0], check).expect("runs");
         assert_eq!(result.inference.logits, expected.logits, "graph {seed}");
+        let batch = device.run_batch(&calibration).expect("runs");
+        for (inference, input) in batch.iter().zip(&inputs) {
+            let expected = reference.run(input).expect("of the right size");
+            assert_eq!(inference.logits, expected.logits, "graph {seed}, batch");
+            let macs: u64 = expected.macs.iter().sum();
+            check_counters(&inference.counters, image.num_pes, macs);
+        }
         run += 1;
         streamed += usize::from(!image.is_resident());
     }
@@ -221,4 +235,9 @@ fn eight_pes() {
 #[test]
 fn sixteen_pes() {
     check_config("ulx3s-85f");
+}
+
+#[test]
+fn thirty_two_pes() {
+    check_config("ulx3s-85f-32");
 }

@@ -36,15 +36,28 @@ impl<T: Transport> Device<T> {
     /// If nothing is loaded, the input has another size (nothing is written then), or link or engine
     /// fail.
     pub fn run(&mut self, input: &[u8]) -> Result<Inference, DriverError> {
-        let mut inference = self.begin(input)?;
-        let mut counters = Vec::new();
-        for run in 0..inference.image.runs.len() {
-            self.enter(&mut inference, run)?;
+        let mut inferences = self.run_batch(&[input])?;
+        Ok(inferences.remove(0))
+    }
+
+    /// Like [`Device::run`] on each of `inputs`: runs that do not stay on the chip are loaded
+    /// once for all of them, while the host keeps the maps of each. Runs that hand sums on in the
+    /// accumulators are still loaded for each input.
+    ///
+    /// # Errors
+    /// As [`Device::run`]; nothing is written if any input has another size.
+    pub fn run_batch(&mut self, inputs: &[&[u8]]) -> Result<Vec<Inference>, DriverError> {
+        let mut counters = vec![Vec::new(); inputs.len()];
+        let done = self.each_run(inputs, |device, _, index| {
             let start = reg::CONTROL.field("start").put(1);
-            counters.push(self.guarded(|device| device.start("running the network", 0, start))?);
-            self.leave(&mut inference, run)?;
-        }
-        Ok(inference.end(counters.into_iter().sum()))
+            let counted = device.guarded(|device| device.start("running the network", 0, start))?;
+            counters[index].push(counted);
+            Ok(())
+        })?;
+        let inferences = done.into_iter().zip(counters);
+        Ok(inferences
+            .map(|(maps, counters)| maps.end(counters.into_iter().sum()))
+            .collect())
     }
 
     /// Like [`Device::run`], but pass by pass, with the counters of each.
@@ -55,6 +68,14 @@ impl<T: Transport> Device<T> {
         self.run_with(input, |_, _, _| Ok(()))
     }
 
+    /// Like [`Device::run_batch`], but pass by pass, with the counters of each.
+    ///
+    /// # Errors
+    /// As [`Device::run_batch`].
+    pub fn profile_batch(&mut self, inputs: &[&[u8]]) -> Result<Vec<Profile>, DriverError> {
+        self.stepwise(inputs, |_, _, _| Ok(()))
+    }
+
     /// Like [`Device::run_profiled`]; calls `after` behind every pass, with its index and counters, when
     /// [`Device::activations`] still gives what it drained.
     ///
@@ -63,60 +84,87 @@ impl<T: Transport> Device<T> {
     pub fn run_with(
         &mut self,
         input: &[u8],
-        mut after: impl FnMut(&mut Self, usize, &Counters) -> Result<(), DriverError>,
+        after: impl FnMut(&mut Self, usize, &Counters) -> Result<(), DriverError>,
     ) -> Result<Profile, DriverError> {
-        let mut inference = self.begin(input)?;
-        let mut passes = Vec::new();
-        for run in 0..inference.image.runs.len() {
-            self.enter(&mut inference, run)?;
-            for pass in inference.image.run_passes(run) {
-                let counters = self.step(pass)?;
-                after(self, pass, &counters)?;
-                passes.push(counters);
-            }
-            self.leave(&mut inference, run)?;
-        }
-        let inference = inference.end(passes.iter().copied().sum());
-        Ok(Profile { inference, passes })
+        let mut profiles = self.stepwise(&[input], after)?;
+        Ok(profiles.remove(0))
     }
 
-    /// The maps of an inference, with the input in the first.
-    fn begin(&self, input: &[u8]) -> Result<Maps, DriverError> {
+    fn stepwise(
+        &mut self,
+        inputs: &[&[u8]],
+        mut after: impl FnMut(&mut Self, usize, &Counters) -> Result<(), DriverError>,
+    ) -> Result<Vec<Profile>, DriverError> {
         let image = Arc::clone(self.loaded()?);
-        let mut maps: Vec<Vec<u8>> = (0..image.maps.len())
-            .map(|map| vec![0; image.map_bytes(map)])
-            .collect();
-        maps[0] = image.input_bytes(input)?;
-        Ok(Maps { image, maps })
-    }
-
-    /// Loads a run, unless all of the image is loaded, and writes what it reads.
-    fn enter(&mut self, inference: &mut Maps, run: usize) -> Result<(), DriverError> {
-        let image = Arc::clone(&inference.image);
-        self.guarded(|device| {
-            if !image.is_resident() {
-                device.load_run(&image, run)?;
-            }
-            for write in &image.runs[run].writes {
-                let bytes = image.gather(write, &inference.maps[write.map]);
-                let start = image.window(write).start;
-                device.write_activations("writing activations", start, &bytes)?;
+        let mut counters = vec![Vec::new(); inputs.len()];
+        let done = self.each_run(inputs, |device, run, index| {
+            for pass in image.run_passes(run) {
+                let counted = device.step(pass)?;
+                after(device, pass, &counted)?;
+                counters[index].push(counted);
             }
             Ok(())
-        })
+        })?;
+        let profile = |(maps, passes): (Maps, Vec<Counters>)| Profile {
+            inference: maps.end(passes.iter().copied().sum()),
+            passes,
+        };
+        Ok(done.into_iter().zip(counters).map(profile).collect())
+    }
+
+    /// For each run and input: writes what the run reads, calls `compute` with run and index of the
+    /// input, and reads what it gave. A run that is not resident is loaded before, once for all
+    /// inputs where it can be.
+    fn each_run(
+        &mut self,
+        inputs: &[&[u8]],
+        mut compute: impl FnMut(&mut Self, usize, usize) -> Result<(), DriverError>,
+    ) -> Result<Vec<Maps>, DriverError> {
+        let image = Arc::clone(self.loaded()?);
+        let begun = inputs.iter().map(|input| Maps::begin(&image, input));
+        let mut batch: Vec<Maps> = begun.collect::<Result<_, _>>()?;
+        if batch.is_empty() {
+            return Ok(batch);
+        }
+        for runs in image.spans() {
+            // Sums that stay in the accumulators from run to run are those of one input.
+            let shared = runs.len() == 1;
+            if shared && !image.is_resident() {
+                self.guarded(|device| device.load_run(&image, runs.start))?;
+            }
+            for (index, maps) in batch.iter_mut().enumerate() {
+                for run in runs.clone() {
+                    if !shared && !image.is_resident() {
+                        self.guarded(|device| device.load_run(&image, run))?;
+                    }
+                    self.guarded(|device| device.write_inputs(maps, run))?;
+                    compute(self, run, index)?;
+                    self.guarded(|device| device.read_outputs(maps, run))?;
+                }
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Writes what a run reads.
+    fn write_inputs(&mut self, maps: &Maps, run: usize) -> Result<(), DriverError> {
+        let image = &maps.image;
+        for write in &image.runs[run].writes {
+            let bytes = image.gather(write, &maps.maps[write.map]);
+            let start = image.window(write).start;
+            self.write_activations("writing activations", start, &bytes)?;
+        }
+        Ok(())
     }
 
     /// Reads what a run gives.
-    fn leave(&mut self, inference: &mut Maps, run: usize) -> Result<(), DriverError> {
-        let image = Arc::clone(&inference.image);
-        self.guarded(|device| {
-            for read in &image.runs[run].reads {
-                let window = image.window(read);
-                let bytes = device.read_activations("reading activations", window)?;
-                image.scatter(read, &bytes, &mut inference.maps[read.map]);
-            }
-            Ok(())
-        })
+    fn read_outputs(&mut self, maps: &mut Maps, run: usize) -> Result<(), DriverError> {
+        let image = Arc::clone(&maps.image);
+        for read in &image.runs[run].reads {
+            let bytes = self.read_activations("reading activations", image.window(read))?;
+            image.scatter(read, &bytes, &mut maps.maps[read.map]);
+        }
+        Ok(())
     }
 
     /// Runs one pass of the run that is loaded on what activation memory holds.
@@ -195,6 +243,18 @@ struct Maps {
 }
 
 impl Maps {
+    /// The maps with the input in the first.
+    fn begin(image: &Arc<Image>, input: &[u8]) -> Result<Self, DriverError> {
+        let mut maps: Vec<Vec<u8>> = (0..image.maps.len())
+            .map(|map| vec![0; image.map_bytes(map)])
+            .collect();
+        maps[0] = image.input_bytes(input)?;
+        Ok(Maps {
+            image: Arc::clone(image),
+            maps,
+        })
+    }
+
     fn end(&self, counters: Counters) -> Inference {
         let logits = self.image.logits(&self.maps[self.maps.len() - 1]);
         Inference {
