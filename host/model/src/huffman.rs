@@ -35,7 +35,7 @@ pub enum CodeError {
     /// Kraft's sum is not one.
     #[error(
         "the code words take {got} of {expected} places of the code tree; a code fills it exactly, \
-         except that a single symbol has one word of one bit"
+         except that a single symbol has length 1"
     )]
     Kraft {
         /// Sum of 2^(15 - length).
@@ -102,9 +102,19 @@ impl CodeLengths {
         self.0.iter().filter(|&&length| length > 0).count()
     }
 
-    /// Number of words of each length; index is the length, index 0 is zero.
+    /// The symbol of a code that has no other: its word is empty.
+    pub fn only(&self) -> Option<u8> {
+        let last = self.0.len().checked_sub(1)?;
+        (self.symbols() == 1).then_some(last as u8)
+    }
+
+    /// Number of words of each length in bits; index is the length.
     pub fn counts(&self) -> [u16; MAX_CODE_LENGTH as usize + 1] {
         let mut counts = [0; MAX_CODE_LENGTH as usize + 1];
+        if self.only().is_some() {
+            counts[0] = 1;
+            return counts;
+        }
         for &length in self.0.iter().filter(|&&length| length > 0) {
             counts[usize::from(length)] += 1;
         }
@@ -124,15 +134,19 @@ impl CodeLengths {
             .collect()
     }
 
-    /// `(word, length)` of every symbol; length 0 where there is none. Index is the symbol.
-    pub fn words(&self) -> Vec<(u16, u8)> {
-        let mut words = vec![(0, 0); self.0.len()];
+    /// `(word, length)` of every symbol, where it has one. Index is the symbol.
+    pub fn words(&self) -> Vec<Option<(u16, u8)>> {
+        let mut words = vec![None; self.0.len()];
+        if let Some(symbol) = self.only() {
+            words[usize::from(symbol)] = Some((0, 0));
+            return words;
+        }
         let mut next = 0u32;
         let mut last = 0;
         for symbol in self.canonical() {
             let length = self.0[usize::from(symbol)];
             next <<= length - last;
-            words[usize::from(symbol)] = (next as u16, length);
+            words[usize::from(symbol)] = Some((next as u16, length));
             next += 1;
             last = length;
         }
@@ -141,15 +155,16 @@ impl CodeLengths {
 
     /// Bits that symbols with these frequencies take, or `None` if one of them has no word.
     pub fn cost(&self, frequencies: &[u64]) -> Option<u64> {
-        let length = |symbol: usize| self.0.get(symbol).copied().unwrap_or(0);
+        let length = |symbol: usize| match self.0.get(symbol).copied().unwrap_or(0) {
+            0 => None,
+            _ if self.only().is_some() => Some(0),
+            bits => Some(u64::from(bits)),
+        };
         frequencies
             .iter()
             .enumerate()
             .filter(|&(_, &n)| n > 0)
-            .try_fold(0, |sum, (symbol, &n)| match length(symbol) {
-                0 => None,
-                bits => Some(sum + n * u64::from(bits)),
-            })
+            .try_fold(0, |sum, (symbol, &n)| Some(sum + n * length(symbol)?))
     }
 }
 

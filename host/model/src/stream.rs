@@ -88,11 +88,10 @@ pub fn encode(columns: &[Vec<Entry>], tables: &[CodeLengths; 3]) -> (Vec<u8>, us
     let words = tables.each_ref().map(CodeLengths::words);
     let mut writer = BitWriter::default();
     for (table, symbol) in symbols(columns) {
-        let (word, length) = words[table as usize][usize::from(symbol)];
-        assert!(
-            length > 0,
-            "symbol {symbol} of the {table:?} table has no word"
-        );
+        let word = words[table as usize].get(usize::from(symbol)).copied();
+        let Some((word, length)) = word.flatten() else {
+            panic!("symbol {symbol} of the {table:?} table has no word");
+        };
         writer.put(u32::from(word), u32::from(length));
     }
     let bits = writer.len();

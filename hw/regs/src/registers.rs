@@ -421,7 +421,12 @@ pub mod reg {
         "Sets how many code words of one length a table has.",
         &[
             f("count", 0, 9, "code words"),
-            f("length", 16, 4, "their length in bits, 1 to 15"),
+            f(
+                "length",
+                16,
+                4,
+                "their length in bits; 0 for the only symbol of a table",
+            ),
             f("table", 24, 2, "0 counts, 1 runs, 2 codes"),
         ],
     );

@@ -9,7 +9,8 @@ use rust_hdl_widgets::prelude::*;
 /// code word is ever stored: with `offset < count[length]` the symbol is found, else the offset
 /// less `count` is doubled and the next bit added. A pattern longer than 15 bits is `bad`. It takes
 /// `length + 5` cycles a symbol, of which two fill the pipeline that reads the counts ahead:
-/// faster than any link it is fed from, and very small.
+/// faster than any link it is fed from, and very small. A table with a count at length 0 has one
+/// symbol, which takes no bits and 3 cycles.
 #[derive(LogicBlock, Default)]
 pub struct Decoder {
     /// Clock.
@@ -68,6 +69,13 @@ pub struct Decoder {
     out: DFF<Bits<8>>,
     out_bad: DFF<Bit>,
     waits: Signal<Local, Bit>,
+    // Which tables have one symbol without bits.
+    constant_counts: DFF<Bit>,
+    constant_runs: DFF<Bit>,
+    constant_codes: DFF<Bit>,
+    constant: Signal<Local, Bit>,
+    asked: Signal<Local, Bit>,
+    written_table: Signal<Local, Bits<2>>,
     no_fill: Literal<2, 0>,
     one_fill: Literal<2, 1>,
     full_fill: Literal<2, 2>,
@@ -82,6 +90,10 @@ pub struct Decoder {
     no_offset: Literal<17, 0>,
     no_index: Literal<9, 0>,
     length_bits: Literal<6, 4>,
+    no_length: Literal<4, 0>,
+    of_counts: Literal<2, { thresh_regs::Table::Count as usize }>,
+    of_runs: Literal<2, { thresh_regs::Table::Run as usize }>,
+    of_codes: Literal<2, { thresh_regs::Table::Code as usize }>,
     index_bits: Literal<10, 8>,
 }
 
@@ -89,8 +101,23 @@ impl Logic for Decoder {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
-            self, clock, bits, bits_left, length, ahead, fill, count_here, offset, index, looking,
-            out_valid, out, out_bad
+            self,
+            clock,
+            bits,
+            bits_left,
+            length,
+            ahead,
+            fill,
+            count_here,
+            offset,
+            index,
+            looking,
+            out_valid,
+            out,
+            out_bad,
+            constant_counts,
+            constant_runs,
+            constant_codes
         );
         self.counts.clock.next = self.clock.val();
         self.symbols.clock.next = self.clock.val();
@@ -111,11 +138,32 @@ impl Logic for Decoder {
         // A symbol under way must reach its user before the next one begins.
         self.waits.next = self.looking.q.val() | self.out_valid.q.val() | self.out_bad.q.val();
         self.filled.next = self.fill.q.val() == self.full_fill.val();
-        self.take.next =
-            self.request.val() & !self.waits.val() & self.filled.val() & !self.empty.val();
+        self.constant.next = self.constant_counts.q.val();
+        if self.code_table.val() == self.of_runs.val() {
+            self.constant.next = self.constant_runs.q.val();
+        }
+        if self.code_table.val() == self.of_codes.val() {
+            self.constant.next = self.constant_codes.q.val();
+        }
+        self.asked.next = self.request.val() & !self.waits.val() & !self.constant.val();
+        self.take.next = self.asked.val() & self.filled.val() & !self.empty.val();
+        self.written_table.next = self.count_address.val().get_bits::<2>(4);
+        if self.count_write.val()
+            & (self.count_address.val().get_bits::<4>(0) == self.no_length.val())
+        {
+            if self.written_table.val() == self.of_counts.val() {
+                self.constant_counts.d.next = self.count_data.val().any();
+            }
+            if self.written_table.val() == self.of_runs.val() {
+                self.constant_runs.d.next = self.count_data.val().any();
+            }
+            if self.written_table.val() == self.of_codes.val() {
+                self.constant_codes.d.next = self.count_data.val().any();
+            }
+        }
 
         // The counts of the lengths are read ahead: from the RAM, into a register, then used.
-        self.advance.next = self.request.val() & !self.waits.val() & !self.filled.val();
+        self.advance.next = self.asked.val() & !self.filled.val();
         self.counts.read_enable.next = self.advance.val() | self.take.val();
         self.counts.read_address.next = (bit_cast::<6, 2>(self.code_table.val())
             << self.length_bits.val())
@@ -132,13 +180,16 @@ impl Logic for Decoder {
             self.offset.q.val() | bit_cast::<17, 1>(self.bits.q.val().get_bits::<1>(31));
         self.beyond.next = self.here.val() - self.count.val();
         self.place.next = self.index.q.val() + self.here.val().get_bits::<9>(0);
+        if self.constant.val() {
+            self.place.next = self.no_index.val();
+        }
         self.found.next = self.here.val() < self.count.val();
 
         self.symbols.read_enable.next = true;
         self.symbols.read_address.next = (bit_cast::<10, 2>(self.code_table.val())
             << self.index_bits.val())
             | bit_cast::<10, 8>(self.place.val().get_bits::<8>(0));
-        self.looking.d.next = false;
+        self.looking.d.next = self.request.val() & !self.waits.val() & self.constant.val();
         self.out_bad.d.next = false;
         if self.take.val() {
             self.bits.d.next = self.bits.q.val() << self.one_place.val();

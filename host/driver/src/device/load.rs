@@ -207,7 +207,7 @@ impl<T: Transport> Device<T> {
 /// The words that set how many code words of each length a table has.
 fn count_words(table: Table, lengths: &CodeLengths) -> Vec<u32> {
     let counts = lengths.counts();
-    (1..=MAX_CODE_LENGTH as usize)
+    (0..=MAX_CODE_LENGTH as usize)
         .map(|length| {
             let count = counts[length].into();
             fields(
@@ -255,14 +255,14 @@ mod tests {
     fn all_lengths_are_counted_and_symbols_come_in_canonical_order() {
         let lengths = CodeLengths::new(vec![2, 0, 1, 2]).unwrap();
         let counts = count_words(Table::Run, &lengths);
-        assert_eq!(counts.len(), 15);
+        assert_eq!(counts.len(), 16);
         let field = |register: Register, name, word| register.field(name).get(word);
         for (i, &word) in counts.iter().enumerate() {
-            assert_eq!(field(reg::CODE_COUNT, "length", word), i as u32 + 1);
+            assert_eq!(field(reg::CODE_COUNT, "length", word), i as u32);
             assert_eq!(field(reg::CODE_COUNT, "table", word), 1);
             assert_eq!(
                 field(reg::CODE_COUNT, "count", word),
-                [1, 2].get(i).copied().unwrap_or(0)
+                [0, 1, 2].get(i).copied().unwrap_or(0)
             );
         }
         let symbols = symbol_words(Table::Code, &lengths);

@@ -18,8 +18,8 @@ fn code(lengths: &[u8]) -> CodeLengths {
 /// Three inputs, two hidden values, two wide outputs, for two PEs. Only PE 0 has an entry, in
 /// column 0 of pass 0.
 fn image() -> Image {
-    let data = |first: u8, bits, entries, entry_address, bias| PeData {
-        stream: vec![first],
+    let data = |first: u8, bits: usize, entries, entry_address, bias| PeData {
+        stream: vec![first; bits.div_ceil(8)],
         bits,
         entries,
         entry_address,
@@ -79,7 +79,7 @@ fn image() -> Image {
                 parameters: 8,
                 tables: [code(&[1, 1]), code(&[1]), code(&[1])],
                 codebook: vec![-256],
-                pes: vec![data(0b1000_0000, 6, 1, 2, -5), data(0, 4, 0, 2, 6)],
+                pes: vec![data(0b1000_0000, 4, 1, 2, -5), data(0, 4, 0, 2, 6)],
             },
             Pass {
                 descriptor: last,
@@ -89,7 +89,7 @@ fn image() -> Image {
                 parameters: 6,
                 tables: [code(&[1]), code(&[]), code(&[])],
                 codebook: vec![],
-                pes: vec![data(0, 2, 0, 3, 1), data(0, 2, 0, 2, 2)],
+                pes: vec![data(0, 0, 0, 3, 1), data(0, 0, 0, 2, 2)],
             },
         ],
         outputs: 2,
@@ -234,11 +234,8 @@ fn a_load_sends_all_of_an_image() {
     assert_eq!(get(reg::LOAD_COLUMN, "first"), [0, 0, 0, 0, 5, 0, 5, 0]);
     assert_eq!(get(reg::LOAD_COLUMN, "count"), [4, 1, 4, 1, 2, 1, 2, 1]);
     assert_eq!(get(reg::LOAD_ENTRY, "address"), [2, 0, 2, 0, 3, 1, 2, 1]);
-    assert_eq!(
-        fake.written(reg::STREAM),
-        [1 << 31, 0xfffb, 0, 6, 0, 1, 0, 2]
-    );
-    assert_eq!(fake.written(reg::CODE_COUNT).len(), 2 * 3 * 15);
+    assert_eq!(fake.written(reg::STREAM), [1 << 31, 0xfffb, 0, 6, 1, 2]);
+    assert_eq!(fake.written(reg::CODE_COUNT).len(), 2 * 3 * 16);
     assert_eq!(fake.written(reg::CODE_SYMBOL).len(), 4 + 1);
     assert_eq!(fake.peek(CODEBOOK_WINDOW.offset), 0xff00);
     for (i, pass) in image().passes.iter().enumerate() {

@@ -14,6 +14,7 @@ enum Branch {
 #[derive(Clone, Debug)]
 pub struct Decoder {
     nodes: Vec<[Branch; 2]>,
+    only: Option<u8>,
 }
 
 impl Decoder {
@@ -21,6 +22,7 @@ impl Decoder {
     pub fn new(code: &CodeLengths) -> Self {
         let mut decoder = Decoder {
             nodes: vec![[Branch::Nothing; 2]],
+            only: code.only(),
         };
         // Canonical words are the leaves from left to right, ordered by depth: so each symbol takes
         // the leftmost free place at its depth.
@@ -59,8 +61,11 @@ impl Decoder {
 
     /// The next symbol of a bit string. `next` gives the next bit, `None` at the end.
     ///
-    /// Gives `None` when the bits end or are no code word.
+    /// Gives `None` when the bits end or are no code word. A symbol that has no other beside it takes none.
     pub fn symbol(&self, mut next: impl FnMut() -> Option<u32>) -> Option<u8> {
+        if self.only.is_some() {
+            return self.only;
+        }
         let mut node = 0;
         loop {
             match self.nodes[node][next()? as usize & 1] {

@@ -155,7 +155,7 @@ impl Image {
                 halves += 2 * lengths.iter().sum::<usize>();
             }
             for table in &pass.tables {
-                words += MAX_CODE_LENGTH as usize + table.symbols();
+                words += 1 + MAX_CODE_LENGTH as usize + table.symbols();
             }
             for (pe, data) in pass.pes.iter().enumerate() {
                 let decoded = pass.decode(pe)?;
