@@ -1,7 +1,7 @@
 //! The command line as clap sees it.
 
 use crate::commands::{
-    bench, bench_eie, compress, demo, import, info, make, pack, run, synth, train, verilog,
+    bench, bench_eie, compress, demo, import, info, make, pack, report, run, synth, train, verilog,
 };
 use crate::output::{Output, Verdict};
 use anyhow::Result;
@@ -18,6 +18,7 @@ Exit status:
 Examples:
   thresh demo                                   what this is about, in a minute
   thresh train && thresh compress && thresh pack --config ulx3s-25f -o net.thresh
+  thresh report --html report.html              what compression made of each layer
   thresh info net.thresh
   thresh run net.thresh --digit 0 digit.png
   thresh bench net.thresh --json > bench.json
@@ -45,6 +46,7 @@ pub enum Command {
     Pack(pack::Pack),
     Make(make::Make),
     Info(info::Info),
+    Report(report::ReportCommand),
     Run(run::Run),
     Bench(bench::Bench),
     BenchEie(bench_eie::BenchEie),
@@ -61,6 +63,7 @@ impl Command {
             Command::Import(command) => command.run(output),
             Command::Pack(command) => command.run(output),
             Command::Make(command) => command.run(output),
+            Command::Report(command) => command.run(output),
             Command::Info(command) => command.run(output),
             Command::Run(command) => command.run(output),
             Command::Bench(command) => command.run(output),

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bench_eie;
+pub mod budget;
 pub mod compress;
 pub mod demo;
 pub mod import;
@@ -9,6 +10,7 @@ pub mod info;
 pub mod make;
 pub mod pack;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod synth;
 pub mod train;

@@ -10,6 +10,7 @@ mod input;
 mod measure;
 mod output;
 mod provenance;
+mod report;
 mod target;
 
 use output::{Output, Verdict};

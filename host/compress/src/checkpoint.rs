@@ -154,7 +154,7 @@ impl Store {
 }
 
 /// Writes `bytes` to `path` so that at any time it holds either its old content or all of the new one.
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = path.with_extension("new");
     let write = || {
         let mut file = fs::File::create(&temporary)?;

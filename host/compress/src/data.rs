@@ -12,6 +12,8 @@ pub struct Data {
     train: Dataset,
     test: Dataset,
     hash: String,
+    /// Of the sets that these were cut from, where the last training images are held out.
+    source: Option<String>,
 }
 
 impl Data {
@@ -39,7 +41,12 @@ impl Data {
             )));
         }
         let hash = hash(&[&train, &test]);
-        Ok(Self { train, test, hash })
+        Ok(Self {
+            train,
+            test,
+            hash,
+            source: None,
+        })
     }
 
     /// Reads both splits of a folder, as [`Dataset::load_from`].
@@ -63,7 +70,16 @@ impl Data {
     pub fn hold_out(&self, count: usize) -> Result<Self> {
         let all = self.train.len();
         let split = all.saturating_sub(count);
-        Self::new(slice(&self.train, 0, split), slice(&self.train, split, all))
+        if split == 0 || count == 0 {
+            return Err(Error::Data(format!(
+                "{count} of {all} training images to hold out; expected at least 1, and 1 that is left"
+            )));
+        }
+        let held = Self::new(slice(&self.train, 0, split), slice(&self.train, split, all))?;
+        Ok(Self {
+            source: Some(self.source().to_string()),
+            ..held
+        })
     }
 
     /// The first `train` training images and the first `test` test images: for quick trials.
@@ -91,6 +107,16 @@ impl Data {
     /// SHA-256 over both sets, in hexadecimal.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// [`Self::hash`] of the whole sets, whatever is held out: what a network says it learned from.
+    pub fn source(&self) -> &str {
+        self.source.as_deref().unwrap_or(&self.hash)
+    }
+
+    /// How many training images are held out, to measure the accuracy on in the place of test images.
+    pub fn held_out(&self) -> Option<usize> {
+        self.source.as_ref().map(|_| self.test.len())
     }
 
     /// Number of classes: the highest label of both sets and one.
@@ -155,6 +181,8 @@ mod tests {
         assert_eq!(held.test().labels, [3]);
         assert_eq!(held.test().image(0), data.train().image(3));
         assert_ne!(held.hash(), data.hash());
+        assert_eq!(held.source(), data.hash());
+        assert_eq!((held.held_out(), data.held_out()), (Some(1), None));
         assert!(data.hold_out(4).is_err());
         assert!(data.hold_out(0).is_err());
         assert_eq!(data.first(9, 9).unwrap(), data);

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::budget::{Bound, Measured};
+
 /// What can go wrong in training and compression.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -49,6 +51,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The record of earlier epochs is damaged.
+    #[error(
+        "history {}: {reason}; remove the file: nothing but the curves of earlier epochs is lost",
+        path.display()
+    )]
+    History {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A checkpoint belongs to a run with other options, data or network.
     #[error(
         "checkpoint {}: made with {key} = {found:?}, this run has {expected:?}; \
@@ -85,6 +98,36 @@ pub enum Error {
         /// Epochs of it that are finished, and saved if there is a working folder.
         epochs: usize,
     },
+    /// A budget that cannot be read.
+    #[error("budget {part:?}: {expected}")]
+    Budget {
+        /// The bound.
+        part: String,
+        /// What was got, and what is possible.
+        expected: String,
+    },
+    /// No trial kept the budget.
+    #[error(
+        "none of {trials} trials keeps the budget {budget}; the closest has {closest}, which misses {}; \
+         allow more, or train longer (prune-epochs, retrain-epochs)",
+        names(missed)
+    )]
+    BudgetMissed {
+        /// The budget.
+        budget: String,
+        /// Trials.
+        trials: usize,
+        /// The closest one.
+        closest: Measured,
+        /// What it misses.
+        missed: Vec<Bound>,
+    },
+    /// A network cannot be packed.
+    #[error(transparent)]
+    Pack(Box<thresh_model::PackError>),
+    /// A packed image is not sound, or an input does not fit it.
+    #[error(transparent)]
+    Image(#[from] thresh_model::ImageError),
     /// No recipe has this name.
     #[error("no network {name:?}; there are: {known}")]
     Recipe {
@@ -101,6 +144,12 @@ pub enum Error {
         /// All names.
         known: String,
     },
+}
+
+/// Bounds with commas between.
+fn names(bounds: &[Bound]) -> String {
+    let names: Vec<_> = bounds.iter().map(|bound| bound.name()).collect();
+    names.join(", ")
 }
 
 impl Error {

@@ -1,17 +1,19 @@
 //! Training and compression of networks for Thresh.
 //!
 //! [`train()`] makes a network from labelled images, [`train_network`] one with given layers; a [`Method`] makes it
-//! smaller, and [`compress_after_training`] does so without data. What can be trained are fully connected layers,
+//! smaller, [`budget::search()`] as small as a [`Budget`] asks for, and [`compress_after_training`] does so without data. What can be trained are fully connected layers,
 //! convolutions and pools in a row, with ReLU. A [`Recipe`] is a known network with the options recommended for it.
 //!
 //! The first three run on burn, save a checkpoint after each epoch to a working folder, and go on from there when they
 //! are started again with the same options: the result is the same to the bit. They do not pack: `thresh-model` does
 //! that.
 
+pub mod budget;
 pub mod data;
 pub mod deep_compression;
 pub mod error;
 pub mod hidden;
+pub mod history;
 pub mod method;
 pub mod options;
 pub mod post_training;
@@ -26,14 +28,16 @@ mod random;
 mod run;
 mod sgd;
 
+pub use budget::Budget;
 pub use data::Data;
 pub use deep_compression::{DeepCompression, DeepCompressionOptions};
 pub use error::{Error, Result};
 pub use hidden::Hidden;
+pub use history::History;
 pub use method::{Method, method, methods};
 pub use options::{Options, Setting};
 pub use post_training::{PostTraining, compress_after_training};
 pub use progress::{EpochInfo, Progress, Silent, StageInfo, StepInfo};
 pub use recipe::Recipe;
 pub use run::Context;
-pub use train::{TrainOptions, train, train_network};
+pub use train::{TrainOptions, accuracy, train, train_network};

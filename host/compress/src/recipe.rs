@@ -83,6 +83,20 @@ impl Recipe {
         }
     }
 
+    /// Deep Compression with the options to begin with where the number of weights is searched: the layers compete for
+    /// them, with 16 codes each. The shares and codes of the paper are a size of their own.
+    pub fn for_budget(self) -> DeepCompression {
+        let usual = DeepCompressionOptions::default();
+        DeepCompression {
+            options: DeepCompressionOptions {
+                densities: Vec::new(),
+                structure: usual.structure,
+                codes: usual.codes,
+                ..self.deep_compression()
+            },
+        }
+    }
+
     /// All methods with the recommended options. A new method is a new module and a line here.
     pub fn methods(self) -> Vec<Box<dyn Method>> {
         vec![Box::new(DeepCompression {

@@ -10,6 +10,7 @@ use crate::{
     checkpoint::{Identity, State, Store},
     data::Data,
     error::{Error, Result},
+    history::{EpochRecord, Recorder},
     net::{self, Affine, Batch, Net},
     progress::{EpochInfo, Progress, StageInfo, StepInfo},
     random::{Purpose, generator, shuffled},
@@ -76,7 +77,7 @@ pub(crate) fn run(
 ) -> Result<f64> {
     let name = stage.name();
     let store = match &context.folder {
-        Some(folder) => Some(Store::new(folder, name, identity)?),
+        Some(folder) => Some(Store::new(folder, name, identity.clone())?),
         None => None,
     };
     let mut resumed = 0;
@@ -88,6 +89,7 @@ pub(crate) fn run(
             .ok_or_else(|| store.corrupt("its tensors are not those of this stage"))?;
         resumed = epochs;
     }
+    let mut recorder = Recorder::begin(context.folder.as_deref(), name, &identity, resumed)?;
     let steps = data.train().len().div_ceil(plan.batch);
     context.progress.stage(&StageInfo {
         stage: name,
@@ -122,19 +124,26 @@ pub(crate) fn run(
                 loss,
             });
         }
-        if let Some(store) = &store {
-            store.save(epoch + 1, &stage.state())?;
-        }
         let weights = stage.weights();
         let now = plan.net.accuracy(&weights, data.test());
         accuracy = Some(now);
-        let flow = context.progress.epoch(&EpochInfo {
+        let info = EpochInfo {
             stage: name,
             epoch,
             loss: sum / data.train().len() as f64,
             accuracy: now,
             weights: net::live_weights(&weights),
-        });
+        };
+        recorder.epoch(EpochRecord {
+            epoch,
+            loss: Some(info.loss),
+            accuracy: info.accuracy,
+            weights: info.weights,
+        })?;
+        if let Some(store) = &store {
+            store.save(epoch + 1, &stage.state())?;
+        }
+        let flow = context.progress.epoch(&info);
         if flow == ControlFlow::Break(()) {
             return Err(Error::Stopped {
                 stage: name,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use thresh_model::{Network, Operator, Shape};
+use thresh_model::{Dataset, Network, Operator, Shape};
 
 use crate::{
     checkpoint::{Identity, State},
@@ -137,12 +137,42 @@ fn run_on(
     net::put_layers(&mut network, &stage.layers);
     network.provenance = BTreeMap::from([
         ("command".into(), context.command.clone()),
-        ("data".into(), data.hash().to_string()),
+        ("data".into(), data.source().to_string()),
         ("seed".into(), options.seed.to_string()),
         ("train.accuracy".into(), accuracy.to_string()),
         ("train.options".into(), options.line()),
     ]);
+    note_held_out(&mut network, data);
     Ok(network)
+}
+
+/// Share of the images of `set` that `network`, in float, classifies rightly; the first of equal outputs counts.
+///
+/// # Errors
+///
+/// If the network is none that can be trained (see [`train_network`]), or takes other images.
+pub fn accuracy(network: &Network, set: &Dataset) -> Result<f64> {
+    let net = Net::new(network)?;
+    let data = Data::new(set.clone(), set.clone())?;
+    check_data(network, &data)?;
+    Ok(net.accuracy(&net::layers_of(network), set))
+}
+
+/// Key of the number of training images that a network did not learn from, and that accuracies were measured on.
+pub const HELD_OUT: &str = "held-out";
+
+/// Key of the accuracy on these, where that on the test images was measured too and is the `accuracy`.
+pub const HELD_OUT_ACCURACY: &str = "accuracy.held-out";
+
+/// Says in the provenance what accuracies were measured on.
+pub(crate) fn note_held_out(network: &mut Network, data: &Data) {
+    network.provenance.remove(HELD_OUT_ACCURACY);
+    match data.held_out() {
+        Some(count) => network
+            .provenance
+            .insert(HELD_OUT.into(), count.to_string()),
+        None => network.provenance.remove(HELD_OUT),
+    };
 }
 
 /// The name of a network with these hidden layers.

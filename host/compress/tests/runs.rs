@@ -5,7 +5,8 @@ mod common;
 use common::{Log, MNIST, bytes, context};
 use std::{fs, path::Path, sync::LazyLock};
 use thresh_compress::{
-    Data, DeepCompression, DeepCompressionOptions, Error, Hidden, Method, TrainOptions, train,
+    Data, DeepCompression, DeepCompressionOptions, Error, Hidden, History, Method, TrainOptions,
+    train,
 };
 use thresh_model::{Network, Weights};
 
@@ -169,7 +170,21 @@ fn an_interrupted_training_gives_the_same_bytes() {
 
 #[test]
 fn an_interrupted_compression_gives_the_same_bytes() {
-    let whole = bytes(&run_compress(&compressing(), None, &mut Log::new(usize::MAX)).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let whole = run_compress(
+        &compressing(),
+        Some(folder.path()),
+        &mut Log::new(usize::MAX),
+    );
+    let whole = bytes(&whole.unwrap());
+    let history = History::read(folder.path()).unwrap();
+    let epochs = ["prune", "retrain", "share", "fine-tune"].map(|s| history.epochs(s).len());
+    assert_eq!(epochs, [3, 2, 1, 2]);
+    let unshared = history.unshared.iter();
+    assert_eq!(
+        unshared.flat_map(|layer| &layer.counts).sum::<usize>(),
+        history.epochs("retrain")[1].weights
+    );
     // Three epochs of pruning, two of retraining, the report of sharing, two epochs of tuning.
     for stop in 1..=8 {
         let folder = tempfile::tempdir().unwrap();
@@ -178,6 +193,7 @@ fn an_interrupted_compression_gives_the_same_bytes() {
         let network = run_compress(&compressing(), Some(folder.path()), &mut log).unwrap();
         assert_eq!(log.stages[0].resumed, stop.min(3));
         assert!(bytes(&network) == whole, "stopped after {stop}");
+        assert_eq!(History::read(folder.path()).unwrap(), history);
     }
 }
 

@@ -4,6 +4,7 @@
 mod account;
 mod allocation;
 mod check;
+mod coding;
 mod error;
 mod flow;
 mod geometry;
@@ -15,6 +16,7 @@ mod write;
 
 pub use account::{Account, Part, Size};
 pub use allocation::{Memory, Needs, Shortage, words};
+pub use coding::{Coded, Coding};
 pub use error::ImageError;
 pub use geometry::TableWords;
 pub(crate) use write::table_bits;

@@ -7,6 +7,7 @@
 
 mod bits;
 pub mod cycles;
+pub mod entropy;
 pub mod geometry;
 pub mod huffman;
 pub mod idx;

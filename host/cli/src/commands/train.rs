@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use thresh_compress::{Context, Data, Hidden, Recipe, TrainOptions};
+use thresh_compress::{Context, Data, Hidden, Recipe, TrainOptions, train::HELD_OUT};
 use thresh_model::Network;
 
 pub const EXAMPLES: &str = "\
@@ -51,6 +51,10 @@ pub struct Train {
     /// Where checkpoints are kept [default: the folder of the output].
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
+    /// Measure on the last COUNT training images, which are then not learned, in the place of the test images: for a
+    /// network that is to be compressed to a budget.
+    #[arg(long, value_name = "COUNT")]
+    hold_out: Option<usize>,
 }
 
 /// The default place of what belongs to a data set and a network.
@@ -77,13 +81,21 @@ impl Train {
         words.extend(self.data.words());
         words.extend(recipe_words(self.net));
         words.extend(provenance::changed("--set", &options, &self.net.training()));
+        if let Some(count) = self.hold_out {
+            words.extend(["--hold-out".into(), count.to_string()]);
+        }
         words.extend(["-o".into(), provenance::file_name(&path)]);
         let command = provenance::chained(&Default::default(), &words);
 
         let folder = self
             .work
             .unwrap_or_else(|| files::folder(&path).to_path_buf());
-        let network = train(&options, &self.data.to_train_on()?, folder, command)?;
+        let whole = self.data.to_train_on()?;
+        let data = match self.hold_out {
+            Some(count) => whole.hold_out(count)?,
+            None => whole,
+        };
+        let network = train(&options, &data, folder, command)?;
         files::save_network(&path, &network)?;
         report(output, &network, &path)
     }
@@ -116,17 +128,21 @@ pub fn report(output: &Output, network: &Network, path: &Path) -> Result<Verdict
     };
     let weights: usize = network.layers.iter().map(|layer| layer.weights.len()).sum();
     let live: usize = network.layers.iter().map(nonzero).sum();
-    let accuracy = ["accuracy", "train.accuracy"]
-        .iter()
-        .find_map(|key| network.provenance.get(*key)?.parse::<f64>().ok());
+    let of = |key: &str| network.provenance.get(key)?.parse::<f64>().ok();
+    let held_out = network.provenance.get(HELD_OUT);
+    let (accuracy, on) = match (of("accuracy"), held_out) {
+        (None, Some(count)) => (
+            of("train.accuracy"),
+            format!("{count} training images held out"),
+        ),
+        (accuracy, _) => (accuracy.or(of("train.accuracy")), "the test set".into()),
+    };
     let text = facts(&[
         ("network", network.name.clone()),
         ("weights", format!("{live} of {weights} are not zero")),
         (
             "accuracy",
-            accuracy.map_or("unknown".into(), |a| {
-                format!("{} of the test set", percent(a))
-            }),
+            accuracy.map_or("unknown".into(), |a| format!("{} of {on}", percent(a))),
         ),
         ("saved as", path.display().to_string()),
     ]);

@@ -22,13 +22,14 @@ use crate::{
     compact::Compact,
     data::{Data, hex},
     error::{Error, Result},
+    history::{EpochRecord, Histogram, Recorder},
     method::Method,
     net::{self, Affine, Net},
     options::{Options, Value, invalid, options},
     progress::{EpochInfo, StageInfo},
     random::Purpose,
     run::{self, Context, Fall, Plan, Stage},
-    train::{check_data, check_loop, description},
+    train::{check_data, check_loop, description, note_held_out},
 };
 use prune::Masked;
 use retrain::Retrained;
@@ -168,7 +169,7 @@ impl Method for DeepCompression {
         let mut tuning = Tuned::new(&retrained, shared, options.momentum);
         let shared = tuning.weights();
         let after_share = small.accuracy(&shared, data.test());
-        report_sharing(after_share, net::live_weights(&shared), context)?;
+        report_sharing(after_share, &retrained, &shared, &identity, context)?;
 
         let how = plan(
             &small,
@@ -191,7 +192,7 @@ impl Method for DeepCompression {
         }
         let mut note = |key: &str, value: String| result.provenance.insert(key.into(), value);
         note("command", context.command.clone());
-        note("data", data.hash().to_string());
+        note("data", data.source().to_string());
         note("seed", options.seed.to_string());
         note("method", self.name().into());
         note("deep-compression.options", options.line());
@@ -199,13 +200,30 @@ impl Method for DeepCompression {
         note("deep-compression.accuracy.prune", after_prune.to_string());
         note("deep-compression.accuracy.share", after_share.to_string());
         note("accuracy", after.to_string());
+        note_held_out(&mut result, data);
         Ok(result)
     }
 }
 
 /// Sharing is one step without epochs; it is reported as a stage of one.
-fn report_sharing(accuracy: f64, weights: usize, context: &mut Context<'_>) -> Result<()> {
+fn report_sharing(
+    accuracy: f64,
+    before: &[Affine],
+    after: &[Affine],
+    identity: &Identity,
+    context: &mut Context<'_>,
+) -> Result<()> {
     let stage = "share";
+    let weights = net::live_weights(after);
+    let mut recorder = Recorder::begin(context.folder.as_deref(), stage, identity, 1)?;
+    let histogram = |layer: &Affine| Histogram::new(&net::values(&layer.weight));
+    recorder.unshared(before.iter().map(histogram).collect());
+    recorder.epoch(EpochRecord {
+        epoch: 0,
+        loss: None,
+        accuracy,
+        weights,
+    })?;
     context.progress.stage(&StageInfo {
         stage,
         epochs: 1,

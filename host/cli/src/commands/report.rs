@@ -1,0 +1,101 @@
+//! `thresh report`.
+
+use super::{pack, recipe_parser, train};
+use crate::input::DataSet;
+use crate::output::{Output, Verdict};
+use crate::report::{Report, Subject};
+use crate::{files, target};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::path::{Path, PathBuf};
+use thresh_compress::{Recipe, train::HELD_OUT_ACCURACY};
+use thresh_model::Network;
+use thresh_regs::Config;
+
+/// Show what compression made of a network.
+///
+/// Layer by layer: weights, the share that is kept, bits of codes and runs before and after Huffman coding, with the
+/// figures of Deep Compression's paper in brackets where the network is one of the paper's; bits a kept weight, everything
+/// included, beside the entropy bound; the error from stage to stage, and as packed over all test images.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  thresh report                                 .work/mnist/compressed.safetensors
+  thresh report --net lenet-5 --html lenet-5.html
+  thresh report small.safetensors --config icebreaker --json
+
+`thresh info` shows where every byte of a packed image goes. docs/compress.md says what the tables mean.")]
+pub struct ReportCommand {
+    /// The compressed network [default: .work/DATA/compressed.safetensors, .work/DATA/NET/compressed.safetensors with --net].
+    #[arg(value_name = "NETWORK.safetensors")]
+    network: Option<PathBuf>,
+    /// The network whose folder is the default.
+    #[arg(long, value_name = "NAME", value_parser = recipe_parser(), default_value = Recipe::default().name())]
+    net: Recipe,
+    /// What the network learned.
+    #[arg(long, value_enum, default_value_t)]
+    data: DataSet,
+    /// The engine that the network is packed for.
+    #[arg(long, value_name = "NAME", value_parser = target::config_parser(), default_value = DEFAULT_CONFIG)]
+    config: &'static Config,
+    /// Where a page with the tables and pictures of epochs, weights and bytes goes.
+    #[arg(long, value_name = "FILE.html")]
+    html: Option<PathBuf>,
+    /// Where the checkpoints were kept, for the record of the epochs [default: the folder of the network].
+    #[arg(long, value_name = "FOLDER")]
+    work: Option<PathBuf>,
+    /// Number of training images that calibrate, the first ones.
+    #[arg(long, value_name = "COUNT", default_value_t = pack::CALIBRATION)]
+    calibration: usize,
+}
+
+/// The engine of reports and budgets, unless another one is asked for.
+pub const DEFAULT_CONFIG: &str = "ulx3s-25f";
+
+impl ReportCommand {
+    pub fn run(self, output: &Output) -> Result<Verdict> {
+        let input = self.network.unwrap_or_else(|| {
+            train::work_folder(self.data, self.net).join("compressed.safetensors")
+        });
+        let network = files::network(&input)?;
+        let folder = self
+            .work
+            .unwrap_or_else(|| files::folder(&input).to_path_buf());
+        let subject = Subject {
+            network: &network,
+            config: self.config,
+            data: self.data,
+            folder: &folder,
+            calibration: self.calibration,
+        };
+        let report = make(&subject, self.html.as_deref(), output)
+            .with_context(|| input.display().to_string())?;
+        output.result(report.text(), &report.json())?;
+        Ok(Verdict::Holds)
+    }
+}
+
+/// Makes a report, and writes its page.
+pub fn make(subject: &Subject<'_>, html: Option<&Path>, output: &Output) -> Result<Report> {
+    let report = Report::new(subject, output)?;
+    if let Some(path) = html {
+        files::write(path, report.page()?.as_bytes())?;
+        output.note(format!("the page is {}", path.display()));
+    }
+    Ok(report)
+}
+
+/// The engine of [`DEFAULT_CONFIG`].
+pub fn default_config() -> Result<&'static Config> {
+    Config::named(DEFAULT_CONFIG).context("the default configuration exists")
+}
+
+/// A network whose accuracy was measured on images that were held out gets that on the test images beside it.
+pub fn add_test_accuracy(network: &mut Network, test: &thresh_model::Dataset) -> Result<()> {
+    let accuracy = thresh_compress::accuracy(network, test)?;
+    let provenance = &mut network.provenance;
+    if let Some(held) = provenance.insert("accuracy".into(), accuracy.to_string()) {
+        provenance.insert(HELD_OUT_ACCURACY.into(), held);
+    }
+    Ok(())
+}

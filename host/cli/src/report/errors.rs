@@ -1,0 +1,98 @@
+//! The error of a network from stage to stage.
+
+use std::collections::BTreeMap;
+use thresh_compress::History;
+use thresh_compress::train::{HELD_OUT, HELD_OUT_ACCURACY};
+
+/// The stages whose accuracy the provenance of a compressed network tells.
+const STAGES: [(&str, &str); 4] = [
+    ("deep-compression.accuracy.before", "float, all weights"),
+    ("deep-compression.accuracy.prune", "pruned, retrained"),
+    ("deep-compression.accuracy.share", "shared"),
+    ("accuracy", "shared, fine-tuned"),
+];
+
+/// Accuracies, in the order of the stages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Errors {
+    /// The stages that are known; the last one is as packed.
+    pub stages: Vec<StageError>,
+    /// Accuracy behind the last epoch of the compression.
+    last: Option<String>,
+}
+
+/// One stage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageError {
+    /// What it is.
+    pub name: &'static str,
+    /// Share that is classified rightly.
+    pub accuracy: f64,
+    /// What it was measured on.
+    pub on: String,
+}
+
+impl Errors {
+    /// What `provenance` tells, and the accuracy as packed on `images` test images.
+    pub fn new(provenance: &BTreeMap<String, String>, packed: f64, images: usize) -> Self {
+        let test = format!("{images} test images");
+        let held = provenance
+            .get(HELD_OUT)
+            .map(|count| format!("{count} training images held out"));
+        let known = STAGES.iter().filter_map(|&(key, name)| {
+            let accuracy = provenance.get(key)?.parse().ok()?;
+            // The last one is measured again on the test images where others were held out.
+            let on = match (&held, key) {
+                (Some(held), key) if key != "accuracy" => held.clone(),
+                _ => test.clone(),
+            };
+            Some(StageError { name, accuracy, on })
+        });
+        let packed = StageError {
+            name: "packed, 8-bit, on the reference",
+            accuracy: packed,
+            on: test.clone(),
+        };
+        let stages = known.chain([packed]).collect();
+        let last = provenance
+            .get(HELD_OUT_ACCURACY)
+            .or_else(|| provenance.get("accuracy"));
+        Self {
+            stages,
+            last: last.cloned(),
+        }
+    }
+
+    /// Whether `history` ends where the compression of this network ended.
+    pub fn is_of(&self, history: &History) -> bool {
+        let ends = ["fine-tune", "share"].map(|stage| history.epochs(stage).last());
+        let end = ends.into_iter().flatten().next();
+        end.is_some_and(|end| self.last.as_ref() == Some(&end.accuracy.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_say_what_they_were_measured_on() {
+        let mut provenance: BTreeMap<String, String> = STAGES
+            .iter()
+            .zip(["0.99", "0.98", "0.97", "0.985"])
+            .map(|(&(key, _), value)| (key.into(), value.into()))
+            .collect();
+        let errors = Errors::new(&provenance, 0.984, 40);
+        assert_eq!(errors.stages.len(), 5);
+        assert!(errors.stages.iter().all(|s| s.on == "40 test images"));
+        assert_eq!(errors.stages[4].accuracy, 0.984);
+
+        provenance.insert(HELD_OUT.into(), "7".into());
+        provenance.remove("deep-compression.accuracy.prune");
+        let errors = Errors::new(&provenance, 0.984, 40);
+        let on: Vec<_> = errors.stages.iter().map(|s| s.on.as_str()).collect();
+        let (held, test) = ("7 training images held out", "40 test images");
+        assert_eq!(on, [held, held, test, test]);
+        assert!(!errors.is_of(&History::default()));
+    }
+}

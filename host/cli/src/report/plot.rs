@@ -1,0 +1,316 @@
+//! The pictures of the report page, as SVG.
+
+use anyhow::{Result, anyhow};
+use plotters::prelude::*;
+use thresh_compress::History;
+use thresh_compress::history::{EpochRecord, Histogram};
+use thresh_model::image::{Account, Part};
+
+/// Width and height of a picture.
+const SIZE: (u32, u32) = (560, 300);
+const FONT: (&str, i32) = ("sans-serif", 14);
+const CAPTION: (&str, i32) = ("sans-serif", 16);
+
+/// Colours that differ in brightness too.
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(31, 119, 180),
+    RGBColor(255, 127, 14),
+    RGBColor(44, 160, 44),
+    RGBColor(214, 39, 40),
+    RGBColor(148, 103, 189),
+    RGBColor(140, 86, 75),
+    RGBColor(127, 127, 127),
+    RGBColor(23, 190, 207),
+];
+
+/// How much longer an axis is that leaves room for the legend.
+const ROOM: f64 = 1.35;
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+/// Draws a picture.
+fn svg(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String> {
+    let mut text = String::new();
+    {
+        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        let drawn = area.fill(&WHITE).map_err(|e| e.to_string());
+        let drawn = drawn.and_then(|()| draw(&area));
+        let drawn = drawn.and_then(|()| area.present().map_err(|e| e.to_string()));
+        drawn.map_err(|e| anyhow!(e))?;
+    }
+    Ok(text)
+}
+
+/// What a drawing gives: an error only as text, since those of the backend cannot leave it.
+type Drawn = std::result::Result<(), String>;
+
+fn failed(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+/// Mean loss by epoch.
+pub fn losses(history: &History) -> Result<String> {
+    curves("loss by epoch", history, |epoch| epoch.loss)
+}
+
+/// Error in percent by epoch.
+pub fn errors(history: &History) -> Result<String> {
+    curves("error by epoch, %", history, |epoch| {
+        Some(100.0 * (1.0 - epoch.accuracy))
+    })
+}
+
+/// A line a stage, one behind the other.
+fn curves(
+    caption: &str,
+    history: &History,
+    value: impl Fn(&EpochRecord) -> Option<f64>,
+) -> Result<String> {
+    let mut behind = 0;
+    let mut lines: Vec<(String, Vec<(f64, f64)>)> = Vec::new();
+    for stage in &history.stages {
+        let points = stage.epochs.iter().filter_map(|epoch| {
+            let x = behind + epoch.epoch + 1;
+            Some((x as f64, value(epoch).filter(|v| v.is_finite())?))
+        });
+        lines.push((stage.stage.clone(), points.collect()));
+        behind += stage.epochs.last().map_or(0, |epoch| epoch.epoch + 1);
+    }
+    lines.retain(|(_, points)| !points.is_empty());
+    let most = most(lines.iter().flat_map(|(_, points)| points).map(|&(_, y)| y));
+    svg(SIZE, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption(caption, CAPTION)
+            .margin(10)
+            .x_label_area_size(30)
+            .y_label_area_size(50)
+            .build_cartesian_2d(0.0..ROOM * (behind.max(1) + 1) as f64, 0.0..most)
+            .map_err(failed)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .max_light_lines(0)
+            .x_label_formatter(&|x| format!("{x:.0}"))
+            .label_style(FONT)
+            .draw()
+            .map_err(failed)?;
+        for ((name, points), colour) in lines.iter().zip(COLOURS.iter().cycle()) {
+            let colour = *colour;
+            let line =
+                LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(2);
+            chart
+                .draw_series(line)
+                .map_err(failed)?
+                .label(name.as_str())
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
+                });
+        }
+        legend(&mut chart)
+    })
+}
+
+/// The weights before sharing, with the centroids as they are after fine-tuning.
+pub fn unshared(name: &str, before: &Histogram, centroids: &[(f32, usize)]) -> Result<String> {
+    let [least, greatest] = before.range.map(f64::from);
+    let (from, to) = reach(
+        centroids
+            .iter()
+            .map(|&(value, _)| f64::from(value))
+            .chain([least, greatest]),
+    );
+    let width = (greatest - least) / before.counts.len().max(1) as f64;
+    let most = most(before.counts.iter().map(|&n| n as f64));
+    svg(SIZE, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption(format!("{name}: before sharing, and centroids"), CAPTION)
+            .margin(10)
+            .x_label_area_size(30)
+            .y_label_area_size(50)
+            .build_cartesian_2d(from..to, 0.0..most)
+            .map_err(failed)?;
+        mesh(&mut chart)?;
+        let bars = before.counts.iter().enumerate().map(|(bin, &count)| {
+            let x = least + bin as f64 * width;
+            let corners = [(x, 0.0), (x + width.max((to - from) / 500.0), count as f64)];
+            Rectangle::new(corners, COLOURS[0].mix(0.7).filled())
+        });
+        chart.draw_series(bars).map_err(failed)?;
+        let marks = centroids.iter().map(|&(value, _)| {
+            let x = f64::from(value);
+            PathElement::new([(x, 0.0), (x, most)], COLOURS[3].mix(0.6).stroke_width(1))
+        });
+        chart.draw_series(marks).map_err(failed)?;
+        Ok(())
+    })
+}
+
+/// The shared weights and their members.
+pub fn shared(name: &str, centroids: &[(f32, usize)]) -> Result<String> {
+    let (from, to) = reach(centroids.iter().map(|&(value, _)| f64::from(value)));
+    let most = most(centroids.iter().map(|&(_, members)| members as f64));
+    svg(SIZE, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption(format!("{name}: after sharing"), CAPTION)
+            .margin(10)
+            .x_label_area_size(30)
+            .y_label_area_size(50)
+            .build_cartesian_2d(from..to, 0.0..most)
+            .map_err(failed)?;
+        mesh(&mut chart)?;
+        let sticks = centroids.iter().map(|&(value, members)| {
+            let x = f64::from(value);
+            PathElement::new([(x, 0.0), (x, members as f64)], COLOURS[3].stroke_width(3))
+        });
+        chart.draw_series(sticks).map_err(failed)?;
+        Ok(())
+    })
+}
+
+/// What the bytes of each layer, and those of the whole network, are for.
+pub fn parts(names: &[&str], accounts: &[Account]) -> Result<String> {
+    let used = accounts.iter().filter(|account| account.bits > 0);
+    let mut parts: Vec<Part> = used.map(|account| account.part).collect();
+    parts.sort();
+    parts.dedup();
+    let columns: Vec<(String, Option<usize>)> = std::iter::once(("network".to_string(), None))
+        .chain(
+            names
+                .iter()
+                .enumerate()
+                .map(|(i, name)| (name.to_string(), Some(i))),
+        )
+        .collect();
+    let bytes = |part: Part, layer: Option<usize>| -> f64 {
+        let own = accounts
+            .iter()
+            .filter(|a| a.part == part && a.layer == layer);
+        own.map(|account| account.bits as f64 / 8.0).sum()
+    };
+    let whole = |layer: Option<usize>| -> f64 { parts.iter().map(|&p| bytes(p, layer)).sum() };
+    let most = most(columns.iter().map(|(_, layer)| whole(*layer)));
+    let wide = (260 + 90 * columns.len()).min(1600) as u32;
+    svg((wide.max(SIZE.0), 380), |area| {
+        let end = columns.len() as f64;
+        let mut chart = ChartBuilder::on(area)
+            .caption("bytes of the image", CAPTION)
+            .margin(10)
+            .x_label_area_size(30)
+            .y_label_area_size(60)
+            .build_cartesian_2d(0.0..ROOM * end, 0.0..most)
+            .map_err(failed)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .max_light_lines(0)
+            .x_labels(0)
+            .y_label_formatter(&|y| format!("{y:.0}"))
+            .label_style(FONT)
+            .draw()
+            .map_err(failed)?;
+        for (index, &part) in parts.iter().enumerate() {
+            // The largest parts are the last ones: they get the full colours.
+            let back = parts.len() - 1 - index;
+            let share = if back < COLOURS.len() { 1.0 } else { 0.5 };
+            let colour = COLOURS[back % COLOURS.len()].mix(share);
+            let boxes = columns.iter().enumerate().map(|(x, (_, layer))| {
+                let below: f64 = parts[..index].iter().map(|&p| bytes(p, *layer)).sum();
+                let corners = [
+                    (x as f64 + 0.15, below),
+                    (x as f64 + 0.85, below + bytes(part, *layer)),
+                ];
+                Rectangle::new(corners, colour.filled())
+            });
+            chart
+                .draw_series(boxes)
+                .map_err(failed)?
+                .label(part.name())
+                .legend(move |(x, y)| {
+                    Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled())
+                });
+        }
+        // The axis has no names of its own for columns.
+        let names = columns.iter().enumerate().map(|(x, (name, _))| {
+            EmptyElement::at((x as f64 + 0.2, 0.0)) + Text::new(name.clone(), (0, 8), FONT)
+        });
+        chart.draw_series(names).map_err(failed)?;
+        legend(&mut chart)
+    })
+}
+
+type Chart<'a, 'b> = ChartContext<
+    'a,
+    SVGBackend<'b>,
+    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+>;
+
+fn mesh(chart: &mut Chart<'_, '_>) -> Drawn {
+    let mut mesh = chart.configure_mesh();
+    let mesh = mesh
+        .disable_x_mesh()
+        .max_light_lines(0)
+        .x_labels(7)
+        .y_labels(6);
+    let mesh = mesh.y_label_formatter(&|y| format!("{y:.0}"));
+    mesh.label_style(FONT).draw().map_err(failed)
+}
+
+fn legend<'a, 'b: 'a>(chart: &mut Chart<'a, 'b>) -> Drawn {
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE.mix(0.8))
+        .label_font(FONT)
+        .draw()
+        .map_err(failed)
+}
+
+/// The end of an axis from 0 that shows `values`.
+fn most(values: impl Iterator<Item = f64>) -> f64 {
+    let most = values.fold(0.0, f64::max);
+    if most > 0.0 { 1.05 * most } else { 1.0 }
+}
+
+/// The ends of an axis that shows `values`.
+fn reach(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let least = values.clone().fold(f64::INFINITY, f64::min);
+    let most = values.fold(f64::NEG_INFINITY, f64::max);
+    let room = (0.05 * (most - least)).max(1e-3);
+    if least <= most {
+        (least - room, most + room)
+    } else {
+        (0.0, 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_show_what_there_is() {
+        let empty = curves("x", &History::default(), |epoch| epoch.loss).unwrap();
+        assert!(
+            empty.contains("<svg") && empty.contains("</svg>"),
+            "{empty}"
+        );
+        let histogram = Histogram::new(&[-1.0, 0.5, 0.5, 2.0]);
+        let text = unshared("conv<1>", &histogram, &[(0.5, 3), (-1.0, 1)]).unwrap();
+        assert!(text.contains("conv&lt;1&gt;"), "{text}");
+        assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+        for centroids in [&[][..], &[(0.5, 3)], &[(0.5, 0), (0.6, 7)]] {
+            let text = shared("fc", centroids).unwrap();
+            assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+        }
+        let account = |part, layer, bits| Account { part, layer, bits };
+        let accounts = [
+            account(Part::Header, None, 80),
+            account(Part::Biases, Some(0), 40),
+            account(Part::Codebook, Some(1), 400),
+        ];
+        let text = parts(&["fc1", "fc2"], &accounts).unwrap();
+        for word in ["header", "biases", "codebook", "network", "fc1", "fc2"] {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+}
