@@ -146,8 +146,10 @@ configurations! {
     3 => block, ulx3s_25f;
     4 => block, ulx3s_85f;
     5 => block, ulx3s_85f_32;
+    #[cfg(feature = "large")]
+    6 => block, large;
     #[cfg(feature = "eie")]
-    6 => block, eie64;
+    7 => block, eie64;
 }
 
 /// What to tell who asks for an engine that this build does not have.
