@@ -1,9 +1,12 @@
 //! Progress on stderr: a bar where people look, lines where they do not.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
+use std::mem::{Discriminant, discriminant};
 use std::ops::ControlFlow;
 use thresh_compress::{EpochInfo, Progress, StageInfo, StepInfo};
+use thresh_model::pack::Step;
 
 /// A bar of `total` of something.
 pub fn bar(name: &'static str, total: u64) -> ProgressBar {
@@ -32,6 +35,41 @@ impl Training {
             loss: 0.0,
             last: String::new(),
         }
+    }
+}
+
+/// Shows what the packer is at: a bar for each kind of step, if they are many.
+pub struct Packing {
+    state: RefCell<(Option<Discriminant<Step>>, ProgressBar)>,
+}
+
+impl Packing {
+    pub fn new() -> Self {
+        Packing {
+            state: RefCell::new((None, ProgressBar::hidden())),
+        }
+    }
+
+    pub fn at(&self, step: Step) {
+        let (kind, shown) = &mut *self.state.borrow_mut();
+        let (name, done, total) = match step {
+            Step::Calibrate(done, total) => ("calibrate", done, total),
+            Step::Cut(done, total) => ("cut", done, total),
+            Step::Code(passes) => ("code", 0, passes),
+        };
+        let new = *kind != Some(discriminant(&step)) || shown.length() != Some(total as u64);
+        if new {
+            shown.finish_and_clear();
+            *shown = bar(name, total as u64);
+            *kind = Some(discriminant(&step));
+        }
+        shown.set_position(done as u64);
+    }
+}
+
+impl Drop for Packing {
+    fn drop(&mut self) {
+        self.state.borrow().1.finish_and_clear();
     }
 }
 

@@ -115,20 +115,26 @@ fn idx_image(file: &str, index: &str, shape: Shape) -> Result<Vec<u8>> {
     }
 }
 
-fn png(path: &Path, shape: Shape) -> Result<Vec<u8>> {
+/// Reads a picture: grey for one channel, colours for three.
+pub fn png(path: &Path, shape: Shape) -> Result<Vec<u8>> {
     let file = File::open(path).context("an input is FILE.png or IDX-FILE:INDEX")?;
     let decoder = PngDecoder::new(BufReader::new(file))
         .context("expected a PNG picture; an input is FILE.png or IDX-FILE:INDEX")?;
-    if decoder.color_type() != ColorType::L8 {
+    let (channels, expected, name) = match shape.channels {
+        3 => (3, ColorType::Rgb8, "8-bit colours (Rgb8)"),
+        _ => (1, ColorType::L8, "8-bit grey (L8)"),
+    };
+    if decoder.color_type() != expected {
         let got = decoder.color_type();
         bail!(
-            "got a picture of type {got:?}, expected 8-bit grey (L8); convert it, or save it without colours and alpha"
+            "got a picture of type {got:?}, expected {name}; convert it, or save it without {}alpha",
+            if channels == 1 { "colours and " } else { "" }
         );
     }
     // Known before anything is decoded, so that a huge picture costs nothing.
     let (width, height) = decoder.dimensions();
     let got = Shape {
-        channels: 1,
+        channels,
         height: height as usize,
         width: width as usize,
     };
@@ -141,7 +147,7 @@ fn png(path: &Path, shape: Shape) -> Result<Vec<u8>> {
 }
 
 /// Refuses images of another shape than the network takes.
-fn check_shape(what: &str, got: Shape, expected: Shape) -> Result<()> {
+pub fn check_shape(what: &str, got: Shape, expected: Shape) -> Result<()> {
     if got != expected {
         let text = |s: Shape| format!("{} x {} x {}", s.width, s.height, s.channels);
         bail!(

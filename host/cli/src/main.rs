@@ -1,6 +1,7 @@
 //! The command line of Thresh: one file of `commands` for each subcommand, and what they share.
 
 mod bars;
+mod calibration;
 mod cli;
 mod commands;
 mod draw;

@@ -61,6 +61,94 @@ fn a_model_becomes_a_compressed_network() {
 }
 
 #[test]
+fn a_model_of_any_shape_is_packed_and_planned() {
+    let place = Place::new();
+    let model = format!("{}/residual-dynamo.onnx", models());
+    let import = format!("import {model} -o net.thresh --config ulx3s-25f --keep 0.5 --bits 4");
+    let plan = place.json(&format!("{import} --calibrate random:3:7 --plan"));
+    let layers = plan["layers"].as_array().unwrap();
+    let passes = plan["passes"].as_array().unwrap();
+    assert_eq!(plan["number_of_passes"], passes.len());
+    for (of_layer, of_pass) in [
+        ("predicted_cycles", "predicted_cycles"),
+        ("bytes_written", "bytes_written"),
+        ("bytes_read", "bytes_read"),
+    ] {
+        let sum = |list: &[serde_json::Value], key: &str| -> u64 {
+            list.iter().map(|value| value[key].as_u64().unwrap()).sum()
+        };
+        assert_eq!(sum(layers, of_layer), sum(passes, of_pass), "{of_layer}");
+        assert!(sum(layers, of_layer) > 0);
+    }
+    assert!(layers.iter().all(|layer| layer["name"] != ""), "{plan}");
+    let image = place.read("net.thresh");
+    let image = thresh_model::Image::from_bytes(&image).unwrap();
+    assert_eq!(image.passes.len(), passes.len());
+    assert_eq!(image.provenance["calibration"], "3 random inputs, seed 7");
+    assert_eq!(
+        image.provenance["command"],
+        "thresh import --calibrate random:3:7 --config ulx3s-25f --keep 0.5 --bits 4 residual-dynamo.onnx -o net.thresh"
+    );
+    let text = place.ok(&format!("{import} --calibrate random --plan"));
+    assert!(
+        text.contains("cycles predicted") && text.contains("| pass "),
+        "{text}"
+    );
+    // Weights that nobody gave, and inputs from a file.
+    let shape = image.input;
+    let sizes = format!("(2, {}, {}, {})", shape.height, shape.width, shape.channels);
+    let header = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': {sizes}}}\n");
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.bytes());
+    file.extend((0..2 * shape.len()).map(|i| i as u8));
+    place.write("inputs.npy", &file);
+    let random = place.json(&format!(
+        "{import} --random-weights 3 --calibrate inputs.npy --plan"
+    ));
+    assert!(random["predicted_cycles"].as_u64() > Some(0));
+    file.pop();
+    place.write("short.npy", &file);
+
+    let cases = [
+        // The data set has other images.
+        ("", 1, vec!["4 x 4 x 1", "--calibrate random"]),
+        ("--calibrate random:0", 2, vec!["at least 1"]),
+        (
+            "--calibrate short.npy",
+            1,
+            vec!["short.npy", "bytes of data"],
+        ),
+        (
+            "--calibrate gone.npy",
+            1,
+            vec!["gone.npy", "expected random"],
+        ),
+        (
+            "--calibrate data/mnist/train-images.idx3-ubyte",
+            1,
+            vec!["4 x 4 x 1", "takes no others"],
+        ),
+        ("--calibrate data", 1, vec!["got no inputs"]),
+    ];
+    for (arguments, status, texts) in cases {
+        let output = place.thresh(&format!("{import} {arguments} --plan"));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{arguments}: {stderr}");
+        for text in texts {
+            assert!(
+                stderr.contains(text),
+                "{arguments}: no {text:?} in: {stderr}"
+            );
+        }
+    }
+    let output = place.thresh(&format!(
+        "import {model} -o x.safetensors --calibrate random"
+    ));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
 fn what_cannot_be_imported_is_said() {
     let place = Place::new();
     place.write("none.onnx", b"nothing");

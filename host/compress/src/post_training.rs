@@ -6,7 +6,7 @@
 use thresh_model::network::{Layer, Network, Operator, Weights};
 
 use crate::{
-    deep_compression::share::{Shared, k_means},
+    deep_compression::share::{Shared, k_means, linear_start},
     error::Result,
     options::invalid,
 };
@@ -16,6 +16,9 @@ const MOST_BITS: u32 = 8;
 
 /// Most weights of a layer that k-means looks at: more are represented by evenly spaced ones of their rising order.
 const SAMPLE: usize = 1 << 18;
+
+/// Most rounds of k-means over a sample.
+const MOST_ROUNDS: usize = 300;
 
 /// What is done to a network.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -187,15 +190,64 @@ fn shared(weights: &[f32], count: usize) -> Weights {
         .copied()
         .filter(|&weight| weight != 0.0)
         .collect();
-    if alive.len() > SAMPLE {
+    let codebook = if alive.len() > SAMPLE {
         alive.sort_unstable_by(f32::total_cmp);
         let last = alive.len() - 1;
-        alive = (0..SAMPLE)
+        let sample: Vec<f32> = (0..SAMPLE)
             .map(|i| alive[i * last / (SAMPLE - 1)])
             .collect();
-    }
-    let Shared { codebook, codes } = Shared::among(weights, k_means(&alive, count));
+        k_means_sorted(&sample, count)
+    } else {
+        k_means(&alive, count)
+    };
+    let Shared { codebook, codes } = Shared::among(weights, codebook);
     Weights::Shared { codebook, codes }
+}
+
+/// As [`k_means`] for many values in rising order: the members of a centroid stand in a row, so that a round
+/// only looks for where they end.
+fn k_means_sorted(values: &[f32], count: usize) -> Vec<f32> {
+    let mut sums = vec![0.0f64];
+    for &value in values {
+        sums.push(sums[sums.len() - 1] + f64::from(value));
+    }
+    let mut centroids = linear_start(values, count);
+    centroids.dedup();
+    for _ in 0..MOST_ROUNDS {
+        let ends = ends(values, &centroids);
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        let members = starts.zip(&ends).zip(&centroids);
+        let mut next: Vec<f32> = members
+            .map(|((start, &end), &old)| match end - start {
+                0 => old,
+                members => ((sums[end] - sums[start]) / members as f64) as f32,
+            })
+            .collect();
+        // Sums of many values may round two means past each other.
+        next.sort_unstable_by(f32::total_cmp);
+        next.dedup();
+        if next == centroids {
+            break;
+        }
+        centroids = next;
+    }
+    let ends = ends(values, &centroids);
+    let mut start = 0;
+    let mut members = ends
+        .into_iter()
+        .map(|end| end - std::mem::replace(&mut start, end));
+    centroids.retain(|_| members.next().is_some_and(|members| members > 0));
+    centroids
+}
+
+/// Where the values that are nearest to each centroid end; both rise.
+fn ends(values: &[f32], centroids: &[f32]) -> Vec<usize> {
+    let mut ends: Vec<usize> = centroids
+        .windows(2)
+        .map(|pair| values.partition_point(|value| value - pair[0] <= pair[1] - value))
+        .collect();
+    ends.extend((!centroids.is_empty()).then_some(values.len()));
+    ends
 }
 
 #[cfg(test)]

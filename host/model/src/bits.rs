@@ -99,6 +99,23 @@ impl<'a> BitReader<'a> {
         Some(u32::from(bit))
     }
 
+    /// The next `width` bits, at most 16, which stay.
+    pub fn peek(&self, width: u32) -> Option<u32> {
+        if self.left() < width as usize {
+            return None;
+        }
+        let at = self.position / 8;
+        let byte = |i: usize| u32::from(self.bytes.get(at + i).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let behind = 24 - (self.position % 8) as u32 - width;
+        Some(bits >> behind & ((1 << width) - 1))
+    }
+
+    /// Passes over `width` bits that [`BitReader::peek`] has shown.
+    pub fn skip(&mut self, width: u32) {
+        self.position = (self.position + width as usize).min(self.end);
+    }
+
     /// The next `width` bits, at most 32.
     pub fn take(&mut self, width: u32) -> Option<u32> {
         if self.left() < width as usize {
@@ -175,7 +192,13 @@ mod tests {
             let mut reader = BitReader::new(&bytes, bits);
             for (value, width, kind) in fields {
                 let value = cut(value, width);
+                let width = if kind == 0 { width } else { 0 };
+                prop_assert_eq!(reader.peek(width.min(16)).is_some(), true);
                 match kind {
+                    0 if width <= 16 => {
+                        prop_assert_eq!(reader.peek(width), Some(value));
+                        reader.skip(width);
+                    }
                     0 => prop_assert_eq!(reader.take(width), Some(value)),
                     1 => prop_assert_eq!(reader.take_varint(), Some(value)),
                     _ => prop_assert_eq!(reader.take_gamma(), Some(value.max(1))),

@@ -278,8 +278,8 @@ impl EntryCounts {
     pub fn new(pass: &Pass) -> Result<Self, ImageError> {
         let num_pes = pass.pes.len();
         let mut counts = vec![0; pass.columns() * num_pes];
-        for pe in 0..num_pes {
-            let decoded = pass.decode(pe)?;
+        for (pe, decoded) in pass.decoded().enumerate() {
+            let decoded = decoded?;
             for (column, entries) in decoded.columns.iter().enumerate() {
                 counts[column * num_pes + pe] = entries.len() as u16;
             }
@@ -366,8 +366,8 @@ impl Segments {
         let (segments, taps) = (geometry.segments(), geometry.taps());
         let height = usize::from(pass.descriptor.rows);
         let mut counts = vec![0u16; pass.columns() * segments * num_pes];
-        for pe in 0..num_pes {
-            let decoded = pass.decode(pe)?;
+        for (pe, decoded) in pass.decoded().enumerate() {
+            let decoded = decoded?;
             for (column, entries) in decoded.columns.iter().enumerate() {
                 let mut row = 0;
                 for entry in entries {
@@ -394,13 +394,18 @@ impl Segments {
 
     /// What a token of `count` segments from `first` on finds in each PE, if its kernel row, at `row`, has
     /// entries there.
-    fn token(&self, row: usize, first: usize, count: usize) -> Vec<Option<usize>> {
-        let entries = |pe: usize| {
-            let segments = first..first + count;
-            let found = segments.map(|s| usize::from(self.counts[s * self.num_pes + pe]));
-            (self.rows[row * self.num_pes + pe] > 0).then(|| found.sum())
-        };
-        (0..self.num_pes).map(entries).collect()
+    fn token(&self, row: usize, first: usize, count: usize, token: &mut Vec<Option<usize>>) {
+        let pes = self.num_pes;
+        let rows = self.rows[row * pes..][..pes].iter();
+        token.clear();
+        token.extend(rows.map(|&entries| (entries > 0).then_some(0)));
+        for counts in self.counts[first * pes..][..count * pes].chunks_exact(pes) {
+            for (sum, &n) in token.iter_mut().zip(counts) {
+                if let Some(sum) = sum {
+                    *sum += usize::from(n);
+                }
+            }
+        }
     }
 }
 
@@ -413,13 +418,50 @@ pub fn predict(
     reference: &Reference,
     input: &[u8],
 ) -> Result<Vec<PassCycles>, ImageError> {
+    predict_each(config, reference, input, |_| {})
+}
+
+/// As [`predict`]; `progress` is told the index of every pass before it is counted.
+///
+/// # Errors
+/// As [`predict`].
+pub fn predict_each(
+    config: &Config,
+    reference: &Reference,
+    input: &[u8],
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<PassCycles>, ImageError> {
     let image = reference.image();
     let mut all = Vec::new();
+    let mut known = None;
     reference.observe(input, |pass, memory| {
-        all.push(pass_cycles(config, image, pass, memory)?);
+        progress(pass);
+        all.push(pass_cycles(config, image, pass, memory, &mut known)?);
         Ok(())
     })?;
     Ok(all)
+}
+
+/// The entries that a pass finds, and whose weights they are: windows of one unit share them.
+type Known = Option<(usize, Found)>;
+
+enum Found {
+    Columns(EntryCounts),
+    Segments(Segments),
+}
+
+/// The entries of the weights of pass `index`.
+fn found<'a>(image: &Image, index: usize, known: &'a mut Known) -> Result<&'a Found, ImageError> {
+    let owner = image.weights_of(index);
+    if known.as_ref().is_none_or(|(of, _)| *of != owner) {
+        let source = &image.passes[owner];
+        let found = match &image.passes[index].geometry {
+            None => Found::Columns(EntryCounts::new(source)?),
+            Some(geometry) => Found::Segments(Segments::new(source, geometry)?),
+        };
+        return Ok(&known.insert((owner, found)).1);
+    }
+    Ok(&known.as_ref().expect("just looked at").1)
 }
 
 /// The cycles of one pass, when activation memory holds `memory`.
@@ -428,16 +470,21 @@ fn pass_cycles(
     image: &Image,
     index: usize,
     memory: &[u8],
+    known: &mut Known,
 ) -> Result<PassCycles, ImageError> {
     let pass = &image.passes[index];
-    let source = &image.passes[image.weights_of(index)];
+    let found = found(image, index, known)?;
     let (d, pes) = (&pass.descriptor, config.num_pes);
     let start = usize::from(d.in_base) * pes;
-    let Some(g) = &pass.geometry else {
-        let acts = &memory[start..start + pass.columns()];
-        return Ok(dense(config, pass, &EntryCounts::new(source)?, acts).cycles);
+    let (g, segments) = match (&pass.geometry, found) {
+        (Some(g), Found::Segments(segments)) => (g, segments),
+        (None, Found::Columns(counts)) => {
+            let acts = &memory[start..start + pass.columns()];
+            return Ok(dense(config, pass, counts, acts).cycles);
+        }
+        _ => unreachable!("passes that share weights are of one shape"),
     };
-    let segments = Segments::new(source, g)?;
+    let mut token = Vec::new();
     let tables = g.tables(d.rows.into());
     let groups = usize::from(d.groups);
     let stride = groups - 1 + usize::from(d.in_step);
@@ -459,7 +506,8 @@ fn pass_cycles(
                             + usize::from(row.column + column.column)
                             + tap * usize::from(d.tap_columns);
                         let first = unit + usize::from(column.start);
-                        scatter.token(segments.token(unit, first, column.count.into()));
+                        segments.token(unit, first, column.count.into(), &mut token);
+                        scatter.token(token.iter().copied());
                     }
                 }
             }

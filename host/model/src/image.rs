@@ -223,9 +223,29 @@ impl Image {
         self.passes[..=pass].iter().skip(1).filter(new).count()
     }
 
+    /// The layer of every pass, as [`Image::layer_of`] says it.
+    pub fn pass_layers(&self) -> Vec<usize> {
+        let mut layer = 0;
+        let layers = self.passes.iter().enumerate().map(|(i, pass)| {
+            layer += usize::from(i > 0 && pass.begins_layer);
+            layer
+        });
+        layers.collect()
+    }
+
     /// Number of layers.
     pub fn layers(&self) -> usize {
         self.layer_of(self.passes.len() - 1) + 1
+    }
+
+    /// Every run with its passes, as indices.
+    pub fn runs_with_passes(&self) -> impl Iterator<Item = (&Run, std::ops::Range<usize>)> {
+        let mut end = 0;
+        self.runs.iter().map(move |run| {
+            let start = end;
+            end += run.passes;
+            (run, start..end)
+        })
     }
 
     /// The passes of a run, as indices.

@@ -131,6 +131,21 @@ pub enum Operator {
         /// Shape of both inputs and of the output.
         shape: Shape,
     },
+    /// Maps of one height and width, joined: the channels of the first one, then those of the second, and
+    /// so on. No weights, no bias.
+    Concat {
+        /// The maps, at least one.
+        inputs: Vec<Shape>,
+    },
+    /// Channels in another order: output channel `k` is input channel
+    /// `k % groups * (channels / groups) + k / groups`, so that the first channels of all groups come
+    /// first. No weights, no bias.
+    Shuffle {
+        /// Shape of the input and of the output.
+        shape: Shape,
+        /// Groups of channels; they divide the channels.
+        groups: usize,
+    },
 }
 
 /// What follows the bias.
@@ -229,22 +244,24 @@ pub struct Network {
 }
 
 impl Operator {
-    /// Number of values that it reads: 2 for a sum, else 1.
+    /// Number of values that it reads: 2 for a sum, as many as there are for maps that are joined, else 1.
     pub fn arity(&self) -> usize {
         match self {
             Operator::Add { .. } => 2,
+            Operator::Concat { inputs } => inputs.len(),
             _ => 1,
         }
     }
 
-    /// Values of each input.
+    /// Values of each input; of all of them together where maps are joined.
     pub fn inputs(&self) -> usize {
         match self {
             Operator::Dense { inputs, .. } => *inputs,
             Operator::Conv { input, .. }
             | Operator::MaxPool { input, .. }
             | Operator::AveragePool { input, .. } => input.len(),
-            Operator::Add { shape } => shape.len(),
+            Operator::Add { shape } | Operator::Shuffle { shape, .. } => shape.len(),
+            Operator::Concat { inputs } => inputs.iter().map(Shape::len).sum(),
         }
     }
 
@@ -276,7 +293,16 @@ impl Operator {
             Operator::MaxPool { input, window } | Operator::AveragePool { input, window } => {
                 places(input, window, input.channels)
             }
-            Operator::Add { shape } => *shape,
+            Operator::Add { shape } | Operator::Shuffle { shape, .. } => *shape,
+            Operator::Concat { inputs } => {
+                let channels = |sum: usize, map: &Shape| sum.saturating_add(map.channels);
+                let first = inputs.first();
+                Shape {
+                    channels: inputs.iter().fold(0, channels),
+                    height: first.map_or(0, |map| map.height),
+                    width: first.map_or(0, |map| map.width),
+                }
+            }
         }
     }
 
@@ -298,9 +324,11 @@ impl Operator {
                 .checked_mul(input.channels.checked_div(*groups)?)?
                 .checked_mul(window.kernel[0])?
                 .checked_mul(window.kernel[1]),
-            Operator::MaxPool { .. } | Operator::AveragePool { .. } | Operator::Add { .. } => {
-                Some(0)
-            }
+            Operator::MaxPool { .. }
+            | Operator::AveragePool { .. }
+            | Operator::Add { .. }
+            | Operator::Concat { .. }
+            | Operator::Shuffle { .. } => Some(0),
         }
     }
 
@@ -308,9 +336,18 @@ impl Operator {
     pub fn biases(&self) -> usize {
         match self {
             Operator::Dense { outputs, .. } | Operator::Conv { outputs, .. } => *outputs,
-            Operator::MaxPool { .. } | Operator::AveragePool { .. } | Operator::Add { .. } => 0,
+            Operator::MaxPool { .. }
+            | Operator::AveragePool { .. }
+            | Operator::Add { .. }
+            | Operator::Concat { .. }
+            | Operator::Shuffle { .. } => 0,
         }
     }
+}
+
+/// The input channel that output channel `output` of [`Operator::Shuffle`] is.
+pub(crate) fn shuffled(channels: usize, groups: usize, output: usize) -> usize {
+    output % groups * (channels / groups) + output / groups
 }
 
 impl Activation {

@@ -107,6 +107,28 @@ fn hint(others: &[&'static str]) -> String {
     }
 }
 
+/// What the packer is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Runs the float network on calibration inputs: how many are done, and how many there are.
+    Calibrate(usize, usize),
+    /// Cuts units into passes: how many are done, and how many there are. A second round begins when not
+    /// everything stays on the chip.
+    Cut(usize, usize),
+    /// Codes and checks the passes, of which there are so many.
+    Code(usize),
+}
+
+/// A packed network, with what an image does not hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Packed {
+    /// The image.
+    pub image: Image,
+    /// Name of every layer of the image. The packer joins and adds layers, so that they are not those of
+    /// the network.
+    pub layers: Vec<String>,
+}
+
 /// Packs `network` for `config`. `calibration` inputs, `network.input.len()` bytes each, set the
 /// range of every hidden activation.
 ///
@@ -118,6 +140,21 @@ pub fn pack(
     calibration: &[&[u8]],
     options: &PackOptions,
 ) -> Result<Image, PackError> {
+    let packed = pack_with(network, config, calibration, options, &|_| {})?;
+    Ok(packed.image)
+}
+
+/// As [`pack`], with the names of the layers; `progress` is told what is being done.
+///
+/// # Errors
+/// See [`PackError`].
+pub fn pack_with(
+    network: &Network,
+    config: &Config,
+    calibration: &[&[u8]],
+    options: &PackOptions,
+    progress: &dyn Fn(Step),
+) -> Result<Packed, PackError> {
     network.check()?;
     if calibration.is_empty() {
         return Err(PackError::NoCalibration);
@@ -137,7 +174,7 @@ pub fn pack(
     }
     let mut units = unit::units(network)?;
     unit::trim(&mut units);
-    let measured = calibrate::measure(network, &units, calibration, options.percentile);
+    let measured = calibrate::measure(network, &units, calibration, options.percentile, progress);
     let quantised = calibrate::quantise(&units, network.input_scale, &measured.ranges)?;
     let job = emit::Job {
         network,
@@ -145,6 +182,7 @@ pub fn pack(
         quantised: &quantised,
         activity: &measured.activity,
         options,
+        progress,
     };
     let others = || {
         let fits = |other: &&Config| {
@@ -157,7 +195,7 @@ pub fn pack(
             .collect()
     };
     let layer = |unit: usize| units[unit].name.clone();
-    job.emit(config).map_err(|misfit| match misfit {
+    let image = job.emit(config).map_err(|misfit| match misfit {
         Misfit::Image(error) => error.into(),
         Misfit::Unit(unit, what) => PackError::Unsupported {
             layer: layer(unit),
@@ -171,6 +209,10 @@ pub fn pack(
             shortage,
             others: others(),
         },
+    })?;
+    Ok(Packed {
+        image,
+        layers: units.into_iter().map(|unit| unit.name).collect(),
     })
 }
 

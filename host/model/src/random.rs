@@ -533,7 +533,9 @@ fn tables(
     })
 }
 
+mod fill;
 mod graph;
+pub use fill::{inputs, weights};
 pub use graph::network;
 
 #[cfg(test)]

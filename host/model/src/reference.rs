@@ -12,6 +12,8 @@ use thresh_regs::{BIAS_SHIFT, PassDescriptor, WIDE_BYTES};
 #[derive(Clone, Debug)]
 pub struct Reference {
     image: Image,
+    /// Of every pass, if the image stays loaded; what is loaded pass by pass may be too large to keep, and is
+    /// decoded when it is due.
     passes: Vec<Prepared>,
 }
 
@@ -82,7 +84,12 @@ impl Reference {
     /// If the image is not sound, see [`Image::check`].
     pub fn new(image: &Image) -> Result<Self, ImageError> {
         image.check()?;
-        let passes = (0..image.passes.len()).map(|pass| Prepared::new(image, pass));
+        let kept = if image.is_resident() {
+            0..image.passes.len()
+        } else {
+            0..0
+        };
+        let passes = kept.map(|pass| Prepared::new(image, pass));
         Ok(Reference {
             image: image.clone(),
             passes: passes.collect::<Result<_, _>>()?,
@@ -123,14 +130,27 @@ impl Reference {
             macs: Vec::new(),
         };
         let mut sums: Vec<i32> = Vec::new();
-        for (run, transfers) in image.runs.iter().enumerate() {
+        let mut loaded: Option<(usize, Prepared)> = None;
+        for (transfers, passes) in image.runs_with_passes() {
             for write in &transfers.writes {
                 let bytes = image.gather(write, &maps[write.map]);
                 memory[image.window(write)].copy_from_slice(&bytes);
             }
-            for i in image.run_passes(run) {
+            for i in passes {
                 before(i, &memory)?;
-                let (macs, values) = self.pass(i, &mut memory, &mut sums);
+                let owner = image.weights_of(i);
+                let prepared = match self.passes.get(owner) {
+                    Some(prepared) => prepared,
+                    None => {
+                        let known = loaded.take().filter(|(of, _)| *of == owner);
+                        let prepared = match known {
+                            Some((_, prepared)) => prepared,
+                            None => Prepared::new(image, owner)?,
+                        };
+                        &loaded.insert((owner, prepared)).1
+                    }
+                };
+                let (macs, values) = self.pass(i, prepared, &mut memory, &mut sums);
                 outputs.macs.push(macs);
                 outputs.acts.push(values);
             }
@@ -144,9 +164,14 @@ impl Reference {
     }
 
     /// Runs one pass; gives the number of products and what it drained.
-    fn pass(&self, index: usize, memory: &mut [u8], sums: &mut Vec<i32>) -> (u64, Vec<i32>) {
+    fn pass(
+        &self,
+        index: usize,
+        prepared: &Prepared,
+        memory: &mut [u8],
+        sums: &mut Vec<i32>,
+    ) -> (u64, Vec<i32>) {
         let pass = &self.image.passes[index];
-        let prepared = &self.passes[self.image.weights_of(index)];
         let (d, pes) = (&pass.descriptor, self.image.num_pes);
         let channels = pass.channels();
         sums.resize(pass.positions() * channels, 0);
@@ -223,8 +248,8 @@ impl Prepared {
         let (rows, segments) = (usize::from(pass.descriptor.rows), pass.segments());
         let mut columns = vec![Vec::new(); pass.columns() * segments];
         let mut biases = vec![0; pass.channels()];
-        for (pe, data) in pass.pes.iter().enumerate() {
-            let decoded = pass.decode(pe).map_err(|e| e.in_pass(index))?;
+        for (pe, (data, decoded)) in pass.pes.iter().zip(pass.decoded()).enumerate() {
+            let decoded = decoded.map_err(|e| e.in_pass(index))?;
             for (column, entries) in decoded.columns.iter().enumerate() {
                 let mut next_row = 0;
                 for entry in entries {

@@ -153,7 +153,7 @@ pub(crate) fn decode_from(
             let before = reader.position();
             let bit = before - start;
             let symbol = tables[table as usize]
-                .symbol(|| reader.bit())
+                .read(reader)
                 .ok_or(StreamError::Symbol { column, table, bit })?;
             bits[table as usize] += reader.position() - before;
             Ok(symbol)

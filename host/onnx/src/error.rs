@@ -10,7 +10,7 @@ pub const OPERATORS: &[&str] = &[
     "BatchNormalization",
     "Cast",
     "Clip",
-    "Concat (of constants)",
+    "Concat",
     "Constant",
     "ConstantOfShape",
     "Conv",

@@ -131,6 +131,7 @@ impl<'a> Graph<'a> {
             exclusive: true,
             head: Head::Logits,
             preprocessing: Some(Rc::new(preprocessing(shape.channels, options)?)),
+            cut: None,
         };
         importer.define(&self.input.name, Value::View(view));
         for &node in &self.nodes {
@@ -148,6 +149,11 @@ impl<'a> Graph<'a> {
             let expected = "one that depends on the input";
             return Err(ImportError::model("output", "a constant", expected));
         };
+        if view.cut.is_some() {
+            let got = format!("{:?}, channels in two sides", view.dims());
+            let expected = "channels in one side; reshape it back";
+            return Err(ImportError::model("output of the model", got, expected));
+        }
         let view = importer.plain(view)?;
         if view.value == 0 || view.value != importer.layers.len() {
             let got = format!("layer {} of {}", view.value, importer.layers.len());

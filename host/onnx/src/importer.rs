@@ -252,9 +252,12 @@ impl<'a> Importer<'a> {
 /// Most values of a map, as [`Network::check`](thresh_model::Network::check) has it.
 const MOST_MAP: usize = 1 << 30;
 
-/// An error if the host's part comes before `view`.
+/// An error if the host's part comes before `view`, or a shuffle is not at its end there.
 pub(crate) fn open(node: Node<'_>, view: &View) -> Result<()> {
     let expected = "an operator that only renames; Softmax and Sigmoid work only at the end";
     let ok = view.head == Head::Logits;
-    node.expect(ok, "operator", format!("behind {:?}", view.head), expected)
+    node.expect(ok, "operator", format!("behind {:?}", view.head), expected)?;
+    let expected = "the Transpose and the Reshape of a channel shuffle: nothing else works on channels in two sides";
+    let got = format!("on {:?}", view.dims());
+    node.expect(view.cut.is_none(), "operator", got, expected)
 }

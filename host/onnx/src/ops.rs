@@ -7,6 +7,7 @@ mod conv;
 mod dense;
 mod pool;
 mod shape;
+mod shuffle;
 mod window;
 
 pub(crate) use shape::text;
@@ -14,7 +15,7 @@ pub(crate) use shape::text;
 use crate::error::Result;
 use crate::importer::{Importer, Value, open};
 use crate::node::Node;
-use crate::view::{Side, View};
+use crate::view::{Axis, Side, View};
 use thresh_model::{Head, Operator};
 
 /// What the first output of `node` is.
@@ -38,9 +39,9 @@ pub(crate) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Val
         "Softmax" | "Sigmoid" => head(importer, node)?,
         "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" | "Identity" | "Dropout"
         | "Cast" => shape::run(importer, node)?,
-        "Concat" | "Gather" | "Slice" => {
-            let expected =
-                "constants alone: values that depend on the input cannot be joined or cut";
+        "Concat" => concat(importer, node)?,
+        "Gather" | "Slice" => {
+            let expected = "constants alone: values that depend on the input cannot be cut";
             return Err(node.wrong("an input", "computed", expected));
         }
         _ => return Err(node.unknown()),
@@ -98,6 +99,47 @@ fn add<'a>(importer: &mut Importer<'a>, node: Node<'a>, left: View, right: View)
         sides: left.sides,
         ..output
     })
+}
+
+/// Maps of one height and width, joined along their channels.
+fn concat<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
+    let mut views = Vec::new();
+    for index in 0..node.proto.input.len() {
+        let view = importer.view(node, index)?;
+        views.push(importer.plain(view)?);
+    }
+    let Some(first) = views.first().cloned() else {
+        return Err(node.wrong("inputs", "none", "at least one"));
+    };
+    // The axis was 1 where none was given, before version 4.
+    let axis = node.axis(node.int("axis", 1), first.sides.len())?;
+    for view in &views {
+        let others = |view: &View| {
+            let mut sides = view.sides.clone();
+            sides.remove(axis);
+            sides
+        };
+        let plane = |view: &View| [view.shape.height, view.shape.width];
+        let ok = view.sides.len() == first.sides.len()
+            && view.is_axis(axis, Axis::Channel)
+            && others(view) == others(&first)
+            && plane(view) == plane(&first);
+        let got = format!("{:?} and {:?}, axis {axis}", first.dims(), view.dims());
+        let expected = "maps of one height and width, joined along their channels";
+        node.expect(ok, "shape of the inputs", got, expected)?;
+    }
+    if views.len() == 1 {
+        return Ok(first);
+    }
+    let operator = Operator::Concat {
+        inputs: views.iter().map(|view| view.shape).collect(),
+    };
+    let values = views.iter().map(|view| view.value).collect();
+    let output = importer.push(node, values, operator)?;
+    let mut sides = first.sides;
+    let joined = Side::over(&[Axis::Channel], output.shape);
+    sides.splice(axis..=axis, joined);
+    Ok(View { sides, ..output })
 }
 
 /// The view with sides of length 1 before the others, `rank` in all.

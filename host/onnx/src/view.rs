@@ -95,6 +95,17 @@ pub(crate) struct View {
     pub head: Head,
     /// For the input alone.
     pub preprocessing: Option<Rc<Preprocessing>>,
+    /// Of a tensor whose channels are cut in two sides, the first step of a shuffle.
+    pub cut: Option<Cut>,
+}
+
+/// Channels that are cut in two sides, which stand in the sides 1 and 2 of `[1, ., ., height, width]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// Length of the outer side.
+    pub groups: usize,
+    /// Whether the inner side stands before the outer one.
+    pub turned: bool,
 }
 
 impl View {
@@ -116,6 +127,7 @@ impl View {
             exclusive: true,
             head: Head::Logits,
             preprocessing: None,
+            cut: None,
         }
     }
 

@@ -5,8 +5,12 @@ mod common;
 
 use common::largest_difference;
 use std::path::{Path, PathBuf};
+use thresh_model::cycles::predict;
 use thresh_model::idx::{Dataset, Split};
+use thresh_model::pack::pack_with;
+use thresh_model::{PackOptions, Reference, random};
 use thresh_onnx::{ImportError, ImportOptions, import};
+use thresh_regs::Config;
 
 /// Test digits that are looked at.
 const DIGITS: usize = 1000;
@@ -83,5 +87,27 @@ fn the_light_models_are_imported_or_refused_by_name() {
             Err(error) => panic!("{name}: {error}"),
         }
     }
-    assert_eq!(imported, ["light_resnet50", "light_vgg19"]);
+    let expected = ["densenet121", "resnet50", "squeezenet", "vgg19"];
+    assert_eq!(imported, expected.map(|name| format!("light_{name}")));
+}
+
+/// The weights of a light model are constants, so that they need no sharing; what is random about the plan
+/// is its input.
+#[test]
+fn a_light_model_is_planned() {
+    let Some(path) = foreign("light/light_squeezenet.onnx") else {
+        return;
+    };
+    let network = import(&path, &ImportOptions::default()).unwrap();
+    let config = Config::named("ulx3s-85f").unwrap();
+    let input = &random::inputs(network.input, 1, 1)[0];
+    let packed = pack_with(&network, config, &[input], &PackOptions::default(), &|_| {}).unwrap();
+    let image = &packed.image;
+    assert_eq!(image.layers(), packed.layers.len());
+    let reference = Reference::new(image).unwrap();
+    let cycles = predict(config, &reference, input).unwrap();
+    assert_eq!(cycles.len(), image.passes.len());
+    let total: u64 = cycles.iter().map(|pass| pass.total()).sum();
+    println!("{} passes, {total} cycles", image.passes.len());
+    assert!(image.passes.len() > 100 && total > 1_000_000);
 }

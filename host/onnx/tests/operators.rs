@@ -719,6 +719,111 @@ fn heads() {
 }
 
 #[test]
+fn maps_are_joined_along_their_channels() {
+    // The two halves of a Fire module, the input itself, and one of them again.
+    let mut m = Model::new(&[-1, 3, 6, 5], 40);
+    let a = m.conv("x", &[4, 3, 1, 1], &[]);
+    let a = m.node("Relu", &[&a], &[]);
+    let b = m.conv("x", &[2, 3, 3, 3], &[ints("pads", &[1, 1, 1, 1])]);
+    let b = m.node("Relu", &[&b], &[]);
+    let c = m.node("Concat", &[&a, &b], &[int("axis", 1)]);
+    let d = m.node("Concat", &[&c, "x", &a], &[int("axis", -3)]);
+    let o = m.conv(&d, &[5, 13, 2, 2], &[]);
+    let network = m.is_right(&o);
+    let joined = |layer: &&thresh_model::Layer| matches!(layer.operator, Operator::Concat { .. });
+    assert_eq!(network.layers.iter().filter(joined).count(), 2);
+    // Flattened behind it, in both orders of sides.
+    for last in [false, true] {
+        let mut m = Model::new(&[-1, 2, 3, 4], 41);
+        let a = m.conv("x", &[3, 2, 1, 1], &[]);
+        let (a, x, axis) = match last {
+            true => {
+                let turned = |m: &mut Model, name: &str| {
+                    m.node("Transpose", &[name], &[ints("perm", &[0, 2, 3, 1])])
+                };
+                (turned(&mut m, &a), turned(&mut m, "x"), 3)
+            }
+            false => (a, "x".to_string(), 1),
+        };
+        let c = m.node("Concat", &[&x, &a, &x], &[int("axis", axis)]);
+        let f = m.node("Flatten", &[&c], &[]);
+        let w = m.random(&[84, 3]);
+        let o = m.node("MatMul", &[&f, &w], &[]);
+        m.is_right(&o);
+    }
+    // Vectors, and one alone.
+    let mut m = Model::new(&[-1, 7], 42);
+    let (w, v) = (m.random(&[7, 3]), m.random(&[10, 2]));
+    let a = m.node("MatMul", &["x", &w], &[]);
+    let c = m.node("Concat", &["x", &a], &[int("axis", 1)]);
+    let c = m.node("Concat", &[&c], &[int("axis", 1)]);
+    let o = m.node("MatMul", &[&c, &v], &[]);
+    assert_eq!(m.is_right(&o).layers.len(), 3);
+    // Other sides, other shapes, constants.
+    let mut m = Model::new(&[1, 3, 4, 4], 43);
+    let a = m.conv("x", &[3, 3, 2, 2], &[]);
+    let o = m.node("Concat", &["x", &a], &[int("axis", 1)]);
+    m.is_refused(&o, "[1, 3, 4, 4] and [1, 3, 3, 3], axis 1");
+    let mut m = Model::new(&[1, 3, 4, 4], 43);
+    let a = m.random(&[1, 2, 4, 4]);
+    let o = m.node("Concat", &["x", &a], &[int("axis", 1)]);
+    m.is_refused(&o, "a constant");
+    let mut m = Model::new(&[1, 3, 4, 4], 43);
+    let a = m.node("Flatten", &["x"], &[]);
+    let o = m.node("Concat", &[&a, &a], &[int("axis", 1)]);
+    m.is_refused(&o, "joined along their channels");
+    let mut m = Model::new(&[1, 3, 4, 4], 43);
+    let o = m.node("Concat", &[], &[int("axis", 1)]);
+    m.is_refused(&o, "inputs is none");
+}
+
+#[test]
+fn channels_are_shuffled() {
+    let perm = || ints("perm", &[0, 2, 1, 3, 4]);
+    for (groups, twice) in [(2, false), (3, false), (3, true)] {
+        let mut m = Model::new(&[-1, 2, 4, 3], 44);
+        let mut o = m.conv("x", &[6, 2, 1, 1], &[]);
+        let (cut, whole) = (
+            m.ints(&[1, groups, 6 / groups, 4, 3]),
+            m.ints(&[1, 6, 4, 3]),
+        );
+        for _ in 0..1 + usize::from(twice) {
+            let c = m.node("Reshape", &[&o, &cut], &[]);
+            let t = m.node("Transpose", &[&c], &[perm()]);
+            o = m.node("Reshape", &[&t, &whole], &[]);
+        }
+        let o = m.conv(&o, &[6, 1, 2, 2], &[int("group", 6)]);
+        let network = m.is_right(&o);
+        let shuffles = |layer: &&thresh_model::Layer| matches!(layer.operator, Operator::Shuffle { groups: g, .. } if g == groups as usize);
+        let count = network.layers.iter().filter(shuffles).count();
+        assert_eq!(count, 1 + usize::from(twice));
+    }
+    // Cut and joined without a turn is nothing.
+    let mut m = Model::new(&[-1, 6, 4, 5], 45);
+    let (cut, whole) = (m.ints(&[1, 2, 3, 4, 5]), m.ints(&[1, 6, 4, 5]));
+    let c = m.node("Reshape", &["x", &cut], &[]);
+    let w = m.node("Reshape", &[&c, &whole], &[]);
+    let o = m.conv(&w, &[2, 6, 1, 1], &[]);
+    assert_eq!(m.is_right(&o).layers.len(), 1);
+    // Nothing else works on the parts.
+    for op in ["Relu", "Flatten", "Softmax"] {
+        let mut m = Model::new(&[-1, 6, 4, 5], 46);
+        let cut = m.ints(&[1, 2, 3, 4, 5]);
+        let c = m.conv("x", &[6, 6, 1, 1], &[]);
+        let c = m.node("Reshape", &[&c, &cut], &[]);
+        let o = m.node(op, &[&c], &[]);
+        m.is_refused(&o, "channel shuffle");
+    }
+    let mut m = Model::new(&[-1, 6, 4, 5], 46);
+    let cut = m.ints(&[1, 2, 3, 4, 5]);
+    let c = m.conv("x", &[6, 6, 1, 1], &[]);
+    let c = m.node("Reshape", &[&c, &cut], &[]);
+    m.is_refused(&c, "channels in two sides");
+    let o = m.node("Transpose", &[&c], &[ints("perm", &[0, 2, 1, 4, 3])]);
+    m.is_refused(&o, "channel shuffle");
+}
+
+#[test]
 fn other_operators_are_refused_by_name() {
     let mut m = Model::new(&[1, 3, 4, 4], 18);
     let o = m.node("LRN", &["x"], &[]);
@@ -726,8 +831,12 @@ fn other_operators_are_refused_by_name() {
     m.graph.node[0].domain = "org.example".into();
     m.is_refused(&o, "got operator org.example.LRN");
     let mut m = Model::new(&[1, 3, 4, 4], 18);
-    let o = m.node("Concat", &["x", "x"], &[int("axis", 1)]);
-    m.is_refused(&o, "cannot be joined");
+    let o = m.node("Concat", &["x", "x"], &[int("axis", 2)]);
+    m.is_refused(&o, "joined along their channels");
+    let mut m = Model::new(&[1, 1, 2, 2], 18);
+    let w = m.floats(&[1, 1, 2, 2], vec![0.0, f32::NAN, 0.0, 0.0]);
+    let o = m.node("Conv", &["x", &w], &[]);
+    m.is_refused(&o, "a weight or bias is NaN, expected a finite number");
     // What does not lead to the output is not looked at.
     let mut m = Model::new(&[1, 3, 4, 4], 18);
     m.node("LRN", &["x"], &[]);

@@ -163,6 +163,22 @@ impl Maker {
         self.maps.push(Map { name, ..last });
     }
 
+    fn join(&mut self) {
+        let last = self.source();
+        let same = |map: &&Map| map.shape[1..] == last.shape[1..];
+        let same: Vec<Map> = self.maps.iter().filter(same).cloned().collect();
+        let mut names = vec![last.name.clone()];
+        let mut shape = last.shape;
+        for _ in 0..self.m.rng.random_range(1..3) {
+            let other = self.pick(&same);
+            shape[0] += other.shape[0];
+            names.push(other.name);
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let name = self.m.node("Concat", &names, &[int("axis", 1)]);
+        self.maps.push(Map { name, shape });
+    }
+
     /// Fully connected layers behind the last map, and perhaps a head.
     fn finish(&mut self) -> String {
         let Map { name, shape } = self.maps.last().unwrap().clone();
@@ -219,10 +235,11 @@ fn random_graphs_compute_what_they_did() {
             }],
         };
         for _ in 0..maker.m.rng.random_range(2..12) {
-            match maker.m.rng.random_range(0..9) {
+            match maker.m.rng.random_range(0..10) {
                 0..4 => maker.conv(),
                 4 => maker.pool(),
                 5..8 => maker.pointwise(),
+                8 => maker.join(),
                 _ => maker.sum(),
             }
         }

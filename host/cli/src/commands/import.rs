@@ -1,6 +1,7 @@
 //! `thresh import`.
 
-use super::pack;
+use super::{pack, plan};
+use crate::calibration::Calibration;
 use crate::input::DataSet;
 use crate::output::{Output, Verdict, facts, percent, ratio};
 use crate::{files, provenance, target};
@@ -10,7 +11,7 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 use thresh_compress::{PostTraining, compress_after_training};
 use thresh_model::idx::Split;
-use thresh_model::{Network, PackOptions, Shape};
+use thresh_model::{Network, PackOptions, Shape, random};
 use thresh_onnx::ImportOptions;
 use thresh_regs::Config;
 
@@ -25,6 +26,7 @@ Examples:
   thresh import net.onnx -o net.safetensors --mean 0.1307 --std 0.3081
   thresh import net.onnx -o small.safetensors --keep 0.4 --bits 4 --test 1000
   thresh import net.onnx -o net.thresh --keep 0.2 --bits 4 --config ulx3s-25f
+  thresh import resnet.onnx -o resnet.thresh --keep 0.1 --bits 4 --config ulx3s-85f --calibrate random --plan
 
 docs/import.md lists the operators that work.")]
 pub struct Import {
@@ -78,6 +80,22 @@ pub struct Import {
     /// What the network learned; its training images calibrate the packer.
     #[arg(long, value_enum, default_value_t)]
     data: DataSet,
+    /// What calibrates the packer instead of --data: random, random:COUNT or random:COUNT:SEED for bytes
+    /// without meaning; a PNG picture or a folder of them; an IDX file; a NumPy file of bytes, [count,
+    /// height, width, channels].
+    #[arg(long, value_name = "INPUTS", requires = "config")]
+    calibrate: Option<Calibration>,
+    /// Replace all weights by random ones of this seed, and biases by zeros, before anything else: for the plan of
+    /// a network whose weights are not at hand.
+    #[arg(long, value_name = "SEED")]
+    random_weights: Option<u64>,
+    /// Print the passes, or the layers of a large network: what each reads, sums, drains, loads, and its
+    /// predicted cycles.
+    #[arg(long, requires = "config")]
+    plan: bool,
+    /// With --plan: print every pass, even where there are so many that layers are printed.
+    #[arg(long, requires = "plan")]
+    passes: bool,
 }
 
 fn parse_shape(text: &str) -> Result<Shape> {
@@ -110,6 +128,9 @@ impl Import {
         };
         let place = || self.model.display().to_string();
         let mut network = thresh_onnx::import(&self.model, &options).with_context(place)?;
+        if let Some(seed) = self.random_weights {
+            random::weights(&mut network, seed);
+        }
         let post_training = PostTraining {
             keep: self.keep.clone(),
             global: self.global,
@@ -138,12 +159,36 @@ impl Import {
         command: String,
         output: &Output,
     ) -> Result<Verdict> {
-        let data = self.data.to_train_on()?;
         let options = PackOptions::default();
-        let image =
-            pack::pack_network(network, config, &data, pack::CALIBRATION, &options, command)
-                .with_context(|| self.model.display().to_string())?;
-        pack::save(&image, config, &self.output, output)
+        let place = || self.model.display().to_string();
+        let (packed, samples) = match &self.calibrate {
+            Some(calibration) => {
+                let inputs = calibration.load(&network)?;
+                output.note(format!("calibrating with {}", inputs.what));
+                let mut network = network;
+                network.provenance = provenance::of_image(&network.provenance, command);
+                let text = ("calibration".to_string(), inputs.what.clone());
+                network.provenance.extend([text]);
+                let images: Vec<&[u8]> = inputs.images.iter().map(Vec::as_slice).collect();
+                let packed =
+                    pack::pack_shown(&network, config, &images, &options).with_context(place)?;
+                (packed, inputs.images)
+            }
+            None => {
+                let data = self.data.to_train_on()?;
+                let count = pack::CALIBRATION;
+                let packed = pack::pack_network(network, config, &data, count, &options, command)
+                    .with_context(place)?;
+                let samples = 0..data.train().len().min(plan::INPUTS);
+                let samples = samples.map(|index| data.train().image(index).to_vec());
+                (packed, samples.collect())
+            }
+        };
+        if self.plan {
+            let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
+            return pack::save_plan(&packed, config, &samples, self.passes, &self.output, output);
+        }
+        pack::save(&packed.image, config, &self.output, output)
     }
 
     /// The command without what has no influence on the file.
@@ -160,10 +205,13 @@ impl Import {
             .shape
             .map(|s| format!("{}x{}x{}", s.channels, s.height, s.width));
         let config = self.config.map(|config| config.name);
-        let data = if config.is_some() {
-            self.data.words()
-        } else {
-            vec![]
+        let data = match (config, &self.calibrate) {
+            (Some(_), None) => self.data.words(),
+            (Some(_), Some(Calibration::Files(path))) => {
+                vec!["--calibrate".into(), provenance::file_name(path)]
+            }
+            (Some(_), Some(random)) => vec!["--calibrate".into(), random.to_string()],
+            (None, _) => vec![],
         };
         [
             vec!["import".to_string()],
@@ -176,6 +224,7 @@ impl Import {
             list("--shape", shape.as_slice()),
             list("--logits", self.logits.as_slice()),
             list("--labels", &self.labels),
+            list("--random-weights", self.random_weights.as_slice()),
             list("--keep", &self.keep),
             flag("--global", self.global),
             list("--bits", self.bits.as_slice()),

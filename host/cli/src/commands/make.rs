@@ -101,7 +101,8 @@ impl Make {
             None => Config::named(DEFAULT_CONFIG).context("the default configuration exists")?,
         };
         let options = PackOptions::default();
-        let image = pack::pack_network(small, config, &data, pack::CALIBRATION, &options, command)?;
-        pack::save(&image, config, &self.output, output)
+        let packed =
+            pack::pack_network(small, config, &data, pack::CALIBRATION, &options, command)?;
+        pack::save(&packed.image, config, &self.output, output)
     }
 }

@@ -3,13 +3,14 @@
 use super::plan;
 use crate::input::DataSet;
 use crate::output::{Output, Verdict, facts, ratio};
-use crate::{files, provenance, target};
+use crate::{bars, files, provenance, target};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use thresh_compress::{Data, Recipe};
-use thresh_model::{Image, Network, PackOptions, pack::pack};
+use thresh_model::pack::{Packed, pack_with};
+use thresh_model::{Image, Network, PackOptions};
 use thresh_regs::Config;
 
 /// Pack a network into the image that an engine runs.
@@ -44,9 +45,13 @@ pub struct Pack {
     /// Leave out where the network comes from.
     #[arg(long)]
     no_provenance: bool,
-    /// Print the passes: what each reads, sums, drains, loads, and its predicted cycles.
+    /// Print the passes, or the layers of a large network: what each reads, sums, drains, loads, and its
+    /// predicted cycles.
     #[arg(long)]
     plan: bool,
+    /// With --plan: print every pass, even where there are so many that layers are printed.
+    #[arg(long, requires = "plan")]
+    passes: bool,
 }
 
 /// Training images that calibrate, unless another number is asked for.
@@ -85,7 +90,7 @@ impl Pack {
         let command = provenance::chained(&network.provenance, &words);
 
         let data = self.data.to_train_on()?;
-        let image = pack_network(
+        let packed = pack_network(
             network,
             self.config,
             &data,
@@ -95,15 +100,19 @@ impl Pack {
         )
         .with_context(|| input.display().to_string())?;
         if self.plan {
-            files::write(&self.output, &image.to_bytes()?)?;
-            let inputs: Vec<&[u8]> = (0..data.train().len().min(3))
+            let inputs: Vec<&[u8]> = (0..data.train().len().min(plan::INPUTS))
                 .map(|index| data.train().image(index))
                 .collect();
-            let (text, value) = plan::plan(&image, self.config, &inputs)?;
-            output.result(text, &value)?;
-            return Ok(Verdict::Holds);
+            return save_plan(
+                &packed,
+                self.config,
+                &inputs,
+                self.passes,
+                &self.output,
+                output,
+            );
         }
-        save(&image, self.config, &self.output, output)
+        save(&packed.image, self.config, &self.output, output)
     }
 }
 
@@ -115,7 +124,7 @@ pub fn pack_network(
     calibration: usize,
     options: &PackOptions,
     command: String,
-) -> Result<Image> {
+) -> Result<Packed> {
     if let Some(trained) = network.provenance.get("data")
         && trained != data.hash()
     {
@@ -127,7 +136,8 @@ pub fn pack_network(
     let (got, expected) = (data.train().shape, network.input);
     ensure!(
         got == expected,
-        "the data has images of {} x {} x {}, expected {} x {} x {}: the network takes no others; choose other data",
+        "the data has images of {} x {} x {}, expected {} x {} x {}: the network takes no others; choose other data, \
+         or inputs that calibrate: `thresh import` takes --calibrate random, or --calibrate FILE",
         got.width,
         got.height,
         got.channels,
@@ -138,7 +148,35 @@ pub fn pack_network(
     let count = calibration.min(data.train().len());
     let inputs: Vec<&[u8]> = (0..count).map(|index| data.train().image(index)).collect();
     network.provenance = provenance::of_image(&network.provenance, command);
-    Ok(pack(&network, config, &inputs, options)?)
+    pack_shown(&network, config, &inputs, options)
+}
+
+/// Packs, and shows how far it is.
+pub fn pack_shown(
+    network: &Network,
+    config: &Config,
+    inputs: &[&[u8]],
+    options: &PackOptions,
+) -> Result<Packed> {
+    let steps = bars::Packing::new();
+    Ok(pack_with(network, config, inputs, options, &|step| {
+        steps.at(step)
+    })?)
+}
+
+/// Writes an image and prints its plan.
+pub fn save_plan(
+    packed: &Packed,
+    config: &Config,
+    inputs: &[&[u8]],
+    passes: bool,
+    path: &Path,
+    output: &Output,
+) -> Result<Verdict> {
+    files::write(path, &packed.image.to_bytes()?)?;
+    let (text, value) = plan::plan(packed, config, inputs, passes)?;
+    output.result(text, &value)?;
+    Ok(Verdict::Holds)
 }
 
 /// Writes an image and prints what it is.

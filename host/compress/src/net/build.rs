@@ -81,8 +81,14 @@ fn step(index: usize, layer: &Layer, last: bool) -> Result<Step, String> {
         Activation::Clipped(_) => return Err(format!("has a clipped activation; {TRAINABLE}")),
         Activation::Leaky(_) => return Err(format!("has a leaky activation; {TRAINABLE}")),
     };
-    if let Operator::Add { .. } = layer.operator {
-        return Err(format!("is a sum of two maps; {TRAINABLE}"));
+    let what = match layer.operator {
+        Operator::Add { .. } => Some("is a sum of two maps"),
+        Operator::Concat { .. } => Some("joins maps"),
+        Operator::Shuffle { .. } => Some("shuffles channels"),
+        _ => None,
+    };
+    if let Some(what) = what {
+        return Err(format!("{what}; {TRAINABLE}"));
     }
     if layer.inputs != [index] {
         return Err(format!("does not read the layer before it; {TRAINABLE}"));

@@ -89,7 +89,9 @@ impl Net {
                     (options.stride, options.padding) = (window.stride, padding(window));
                     Value::Map(avg_pool2d(value.map(*input), options))
                 }
-                Operator::Add { .. } => unreachable!("refused when the network was read"),
+                Operator::Add { .. } | Operator::Concat { .. } | Operator::Shuffle { .. } => {
+                    unreachable!("refused when the network was read")
+                }
             };
             if step.relu {
                 value = value.relu();

@@ -291,6 +291,21 @@ fn what_cannot_be_trained_is_named() {
     );
     refused(
         |n| {
+            let shape = n.layers[0].operator.output();
+            n.layers[1].operator = Operator::Shuffle { shape, groups: 1 };
+            n.layers[2] = Layer {
+                operator: Operator::Dense {
+                    inputs: shape.len(),
+                    outputs: 4,
+                },
+                weights: Weights::Float(vec![0.0; shape.len() * 4]),
+                ..n.layers[2].clone()
+            };
+        },
+        &["\"pool1\" shuffles channels", works],
+    );
+    refused(
+        |n| {
             n.layers[2] = Layer {
                 operator: Operator::Dense {
                     inputs: 16,

@@ -1,6 +1,7 @@
 //! A decoder that needs the lengths only: it grows the code tree and walks it bit by bit.
 
 use super::CodeLengths;
+use crate::bits::BitReader;
 
 /// What a node's branch leads to.
 #[derive(Clone, Copy, Debug)]
@@ -10,11 +11,17 @@ enum Branch {
     Symbol(u8),
 }
 
+/// Bits that are looked up at once; longer words are walked to.
+const LOOKUP_BITS: u32 = 9;
+
 /// The code tree; node 0 is the root.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     nodes: Vec<[Branch; 2]>,
     only: Option<u8>,
+    /// By the next bits: the symbol whose word they begin with, and its length; 0 if it is longer than these,
+    /// or there is none.
+    lookup: Vec<(u8, u8)>,
 }
 
 impl Decoder {
@@ -23,6 +30,7 @@ impl Decoder {
         let mut decoder = Decoder {
             nodes: vec![[Branch::Nothing; 2]],
             only: code.only(),
+            lookup: vec![(0, 0); 1 << LOOKUP_BITS],
         };
         // Canonical words are the leaves from left to right, ordered by depth: so each symbol takes
         // the leftmost free place at its depth.
@@ -30,6 +38,14 @@ impl Decoder {
             let depth = code.lengths()[usize::from(symbol)];
             let placed = decoder.place(0, depth, symbol);
             debug_assert!(placed, "a code whose lengths were checked fits its tree");
+        }
+        for (symbol, word) in code.words().into_iter().enumerate() {
+            if let Some((word, length @ 1..)) = word
+                && let Some(left) = LOOKUP_BITS.checked_sub(length.into())
+            {
+                let first = usize::from(word) << left;
+                decoder.lookup[first..first + (1 << left)].fill((symbol as u8, length));
+            }
         }
         decoder
     }
@@ -57,6 +73,20 @@ impl Decoder {
             }
         }
         false
+    }
+
+    /// The next symbol of `reader`; `None` when the bits end or are no code word.
+    pub(crate) fn read(&self, reader: &mut BitReader<'_>) -> Option<u8> {
+        if self.only.is_some() {
+            return self.only;
+        }
+        if let Some(bits) = reader.peek(LOOKUP_BITS)
+            && let (symbol, length @ 1..) = self.lookup[bits as usize]
+        {
+            reader.skip(length.into());
+            return Some(symbol);
+        }
+        self.symbol(|| reader.bit())
     }
 
     /// The next symbol of a bit string. `next` gives the next bit, `None` at the end.

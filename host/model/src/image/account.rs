@@ -1,6 +1,7 @@
 //! Where every bit of an image goes, and what it takes on the chip and on the link.
 
-use super::{Image, ImageError};
+use super::{Image, ImageError, Pass};
+use crate::geometry::Geometry;
 use thresh_regs::{DESCRIPTOR_WORDS, MAX_CODE_LENGTH, Table};
 
 /// What a bit of the file is for.
@@ -122,7 +123,7 @@ impl Image {
     /// # Errors
     /// If the image is not sound, see [`Image::check`].
     pub fn account(&self) -> Result<Vec<Account>, ImageError> {
-        Ok(self.write()?.1.accounts)
+        Ok(self.write(true)?.1.accounts)
     }
 
     /// Sizes of each layer.
@@ -137,28 +138,20 @@ impl Image {
                 sizes[layer].bits += account.bits;
             }
         }
-        for (i, pass) in self.passes.iter().enumerate() {
-            let size = &mut sizes[self.layer_of(i)];
+        for (pass, layer) in self.passes.iter().zip(self.pass_layers()) {
+            let size = &mut sizes[layer];
             if pass.reuse > 0 {
                 size.resident_bytes += 4 * DESCRIPTOR_WORDS as u64;
-                size.link_bytes += 4 * DESCRIPTOR_WORDS as u64;
+                size.link_bytes += pass.link_bytes();
                 continue;
             }
             size.parameters += u64::from(pass.parameters);
             let mut halves = pass.codebook.len();
-            let mut words = DESCRIPTOR_WORDS + pass.codebook.len();
             if let Some(geometry) = &pass.geometry {
-                // An upper bound: passes of equal geometry share them.
-                let tables = geometry.tables(pass.descriptor.rows.into());
-                let lengths = [&tables.x, &tables.y, &tables.pool_x, &tables.pool_y].map(Vec::len);
-                words += lengths.iter().sum::<usize>();
-                halves += 2 * lengths.iter().sum::<usize>();
+                halves += 2 * table_words(pass, geometry);
             }
-            for table in &pass.tables {
-                words += 1 + MAX_CODE_LENGTH as usize + table.symbols();
-            }
-            for (pe, data) in pass.pes.iter().enumerate() {
-                let decoded = pass.decode(pe)?;
+            for (data, decoded) in pass.pes.iter().zip(pass.decoded()) {
+                let decoded = decoded?;
                 let codes = decoded.columns.iter().flatten().map(|entry| entry.code);
                 let zeros = codes
                     .filter(|&code| pass.codebook[usize::from(code)] == 0)
@@ -166,15 +159,39 @@ impl Image {
                 size.nonzeros += (data.entries - zeros) as u64;
                 size.padding += zeros as u64;
                 halves += data.entries + data.biases.len() + pass.pointers();
+            }
+            size.resident_bytes += 2 * halves as u64 + 4 * DESCRIPTOR_WORDS as u64;
+            size.link_bytes += pass.link_bytes();
+        }
+        Ok(sizes)
+    }
+}
+
+/// Words of both geometry tables: an upper bound, since passes of equal geometry share them.
+fn table_words(pass: &Pass, geometry: &Geometry) -> usize {
+    let tables = geometry.tables(pass.descriptor.rows.into());
+    let lengths = [&tables.x, &tables.y, &tables.pool_x, &tables.pool_y].map(Vec::len);
+    lengths.iter().sum()
+}
+
+impl Pass {
+    /// Bytes of all register and window writes that load it, four each, without link framing.
+    pub fn link_bytes(&self) -> u64 {
+        let mut words = DESCRIPTOR_WORDS;
+        if self.reuse == 0 {
+            words += self.codebook.len();
+            words += self.geometry.as_ref().map_or(0, |g| table_words(self, g));
+            for table in &self.tables {
+                words += 1 + MAX_CODE_LENGTH as usize + table.symbols();
+            }
+            for data in &self.pes {
                 words += LOAD_WORDS + data.words().count();
                 if !data.biases.is_empty() {
                     words += LOAD_WORDS + data.bias_words().count();
                 }
             }
-            size.resident_bytes += 2 * halves as u64 + 4 * DESCRIPTOR_WORDS as u64;
-            size.link_bytes += 4 * words as u64;
         }
-        Ok(sizes)
+        4 * words as u64
     }
 }
 

@@ -200,13 +200,13 @@ impl Image {
         &self,
         visit: &mut impl FnMut(usize, &Needs) -> Result<(), E>,
     ) -> Result<(), E> {
-        for (run, r) in self.runs.iter().enumerate() {
+        for (r, passes) in self.runs_with_passes() {
             let mut needs = Needs::default();
             let mut words = TableWords::default();
             let windows = r.writes.iter().chain(&r.reads);
             let ends = windows.map(|t| self.window(t).end / self.num_pes);
             needs.activations = ends.max().unwrap_or(0);
-            for i in self.run_passes(run) {
+            for i in passes {
                 let outputs = self.output_window(i).end / self.num_pes;
                 needs.add(&self.passes[i], outputs, &mut words);
                 visit(i, &needs)?;

@@ -1,6 +1,6 @@
 //! Whether an image is sound: every number inside what an engine has, everything consistent.
 
-use super::{Image, ImageError, Memory, Pass, geometry};
+use super::{Image, ImageError, Memory, Pass, PeData, geometry};
 use crate::huffman::{CodeLengths, Decoder};
 use crate::stream::{self, Decoded, Limits};
 use thresh_regs::{
@@ -266,6 +266,19 @@ impl Pass {
         decoded.map_err(|source| ImageError::Stream { pe, source })
     }
 
+    /// The streams of all PEs, decoded, in order.
+    pub(crate) fn decoded(&self) -> impl Iterator<Item = Result<Decoded, ImageError>> + '_ {
+        let decoders = decoders(&self.tables);
+        let decode = move |(pe, data): (usize, &PeData)| {
+            if self.reuse > 0 {
+                return Ok(Decoded::default());
+            }
+            stream::decode(&data.stream, data.bits, &decoders, self.limits(pe))
+                .map_err(|source| ImageError::Stream { pe, source })
+        };
+        self.pes.iter().enumerate().map(decode)
+    }
+
     pub(super) fn limits(&self, pe: usize) -> Limits {
         Limits {
             columns: self.columns(),
@@ -275,7 +288,8 @@ impl Pass {
         }
     }
 
-    fn check(&self, num_pes: usize) -> Result<(), ImageError> {
+    /// Gives the PEs that have an entry or a bias, by row: none for a pass without weights of its own.
+    fn check(&self, num_pes: usize) -> Result<Vec<u64>, ImageError> {
         equal("number of PEs", self.pes.len(), num_pes)?;
         let d = &self.descriptor;
         at_most("number of codes", self.codebook.len(), TABLE_SYMBOLS)?;
@@ -291,9 +305,10 @@ impl Pass {
         } else {
             usize::from(d.rows)
         };
-        for (pe, data) in self.pes.iter().enumerate() {
+        let mut live = vec![0; if own { d.rows.into() } else { 0 }];
+        for (pe, (data, decoded)) in self.pes.iter().zip(self.decoded()).enumerate() {
             equal("number of biases", data.biases.len(), rows)?;
-            let decoded = self.decode(pe)?;
+            let decoded = decoded?;
             equal(
                 "length of a stream in bits",
                 data.bits,
@@ -312,8 +327,26 @@ impl Pass {
             };
             equal("bits after a stream's end", filling.into(), 0)?;
             equal("number of entries", data.entries, decoded.entries())?;
+            if own {
+                add_live(&mut live, pe, &decoded, &data.biases);
+            }
         }
-        Ok(())
+        Ok(live)
+    }
+}
+
+/// Adds PE `pe` to the rows in which it has an entry or a bias.
+fn add_live(live: &mut [u64], pe: usize, decoded: &Decoded, biases: &[i16]) {
+    for column in &decoded.columns {
+        let mut next = 0;
+        for entry in column {
+            let row = next + usize::from(entry.step);
+            live[row % live.len()] |= 1 << pe;
+            next = row + 1;
+        }
+    }
+    for (live, &bias) in live.iter_mut().zip(biases) {
+        *live |= u64::from(bias != 0) << pe;
     }
 }
 
@@ -327,20 +360,25 @@ impl Image {
         passes(self.passes.len())?;
         runs(self)?;
         input(self)?;
+        let mut live = Vec::new();
         for (i, pass) in self.passes.iter().enumerate() {
-            descriptor(self, pass)
-                .and_then(|()| pass.check(self.num_pes))
-                .map_err(|e| e.in_pass(i))?;
+            let lanes = descriptor(self, pass).and_then(|()| pass.check(self.num_pes));
+            live.push(lanes.map_err(|e| e.in_pass(i))?);
         }
-        (0..self.passes.len()).try_for_each(|i| self.check_reuse(i).map_err(|e| e.in_pass(i)))?;
+        let runs: Vec<usize> = (self.runs.iter().enumerate())
+            .flat_map(|(i, run)| std::iter::repeat_n(i, run.passes))
+            .collect();
+        let reuse = |i| self.check_reuse(i, &runs).map_err(|e| e.in_pass(i));
+        (0..self.passes.len()).try_for_each(reuse)?;
         self.check_texts()?;
         self.check_tables()?;
-        self.check_flow()?;
+        self.check_flow(&live)?;
         self.check_store()
     }
 
-    /// Whether the weights that a pass reuses are there, and are of its shape.
-    fn check_reuse(&self, i: usize) -> Result<(), ImageError> {
+    /// Whether the weights that a pass reuses are there, and are of its shape; `runs` is the run of every
+    /// pass.
+    fn check_reuse(&self, i: usize, runs: &[usize]) -> Result<(), ImageError> {
         let pass = &self.passes[i];
         if pass.reuse == 0 {
             return Ok(());
@@ -357,10 +395,9 @@ impl Image {
             ));
         }
         // In another run only what was loaded last is still there.
-        let (run, _) = self.run_of(i);
         let between = &self.passes[i - pass.reuse + 1..i];
         let same = |(k, between): (usize, &Pass)| between.reuse == k + 1;
-        if self.run_of(i - pass.reuse).0 != run && !between.iter().enumerate().all(same) {
+        if runs[i - pass.reuse] != runs[i] && !between.iter().enumerate().all(same) {
             return Err(wrong("the distance to the pass that was loaded last"));
         }
         let shape = |pass: &Pass| {

@@ -5,8 +5,9 @@ use super::{Image, ImageError, Memory, Pass, Run, Transfer};
 
 impl Image {
     /// Data goes from pass to pass: the input is the network's, nothing is read that was not
-    /// written, sums that are kept meet sums of the same shape, the last map is written whole.
-    pub(super) fn check_flow(&self) -> Result<(), ImageError> {
+    /// written, sums that are kept meet sums of the same shape, the last map is written whole. `lanes` are
+    /// the PEs that add something in each row, for every pass that has weights.
+    pub(super) fn check_flow(&self, lanes: &[Vec<u64>]) -> Result<(), ImageError> {
         self.check_maps()?;
         // For every bank word of a map, once it is there, the banks that may hold other than zero.
         let mut done: Vec<Vec<Option<u64>>> = (0..self.maps.len())
@@ -25,9 +26,9 @@ impl Image {
         };
         // The PEs of each row that may have a sum other than zero; sums may be kept from run to run.
         let mut live = Vec::new();
-        for run in 0..self.runs.len() {
-            let Run { writes, reads, .. } = &self.runs[run];
-            let mut written = vec![None; most(Memory::Activations, self.num_pes)];
+        let mut written = vec![None; most(Memory::Activations, self.num_pes)];
+        for (Run { writes, reads, .. }, passes) in self.runs_with_passes() {
+            written.fill(None);
             for transfer in writes {
                 self.check_transfer(transfer)?;
                 let start = self.window(transfer).start / self.num_pes;
@@ -40,7 +41,7 @@ impl Image {
                     written[at] = lanes;
                 }
             }
-            self.check_passes(run, &mut written, &mut live)?;
+            self.check_passes(passes, &mut written, lanes, &mut live)?;
             for transfer in reads {
                 self.check_transfer(transfer)?;
                 let start = self.window(transfer).start / self.num_pes;
@@ -117,11 +118,11 @@ impl Image {
     /// then may hold other than zero.
     fn check_passes(
         &self,
-        run: usize,
+        passes: std::ops::Range<usize>,
         written: &mut [Option<u64>],
+        lanes: &[Vec<u64>],
         live: &mut Vec<u64>,
     ) -> Result<(), ImageError> {
-        let passes = self.run_passes(run);
         let shape = |pass: &Pass| {
             (
                 pass.descriptor.rows,
@@ -144,8 +145,10 @@ impl Image {
                 }
             }
             live.resize(d.rows.into(), 0);
-            let source = &self.passes[self.weights_of(i)];
-            source.add_live(live).map_err(|e| e.in_pass(i))?;
+            let added = &lanes[self.weights_of(i)];
+            live.iter_mut()
+                .zip(added)
+                .for_each(|(live, lanes)| *live |= lanes);
             let last = i + 1 == passes.end;
             if d.last != last {
                 return Err(ImageError::value("last", d.last, last).in_pass(i));
@@ -177,10 +180,10 @@ impl Image {
 
     /// No two things share a word of a PE's weight store, a column pointer or a codebook word.
     pub(super) fn check_store(&self) -> Result<(), ImageError> {
-        for run in 0..self.runs.len() {
+        for (run, passes) in self.runs_with_passes() {
             let mut pointers = Claims::new("column pointer");
             let mut codebook = Claims::new("codebook address");
-            for i in self.run_passes(run) {
+            for i in passes.clone() {
                 let pass = &self.passes[i];
                 let d = &pass.descriptor;
                 if pass.reuse > 0 {
@@ -193,8 +196,8 @@ impl Image {
             }
             for pe in 0..self.num_pes {
                 let mut store = Claims::new("weight store address");
-                let mut next = usize::from(self.runs[run].entry_base);
-                for i in self.run_passes(run) {
+                let mut next = usize::from(run.entry_base);
+                for i in passes.clone() {
                     let pass = &self.passes[i];
                     let data = &pass.pes[pe];
                     equal("entry address", data.entry_address.into(), next)
@@ -220,24 +223,6 @@ fn mask(lanes: usize) -> u64 {
 }
 
 impl Pass {
-    /// Adds to `live`, by row, the PEs that have an entry or a bias there.
-    fn add_live(&self, live: &mut [u64]) -> Result<(), ImageError> {
-        for (pe, data) in self.pes.iter().enumerate() {
-            for column in &self.decode(pe)?.columns {
-                let mut next = 0;
-                for entry in column {
-                    let row = next + usize::from(entry.step);
-                    live[row % live.len()] |= 1 << pe;
-                    next = row + 1;
-                }
-            }
-            for (live, &bias) in live.iter_mut().zip(&data.biases) {
-                *live |= u64::from(bias != 0) << pe;
-            }
-        }
-        Ok(())
-    }
-
     /// The bank addresses that the pass scans, in order.
     pub(super) fn input_words(&self) -> impl Iterator<Item = usize> + '_ {
         let d = &self.descriptor;

@@ -54,8 +54,12 @@ impl TableWords {
 impl Image {
     /// The words of the geometry tables for a run.
     pub fn table_words(&self, run: usize) -> TableWords {
+        self.tables_of(self.run_passes(run))
+    }
+
+    fn tables_of(&self, passes: std::ops::Range<usize>) -> TableWords {
         let mut words = TableWords::default();
-        for pass in &self.passes[self.run_passes(run)] {
+        for pass in &self.passes[passes] {
             if let Some(geometry) = &pass.geometry {
                 words.add(geometry, &mut pass.descriptor.clone());
             }
@@ -65,9 +69,10 @@ impl Image {
 
     /// Sets the fields of every descriptor that follow from geometries.
     pub fn describe(&mut self) {
-        for run in 0..self.runs.len() {
+        let runs: Vec<_> = self.runs_with_passes().map(|(_, passes)| passes).collect();
+        for passes in runs {
             let mut words = TableWords::default();
-            for pass in self.run_passes(run) {
+            for pass in passes {
                 let pass = &mut self.passes[pass];
                 if let Some(geometry) = &pass.geometry {
                     geometry.describe(&mut pass.descriptor, self.num_pes);
@@ -87,12 +92,9 @@ impl Image {
                 return Err(ImageError::value("pass descriptor", i, expected).in_pass(i));
             }
         }
-        for run in 0..self.runs.len() {
-            at_most(
-                "geometry table words",
-                self.table_words(run).len(),
-                MOST_WORDS,
-            )?;
+        for (_, passes) in self.runs_with_passes() {
+            let words = self.tables_of(passes).len();
+            at_most("geometry table words", words, MOST_WORDS)?;
         }
         Ok(())
     }

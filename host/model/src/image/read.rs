@@ -63,12 +63,16 @@ impl Image {
         }
         check::input(&image)?;
         let mut context = Context::new(&image, count);
+        // The last pass that has weights.
+        let mut owner = None;
         for run in 0..image.runs.len() {
             let mut next = vec![usize::from(image.runs[run].entry_base); image.num_pes];
-            for i in image.run_passes(run) {
-                let pass = read_pass(&mut reader, &image, &context, &mut next)
+            for _ in 0..image.runs[run].passes {
+                let i = image.passes.len();
+                let pass = read_pass(&mut reader, &image, &context, owner, &mut next)
                     .map_err(|e| e.in_pass(i))?;
                 context.step(&pass);
+                owner = if pass.reuse == 0 { Some(i) } else { owner };
                 image.passes.push(pass);
             }
         }
@@ -248,6 +252,7 @@ fn read_pass(
     reader: &mut Reader<'_>,
     image: &Image,
     context: &Context,
+    owner: Option<usize>,
     next: &mut [usize],
 ) -> Result<Pass, ImageError> {
     let parameters = number(reader, "the number of parameters")?;
@@ -273,7 +278,7 @@ fn read_pass(
         }
         return Ok(pass);
     }
-    let before = image.passes.iter().rfind(|pass| pass.reuse == 0);
+    let before = owner.map(|owner| &image.passes[owner]);
     for table in Table::ALL {
         let before = before.map(|pass| pass.table(table));
         pass.tables[table as usize] = read_table(reader, table, before)?;

@@ -42,18 +42,22 @@ impl Image {
     /// # Errors
     /// If the image is not sound, see [`Image::check`].
     pub fn to_bytes(&self) -> Result<Vec<u8>, ImageError> {
-        Ok(self.write()?.0)
+        Ok(self.write(false)?.0)
     }
 
-    /// The bytes, and what each of them is for.
-    pub(super) fn write(&self) -> Result<(Vec<u8>, Tally), ImageError> {
+    /// The bytes, and what each of them is for; without `accounts` symbols of all tables are told
+    /// together, which spares decoding them.
+    pub(super) fn write(&self, accounts: bool) -> Result<(Vec<u8>, Tally), ImageError> {
         self.check()?;
         let mut out = BitWriter::default();
         let mut tally = Tally::default();
         self.write_head(&mut out, &mut tally);
         let mut context = Context::new(self, self.passes.len());
+        let layers = self.pass_layers();
+        // The pass before that has weights: reuse may go on for many.
+        let mut owner: Option<&Pass> = None;
         for (i, pass) in self.passes.iter().enumerate() {
-            let layer = Some(self.layer_of(i));
+            let layer = Some(layers[i]);
             out.put_varint(pass.parameters);
             write_descriptor(&mut out, pass, &context);
             tally.upto(out.len(), Part::Descriptor, layer);
@@ -62,12 +66,12 @@ impl Image {
                 context.step(pass);
                 continue;
             }
-            let before = self.passes[..i].iter().rfind(|pass| pass.reuse == 0);
             for table in Table::ALL {
-                let before = before.map(|pass| pass.table(table));
+                let before = owner.map(|pass| pass.table(table));
                 write_table(&mut out, pass.table(table), before);
                 tally.upto(out.len(), Part::Table(table), layer);
             }
+            owner = Some(pass);
             out.put(pass.codebook.len() as u32, SIZE_BITS);
             pass.codebook
                 .iter()
@@ -77,12 +81,20 @@ impl Image {
                 write_biases(&mut out, pass);
                 tally.upto(out.len(), Part::Biases, layer);
             }
-            for (pe, data) in pass.pes.iter().enumerate() {
+            for data in &pass.pes {
                 write_bits(&mut out, &data.stream, data.bits);
-                let decoded = pass.decode(pe)?;
-                for table in Table::ALL {
-                    tally.add(decoded.bits[table as usize], Part::Symbols(table), layer);
+            }
+            match accounts {
+                true => {
+                    for decoded in pass.decoded() {
+                        let bits = decoded?.bits;
+                        for table in Table::ALL {
+                            tally.add(bits[table as usize], Part::Symbols(table), layer);
+                        }
+                    }
                 }
+                // Streams count as anything.
+                false => tally.upto(out.len(), Part::Symbols(Table::Code), layer),
             }
             context.step(pass);
         }

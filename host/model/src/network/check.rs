@@ -175,7 +175,8 @@ fn text(shape: Shape) -> String {
 fn check_inputs(place: &str, layer: &Layer, values: &[Shape]) -> Result<(), NetworkError> {
     let (got, arity) = (layer.inputs.len(), layer.operator.arity());
     expect(got == arity, place, "number of values read", got, arity)?;
-    for &input in &layer.inputs {
+    expect(got > 0, place, "number of values read", got, "at least 1")?;
+    for (at, &input) in layer.inputs.iter().enumerate() {
         let expected = format!("below {}: the input, or a layer before", values.len());
         expect(input < values.len(), place, "value read", input, expected)?;
         let got = values[input];
@@ -192,8 +193,13 @@ fn check_inputs(place: &str, layer: &Layer, values: &[Shape]) -> Result<(), Netw
             Operator::Conv { input: shape, .. }
             | Operator::MaxPool { input: shape, .. }
             | Operator::AveragePool { input: shape, .. }
-            | Operator::Add { shape } => {
+            | Operator::Add { shape }
+            | Operator::Shuffle { shape, .. } => {
                 expect(got == *shape, place, "input shape", text(*shape), text(got))?;
+            }
+            Operator::Concat { inputs } => {
+                let shape = inputs[at];
+                expect(got == shape, place, "input shape", text(shape), text(got))?;
             }
         }
     }
@@ -203,6 +209,29 @@ fn check_inputs(place: &str, layer: &Layer, values: &[Shape]) -> Result<(), Netw
 fn check_operator(place: &str, operator: &Operator) -> Result<(), NetworkError> {
     match operator {
         Operator::Dense { .. } | Operator::Add { .. } => Ok(()),
+        Operator::Concat { inputs } => {
+            let side = |map: &Shape| [map.height, map.width];
+            let first = inputs.first().map(side);
+            let other = inputs.iter().find(|map| Some(side(map)) != first);
+            let got = other.map_or([0, 0], side);
+            let expected = format!("{:?}, as the first one has it", first.unwrap_or_default());
+            let what = "height and width of a map that is joined";
+            expect(other.is_none(), place, what, format!("{got:?}"), expected)?;
+            let channels = operator.output().channels;
+            let expected = format!("at most {MOST_SIDE}");
+            expect(
+                channels <= MOST_SIDE,
+                place,
+                "number of outputs",
+                channels,
+                expected,
+            )
+        }
+        Operator::Shuffle { shape, groups } => {
+            let ok = *groups > 0 && shape.channels.is_multiple_of(*groups);
+            let expected = format!("a divisor of {}", shape.channels);
+            expect(ok, place, "number of groups", groups, expected)
+        }
         Operator::Conv {
             input,
             outputs,

@@ -2,8 +2,26 @@
 
 use super::{Shape, Window};
 
-/// Adds the convolution of `values`, a map of shape `input`, to `sums`; see
-/// [`Operator::Conv`](super::Operator::Conv) for the order of the weights.
+/// The weights of [`Operator::Conv`](super::Operator::Conv) in the order in which [`add_products`]
+/// reads them: `[group][ky][kx][input of the group][output of the group]`, so that the products of one
+/// input value stand in a row.
+pub(super) fn spread(groups: usize, window: &Window, outputs: usize, weights: &[f32]) -> Vec<f32> {
+    let taps = window.kernel[0] * window.kernel[1];
+    let to_group = outputs / groups;
+    let from_group = weights.len() / (outputs * taps).max(1);
+    let mut spread = vec![0.0; weights.len()];
+    for (row, weights) in weights.chunks_exact(taps.max(1)).enumerate() {
+        let (output, within) = (row / from_group, row % from_group);
+        let (group, o) = (output / to_group, output % to_group);
+        for (tap, &weight) in weights.iter().enumerate() {
+            spread[((group * taps + tap) * from_group + within) * to_group + o] = weight;
+        }
+    }
+    spread
+}
+
+/// Adds the convolution of `values`, a map of shape `input`, to `sums`; `weights` are as [`spread`]
+/// orders them.
 pub(super) fn add_products(
     input: Shape,
     groups: usize,
@@ -33,9 +51,10 @@ pub(super) fn add_products(
                     continue;
                 }
                 let sums = &mut sums[(oy * width + ox) * outputs + group * to_group..][..to_group];
-                for (o, sum) in sums.iter_mut().enumerate() {
-                    let row = (group * to_group + o) * from_group + within;
-                    *sum += weights[(row * kernel_height + ky) * kernel_width + kx] * value;
+                let tap = (group * kernel_height + ky) * kernel_width + kx;
+                let weights = &weights[(tap * from_group + within) * to_group..][..to_group];
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum += weight * value;
                 }
             }
         }

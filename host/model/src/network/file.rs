@@ -162,7 +162,11 @@ fn shape(operator: &Operator) -> Vec<usize> {
             window.kernel[0],
             window.kernel[1],
         ],
-        Operator::MaxPool { .. } | Operator::AveragePool { .. } | Operator::Add { .. } => vec![0],
+        Operator::MaxPool { .. }
+        | Operator::AveragePool { .. }
+        | Operator::Add { .. }
+        | Operator::Concat { .. }
+        | Operator::Shuffle { .. } => vec![0],
     }
 }
 

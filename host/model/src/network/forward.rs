@@ -1,6 +1,6 @@
 //! The float forward pass.
 
-use super::{Head, Layer, Network, Operator, conv, dense, pool};
+use super::{Head, Layer, Network, Operator, conv, dense, pool, shuffled};
 
 impl Network {
     /// The outputs for an input of `self.input.len()` bytes.
@@ -16,7 +16,15 @@ impl Network {
         let weights = self
             .layers
             .iter()
-            .map(|layer| layer.weights.to_dense())
+            .map(|layer| match &layer.operator {
+                Operator::Conv {
+                    outputs,
+                    groups,
+                    window,
+                    ..
+                } => conv::spread(*groups, window, *outputs, &layer.weights.to_dense()),
+                _ => layer.weights.to_dense(),
+            })
             .collect();
         Prepared {
             network: self,
@@ -104,6 +112,24 @@ fn run(layer: &Layer, weights: &[f32], all: &[Vec<f32>]) -> Vec<f32> {
             let other = &all[layer.inputs[1]];
             let values = sums.iter_mut().zip(input.iter().zip(other));
             values.for_each(|(sum, (a, b))| *sum = a + b);
+        }
+        Operator::Concat { inputs } => {
+            let mut first = 0;
+            for (map, &value) in inputs.iter().zip(&layer.inputs) {
+                let positions = sums.chunks_exact_mut(output.channels.max(1));
+                for (to, from) in positions.zip(all[value].chunks_exact(map.channels.max(1))) {
+                    to[first..first + from.len()].copy_from_slice(from);
+                }
+                first += map.channels;
+            }
+        }
+        Operator::Shuffle { groups, .. } => {
+            let positions = sums.chunks_exact_mut(output.channels.max(1));
+            for (to, from) in positions.zip(input.chunks_exact(output.channels.max(1))) {
+                for (channel, to) in to.iter_mut().enumerate() {
+                    *to = from[shuffled(output.channels, *groups, channel)];
+                }
+            }
         }
     }
     let channels = output.channels;

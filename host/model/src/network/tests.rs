@@ -108,6 +108,119 @@ fn forward_is_as_worked_by_hand() {
     assert_eq!(network.layers[0].weights.to_dense(), [2.0, 0.0, -1.0, -1.0]);
 }
 
+fn shape(channels: usize, height: usize, width: usize) -> Shape {
+    Shape {
+        channels,
+        height,
+        width,
+    }
+}
+
+/// A network on a map of 4 x 1 x 2 whose layers only move channels.
+fn joined() -> Network {
+    let layer = |name: &str, inputs: &[usize], operator| Layer {
+        name: name.into(),
+        inputs: inputs.to_vec(),
+        operator,
+        weights: Weights::Float(vec![]),
+        bias: vec![],
+        activation: Activation::None,
+    };
+    let input = shape(4, 1, 2);
+    let inputs = vec![input, input, shape(8, 1, 2)];
+    Network {
+        input,
+        input_scale: 1.0,
+        layers: vec![
+            layer(
+                "pair",
+                &[0, 0],
+                Operator::Concat {
+                    inputs: vec![input; 2],
+                },
+            ),
+            layer(
+                "shuffle",
+                &[0],
+                Operator::Shuffle {
+                    shape: input,
+                    groups: 2,
+                },
+            ),
+            layer("all", &[2, 0, 1], Operator::Concat { inputs }),
+        ],
+        labels: vec![],
+        ..random(&[8, 2], 0.5, 3, 1)
+    }
+}
+
+#[test]
+fn maps_are_joined_and_channels_shuffled() {
+    let network = joined();
+    let values = network.prepare().forward(&[1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(values[2], [1.0, 3.0, 2.0, 4.0, 5.0, 7.0, 6.0, 8.0]);
+    let first = [
+        1.0, 3.0, 2.0, 4.0, 1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0,
+    ];
+    assert_eq!(values[3][..16], first);
+    assert_eq!(network.output(), shape(16, 1, 2));
+    let bytes = network.to_safetensors().unwrap();
+    assert_eq!(Network::from_safetensors(&bytes).unwrap(), network);
+
+    let says = |change: fn(&mut Network), part: &str| {
+        let mut network = joined();
+        change(&mut network);
+        let text = network.check().unwrap_err().to_string();
+        assert!(text.contains(part), "{text}");
+    };
+    says(
+        |n| n.layers[2].inputs = vec![2, 0],
+        "number of values read is 2, expected 3",
+    );
+    says(
+        |n| {
+            n.layers[0].inputs = vec![];
+            n.layers[0].operator = Operator::Concat { inputs: vec![] };
+        },
+        "number of values read is 0",
+    );
+    says(
+        |n| n.layers[2].inputs = vec![2, 1, 1],
+        "input shape is 4 x 1 x 2, expected 8 x 1 x 2",
+    );
+    says(
+        |n| {
+            let pool = Operator::MaxPool {
+                input: shape(8, 1, 2),
+                window: Window::valid([1, 2]),
+            };
+            n.layers[1].operator = pool;
+            n.layers[1].inputs = vec![1];
+            let inputs = vec![shape(8, 1, 1), shape(4, 1, 2), shape(8, 1, 2)];
+            n.layers[2].operator = Operator::Concat { inputs };
+        },
+        "height and width of a map that is joined is [1, 2], expected [1, 1]",
+    );
+    says(
+        |n| {
+            n.layers[1].operator = Operator::Shuffle {
+                shape: shape(4, 1, 2),
+                groups: 3,
+            }
+        },
+        "number of groups is 3, expected a divisor of 4",
+    );
+    says(
+        |n| {
+            n.layers[1].operator = Operator::Shuffle {
+                shape: shape(4, 1, 2),
+                groups: 0,
+            }
+        },
+        "number of groups is 0",
+    );
+}
+
 #[test]
 fn unsound_networks_are_refused_by_name() {
     let says = |change: fn(&mut Network), part: &str| {

@@ -1,7 +1,7 @@
 //! From real numbers to the engine's integers.
 
-use super::PackError;
 use super::unit::{Clip, Term, Unit};
+use super::{PackError, Step};
 use crate::network::Network;
 use thresh_regs::BIAS_SHIFT;
 
@@ -51,6 +51,7 @@ pub(super) fn measure(
     units: &[Unit],
     calibration: &[&[u8]],
     percentile: f64,
+    progress: &dyn Fn(Step),
 ) -> Measured {
     let prepared = network.prepare();
     let hidden = &units[..units.len() - 1];
@@ -59,7 +60,8 @@ pub(super) fn measure(
         .chain(hidden.iter().map(Unit::channels))
         .map(|channels| vec![0.0; channels])
         .collect();
-    for input in calibration {
+    for (done, input) in calibration.iter().enumerate() {
+        progress(Step::Calibrate(done, calibration.len()));
         let all = prepared.forward(input);
         count(&mut activity[0], &all[0], false, calibration.len());
         for (activity, unit) in activity[1..].iter_mut().zip(hidden) {
@@ -140,6 +142,7 @@ pub(super) fn quantise(
     }];
     let mut quantised = Vec::new();
     for (i, unit) in units.iter().enumerate() {
+        let histograms: Vec<Histogram> = unit.terms.iter().map(Histogram::new).collect();
         let relu = unit.clip != Clip::None;
         let hidden = ranges.get(i);
         // The last unit drains sums: any power of two will do as its unit.
@@ -153,7 +156,13 @@ pub(super) fn quantise(
             } else {
                 0
             };
-            match integers(unit, &sources, 2f64.powi(shift) / step, grain.max(0)) {
+            match integers(
+                unit,
+                &histograms,
+                &sources,
+                2f64.powi(shift) / step,
+                grain.max(0),
+            ) {
                 Ok((bias, terms)) => Some(Quantised {
                     relu,
                     shift: if hidden.is_some() { shift as u8 } else { 0 },
@@ -184,10 +193,47 @@ pub(super) fn quantise(
     Ok(quantised)
 }
 
+/// How often each code of a term occurs: the weights of a large layer are looked at once, not for every
+/// shift that is tried.
+struct Histogram {
+    codes: usize,
+    /// By output, then code; code 0 is left out.
+    counts: Vec<u32>,
+}
+
+impl Histogram {
+    fn new(term: &Term) -> Self {
+        let codes = term.codebook.len();
+        let mut counts = vec![0; term.outputs * codes];
+        for output in 0..term.outputs {
+            let counts = &mut counts[output * codes..][..codes];
+            for &code in term.row_codes(output).iter().filter(|code| **code != 0) {
+                counts[usize::from(code) - 1] += 1;
+            }
+        }
+        Histogram { codes, counts }
+    }
+
+    fn output(&self, output: usize) -> &[u32] {
+        &self.counts[output * self.codes..][..self.codes]
+    }
+
+    /// Over all outputs.
+    fn total(&self) -> Vec<u64> {
+        let mut total = vec![0; self.codes];
+        for counts in self.counts.chunks_exact(self.codes.max(1)) {
+            let sums = total.iter_mut().zip(counts);
+            sums.for_each(|(sum, &n)| *sum += u64::from(n));
+        }
+        total
+    }
+}
+
 /// A unit whose sums are `factor` times the real ones, or what is out of range. Biases are multiples
 /// of `2^grain` words.
 fn integers(
     unit: &Unit,
+    histograms: &[Histogram],
     sources: &[Source],
     factor: f64,
     grain: i32,
@@ -207,16 +253,14 @@ fn integers(
         .map(|bias| bias.abs() * f64::from(1 << BIAS_SHIFT))
         .collect();
     let mut terms = Vec::new();
-    for term in &unit.terms {
+    for (term, histogram) in unit.terms.iter().zip(histograms) {
         let source = sources[term.source];
         let weights: Vec<f64> = term
             .codebook
             .iter()
             .map(|w| (w * source.scale * factor).round())
             .collect();
-        let mut frequencies = vec![0u64; weights.len()];
-        let used = term.codes.iter().filter(|&&code| code != 0);
-        used.for_each(|&code| frequencies[usize::from(code) - 1] += 1);
+        let frequencies = histogram.total();
         let mut in_use = weights.iter().zip(&frequencies).filter(|(_, n)| **n > 0);
         if in_use.any(|(w, _)| w.abs() > limit) {
             return Err("weights");
@@ -227,8 +271,9 @@ fn integers(
             1.0
         };
         for (output, sum) in sums.iter_mut().enumerate() {
-            let weight = |(_, _, code): (usize, usize, u8)| weights[usize::from(code) - 1].abs();
-            *sum += term.row(output).map(weight).sum::<f64>() * source.largest * positions;
+            let counts = histogram.output(output).iter().zip(&weights);
+            let size: f64 = counts.map(|(&n, w)| f64::from(n) * w.abs()).sum();
+            *sum += size * source.largest * positions;
         }
         terms.push(merged(term, &weights, &frequencies));
     }

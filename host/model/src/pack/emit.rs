@@ -4,7 +4,7 @@ use super::calibrate::Quantised;
 use super::deal::{self, Deal};
 use super::tile::{self, Area, Layout, Limits, Reading, Subject};
 use super::unit::{Order, Term, Unit, used};
-use super::{PackOptions, tables};
+use super::{PackOptions, Step, tables};
 use crate::image::{
     Image, ImageError, MapSize, Memory, Pass, PeData, Run, Shortage, Transfer, words,
 };
@@ -21,6 +21,7 @@ pub(super) struct Job<'a> {
     /// By value and channel: how often it is not zero.
     pub activity: &'a [Vec<f64>],
     pub options: &'a PackOptions,
+    pub progress: &'a dyn Fn(Step),
 }
 
 /// Why there is no image for a configuration.
@@ -108,6 +109,19 @@ struct Weights {
     biases: Vec<Vec<i16>>,
 }
 
+/// A row, counted through all segments, and a code.
+type Placed = (u32, u8);
+
+/// How a unit is cut.
+struct Cutting<'a> {
+    unit: usize,
+    /// By term.
+    readings: &'a [Reading],
+    /// Terms, each with a range of input words; the ranges of a term follow each other and have one
+    /// length, but for the last.
+    ranges: &'a [(usize, Range<usize>)],
+}
+
 /// One pass before it has addresses.
 struct Draft {
     unit: usize,
@@ -124,10 +138,30 @@ impl Job<'_> {
     /// Packs for `config`: all on the chip if it fits, else pass by pass through the host's memory.
     pub fn emit(&self, config: &Config) -> Result<Image, Misfit> {
         let layouts = self.layouts(config);
-        match self.build(config, &layouts, false) {
-            Err(Misfit::Memory(..)) => self.build(config, &layouts, true),
-            done => done,
+        if self.may_stay(config, &layouts) {
+            match self.build(config, &layouts, false) {
+                Err(Misfit::Memory(..)) => {}
+                done => return done,
+            }
         }
+        self.build(config, &layouts, true)
+    }
+
+    /// Whether all weights and maps could be on the chip together; found without coding anything.
+    fn may_stay(&self, config: &Config, layouts: &[Layout]) -> bool {
+        let entries = |(unit, quantised): (&Unit, &Quantised)| -> usize {
+            let terms = unit.terms.iter().zip(&quantised.terms);
+            let entries = terms.map(|(term, quantised)| {
+                let codes = term.codes.iter();
+                codes
+                    .filter(|&&code| quantised.code(code).is_some())
+                    .count()
+            });
+            entries.sum()
+        };
+        let entries: usize = self.units.iter().zip(self.quantised).map(entries).sum();
+        entries <= config.num_pes * words(config, Memory::WeightStore)
+            && self.allocate(config, layouts).is_ok()
     }
 
     /// The layouts of the input and of every unit's output.
@@ -205,8 +239,10 @@ impl Job<'_> {
         let mut weights = Vec::new();
         let mut drafts = Vec::new();
         for unit in 0..self.units.len() {
+            (self.progress)(Step::Cut(unit, self.units.len()));
             self.draft(config, layouts, unit, spilled, &mut weights, &mut drafts)?;
         }
+        (self.progress)(Step::Code(drafts.len()));
         let owners: Vec<usize> = drafts.iter().map(|draft| draft.weights).collect();
         let mut image = if spilled {
             self.place_spilled(config, layouts, drafts, &weights)
@@ -277,22 +313,15 @@ impl Job<'_> {
         })?;
         let mut first = true;
         let ranges = subject.ranges(&cut);
+        let cutting = Cutting {
+            unit: index,
+            readings: &readings,
+            ranges: &ranges,
+        };
         for start in (0..own.words).step_by(cut.rows) {
             let rows = start..(start + cut.rows).min(own.words);
             let known = weights.len();
-            for (term, groups) in &ranges {
-                let drains = ranges.last() == Some(&(*term, groups.clone()));
-                weights.push(self.weights(
-                    config,
-                    layouts,
-                    index,
-                    *term,
-                    readings[*term],
-                    groups,
-                    &rows,
-                    drains,
-                ));
-            }
+            weights.extend(self.weights(config, layouts, &cutting, &rows));
             for area in Area::all(unit, cut.window) {
                 for (k, (term, groups)) in ranges.iter().enumerate() {
                     let keep = k + 1 < ranges.len();
@@ -354,85 +383,130 @@ impl Job<'_> {
         own.deal.iter().map(count).collect()
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a pass is cut along all of these"
-    )]
+    /// The weights of some rows of a unit, for each range of input words that a cut makes. Rows are gone
+    /// through once, however many ranges there are.
     fn weights(
         &self,
         config: &Config,
         layouts: &[Layout],
-        unit: usize,
-        term: usize,
-        reading: Reading,
-        groups: &Range<usize>,
+        subject: &Cutting<'_>,
         rows: &Range<usize>,
-        drains: bool,
-    ) -> Weights {
-        let pes = config.num_pes;
-        let (own, quantised) = (&layouts[unit + 1], &self.quantised[unit]);
+    ) -> Vec<Weights> {
+        let last = subject.ranges.len() - 1;
+        let mut weights = Vec::new();
+        let mut at = 0;
+        while at <= last {
+            let term = subject.ranges[at].0;
+            let same = subject.ranges[at..].iter().filter(|(t, _)| *t == term);
+            let end = at + same.count();
+            let parts: Vec<&Range<usize>> =
+                subject.ranges[at..end].iter().map(|(_, r)| r).collect();
+            for columns in self.columns(config, layouts, subject, term, &parts, rows) {
+                weights.push(self.coded(config, subject.unit, term, columns));
+            }
+            at = end;
+        }
+        // The last range of a unit drains.
+        let (own, quantised) = (&layouts[subject.unit + 1], &self.quantised[subject.unit]);
+        let bias = |pe: usize, row: usize| {
+            own.deal[row * config.num_pes + pe].map_or(0, |output| quantised.bias[output])
+        };
+        for (pe, biases) in weights[last].biases.iter_mut().enumerate() {
+            *biases = rows.clone().map(|row| bias(pe, row)).collect();
+        }
+        weights
+    }
+
+    /// Rows and codes of every column in each of these ranges of a term, by range, PE and column.
+    fn columns(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        subject: &Cutting<'_>,
+        term: usize,
+        ranges: &[&Range<usize>],
+        rows: &Range<usize>,
+    ) -> Vec<Vec<Vec<Vec<Placed>>>> {
+        let (unit, pes) = (subject.unit, config.num_pes);
+        let (own, quantised) = (&layouts[unit + 1], &self.quantised[unit].terms[term]);
         let t = &self.units[unit].terms[term];
         let source = &layouts[t.source];
-        let channels = source.columns(reading, groups, pes);
+        let reading = subject.readings[term];
+        let channels: Vec<usize> = ranges
+            .iter()
+            .map(|groups| source.columns(reading, groups, pes))
+            .collect();
+        let mut columns: Vec<Vec<Vec<Vec<Placed>>>> = channels
+            .iter()
+            .map(|&channels| vec![vec![Vec::new(); channels]; pes])
+            .collect();
         // Segments are numbered alike in every window of the unit.
         let geometry = Area::all(&self.units[unit], [usize::MAX >> 1; 2])[0].geometry(
             &self.units[unit],
             t,
-            channels,
+            channels[0],
         );
         let width = t.window.kernel[1];
-        let mut columns = vec![vec![Vec::new(); channels]; pes];
+        let length = ranges[0].len().max(1);
         for (at, row) in rows.clone().enumerate() {
-            for (pe, columns) in columns.iter_mut().enumerate() {
-                let output = own.deal[row * pes + pe];
+            for (pe, output) in own.deal[row * pes..][..pes].iter().enumerate() {
                 for (channel, tap, code) in output.iter().flat_map(|&o| t.row(o)) {
-                    let Some(code) = quantised.terms[term].code(code) else {
+                    let Some(code) = quantised.code(code) else {
                         continue;
                     };
                     let (column, tap) = place(source, reading, channel, tap, t.input.channels, pes);
-                    let Some(column) = column.checked_sub(groups.start * pes) else {
-                        continue;
-                    };
-                    if column < channels {
+                    let range = column / pes / length;
+                    let column = column - range * length * pes;
+                    if range < ranges.len() && column < channels[range] {
                         let segment = match reading {
                             Reading::Flat => 0,
                             Reading::Map => geometry.segment(tap / width, tap % width),
                         };
-                        columns[column].push((segment * rows.len() + at, code));
+                        let row = (segment * rows.len() + at) as u32;
+                        columns[range][pe][column].push((row, code));
                     }
                 }
             }
         }
-        let mut codebook = quantised.terms[term].codebook.clone();
+        columns
+    }
+
+    /// The entries of columns, with the codebook that they need.
+    fn coded(
+        &self,
+        config: &Config,
+        unit: usize,
+        term: usize,
+        mut columns: Vec<Vec<Vec<Placed>>>,
+    ) -> Weights {
+        let mut codebook = self.quantised[unit].terms[term].codebook.clone();
         let mut zero = None;
         columns
             .iter_mut()
             .flatten()
             .for_each(|column| column.sort_unstable());
+        let rows = |column: &[Placed]| -> Vec<usize> {
+            column.iter().map(|&(row, _)| row as usize).collect()
+        };
         if columns
             .iter()
             .flatten()
-            .any(|column| stream::needs_padding(column.iter().map(|&(row, _)| row)))
+            .any(|column| stream::needs_padding(rows(column)))
         {
             codebook.push(0);
             zero = Some((codebook.len() - 1) as u8);
         }
-        let columns = columns.into_iter().map(|pe| {
-            pe.into_iter()
-                .map(|column| stream::column(column, zero))
-                .collect()
-        });
-        let bias = |pe: usize, row: usize| {
-            own.deal[row * pes + pe].map_or(0, |output| quantised.bias[output])
+        let entries = |column: Vec<Placed>| {
+            let rows = column.into_iter().map(|(row, code)| (row as usize, code));
+            stream::column(rows, zero)
         };
-        let biases = (0..pes).map(|pe| match drains {
-            true => rows.clone().map(|row| bias(pe, row)).collect(),
-            false => Vec::new(),
-        });
+        let columns = columns
+            .into_iter()
+            .map(|pe| pe.into_iter().map(entries).collect());
         Weights {
             codebook,
             columns: columns.collect(),
-            biases: biases.collect(),
+            biases: vec![Vec::new(); config.num_pes],
         }
     }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::network::Activation;
 use crate::network::tests::{float, random};
-use crate::network::{Layer, Operator, Weights, Window};
+use crate::network::{Layer, Operator, Shape, Weights, Window};
 use crate::reference::argmax;
 use crate::{Outputs, Reference, idx};
 use proptest::prelude::*;
@@ -236,6 +236,136 @@ fn with_average(width: usize) -> Network {
         activation: Activation::None,
     }];
     network
+}
+
+/// A convolution with a weight of `values` distinct values.
+fn conv(name: &str, reads: usize, input: Shape, outputs: usize, side: usize) -> Layer {
+    let window = Window {
+        kernel: [side; 2],
+        stride: [1, 1],
+        pads: [side / 2; 4],
+    };
+    let operator = Operator::Conv {
+        input,
+        outputs,
+        groups: 1,
+        window,
+    };
+    let count = operator.weights().unwrap();
+    let size = (input.channels as f32).sqrt() * side as f32;
+    Layer {
+        name: name.into(),
+        inputs: vec![reads],
+        weights: Weights::Float(
+            (0..count)
+                .map(|i| (i % 7) as f32 / size - 3.0 / size)
+                .collect(),
+        ),
+        bias: vec![0.1; outputs],
+        operator,
+        activation: Activation::Relu,
+    }
+}
+
+fn of_layers(input: Shape, layers: Vec<Layer>) -> Network {
+    Network {
+        input,
+        layers,
+        labels: vec![],
+        ..random(&[8, 2], 0.5, 3, 1)
+    }
+}
+
+/// A squeeze, two expansions of it that are joined, and a head.
+fn fire(alike: bool) -> Network {
+    let shape = |channels| Shape {
+        channels,
+        height: 6,
+        width: 5,
+    };
+    let mut layers = vec![
+        conv("squeeze", 0, shape(3), 2, 1),
+        conv("one", 1, shape(2), 4, 1),
+        conv("three", 1, shape(2), 5, 3),
+    ];
+    layers.push(Layer {
+        name: "joined".into(),
+        inputs: vec![2, 3],
+        operator: Operator::Concat {
+            inputs: vec![shape(4), shape(5)],
+        },
+        weights: Weights::Float(vec![]),
+        bias: vec![],
+        activation: Activation::None,
+    });
+    layers.push(conv("head", 4, shape(9), 3, 1));
+    layers[4].activation = Activation::None;
+    if !alike {
+        layers[2].activation = Activation::None;
+    }
+    of_layers(shape(3), layers)
+}
+
+#[test]
+fn joined_convolutions_drain_together_if_they_are_clipped_alike() {
+    for (alike, layers) in [
+        (true, &["squeeze", "joined", "head"][..]),
+        (false, &["squeeze", "one", "three", "joined", "head"]),
+    ] {
+        let network = fire(alike);
+        let inputs = inputs(&network, 8, 2);
+        let calibration: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+        for name in ["tiny", "ulx3s-85f"] {
+            let config = Config::named(name).unwrap();
+            let steps = std::cell::RefCell::new(Vec::new());
+            let progress = |step| steps.borrow_mut().push(step);
+            let packed = pack_with(
+                &network,
+                config,
+                &calibration,
+                &PackOptions::default(),
+                &progress,
+            );
+            let packed = packed.unwrap();
+            assert_eq!(packed.layers, layers, "{name}");
+            assert_eq!(packed.image.layers(), layers.len());
+            let error = error(&network, &packed.image, &inputs);
+            assert!(error < 0.05, "{name}: {error}");
+            let steps = steps.into_inner();
+            assert_eq!(steps[0], Step::Calibrate(0, 8));
+            assert_eq!(
+                steps[steps.len() - 1],
+                Step::Code(packed.image.passes.len())
+            );
+        }
+    }
+}
+
+#[test]
+fn an_image_of_many_passes_computes_what_one_of_few_does() {
+    let shape = Shape {
+        channels: 6,
+        height: 32,
+        width: 32,
+    };
+    let mut layers = vec![
+        conv("first", 0, shape, 6, 3),
+        conv("second", 1, shape, 6, 3),
+    ];
+    layers[1].activation = Activation::None;
+    let network = of_layers(shape, layers);
+    let inputs = inputs(&network, 2, 3);
+    let small = packed(&network, "tiny", &inputs).unwrap();
+    let large = packed(&network, "ulx3s-85f", &inputs).unwrap();
+    // So many that code tables are chosen pass by pass.
+    assert!(small.passes.len() > 192, "{}", small.passes.len());
+    assert!(large.passes.len() < small.passes.len() / 10);
+    assert_eq!(
+        run(&small, &inputs[0]).logits,
+        run(&large, &inputs[0]).logits
+    );
+    let bytes = small.to_bytes().unwrap();
+    assert_eq!(Image::from_bytes(&bytes).unwrap(), small);
 }
 
 #[test]

@@ -365,6 +365,16 @@ impl Subject<'_> {
         for (term, groups) in self.ranges(cut) {
             let source = self.sources[term];
             let reading = self.readings[term];
+            // First, since fewer channels are all that helps, and leave room for larger windows.
+            let segments = match reading {
+                Reading::Flat => 1,
+                Reading::Map => unit.terms[term].window.kernel.iter().product(),
+            };
+            let columns = source.columns(reading, &groups, pes);
+            let found = exceeds(Memory::Columns, columns * segments + 1);
+            if found.is_some() {
+                return found;
+            }
             for area in &areas {
                 let sums = area.sums[0] * area.sums[1];
                 let found = exceeds(Memory::Accumulators, cut.rows * sums);
@@ -397,15 +407,6 @@ impl Subject<'_> {
                         return found;
                     }
                 }
-            }
-            let segments = match reading {
-                Reading::Flat => 1,
-                Reading::Map => unit.terms[term].window.kernel.iter().product(),
-            };
-            let columns = source.columns(reading, &groups, pes);
-            let found = exceeds(Memory::Columns, columns * segments + 1);
-            if found.is_some() {
-                return found;
             }
             if limits.spilled {
                 for row in (0..self.rows).step_by(cut.rows) {

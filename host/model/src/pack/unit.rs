@@ -6,7 +6,7 @@
 
 use super::PackError;
 use super::share;
-use crate::network::{Activation, Layer, Network, Operator, Shape, Window};
+use crate::network::{Activation, Layer, Network, Operator, Shape, Window, shuffled};
 
 /// Where the weights of a position stand in a term's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +52,17 @@ impl Term {
         }
     }
 
+    /// The codes of an output.
+    pub fn row_codes(&self, output: usize) -> &[u8] {
+        let length = self.group_inputs() * self.taps();
+        &self.codes[output * length..][..length]
+    }
+
     /// The weights of an output: input channel, kernel position (row x width + column), code.
     pub fn row(&self, output: usize) -> impl Iterator<Item = (usize, usize, u8)> + '_ {
         let (inputs, taps) = (self.group_inputs(), self.taps());
         let first = output / (self.outputs / self.groups) * inputs;
-        let codes = &self.codes[output * inputs * taps..][..inputs * taps];
+        let codes = self.row_codes(output);
         let place = move |i: usize| match self.order {
             Order::ChannelsFirst => (i / taps, i % taps),
             Order::ChannelsLast => (i % inputs, i / inputs),
@@ -69,6 +75,24 @@ impl Term {
                 let (input, tap) = place(i);
                 (first + input, tap, code)
             })
+    }
+
+    /// The same convolution into `channels` outputs, those from `first` on.
+    fn moved(self, first: usize, channels: usize) -> Term {
+        let inputs = self.input.channels;
+        let mut moved = Term {
+            outputs: channels,
+            groups: 1,
+            codes: vec![0; channels * inputs * self.taps()],
+            ..self.clone()
+        };
+        for output in 0..self.outputs {
+            for (channel, tap, code) in self.row(output) {
+                let index = moved.index(first + output, channel, tap);
+                moved.codes[index] = code;
+            }
+        }
+        moved
     }
 
     pub fn weight(&self, code: u8) -> f64 {
@@ -106,8 +130,16 @@ impl Term {
         } else {
             1.0
         };
-        let weights = self.row(output).filter(|&(channel, _, _)| channel == input);
-        let sum: f64 = weights.map(|(_, _, code)| self.weight(code)).sum();
+        let inputs = self.group_inputs();
+        let first = output / (self.outputs / self.groups) * inputs;
+        let Some(within) = input.checked_sub(first).filter(|&within| within < inputs) else {
+            return Some(0.0);
+        };
+        let codes = (0..self.taps()).map(|tap| self.codes[self.index(output, within, tap)]);
+        let sum: f64 = codes
+            .filter(|code| *code != 0)
+            .map(|code| self.weight(code))
+            .sum();
         (sum == 0.0 || x == 0.0 || self.inside()).then_some(sum * x * positions)
     }
 }
@@ -151,7 +183,7 @@ impl Unit {
     fn weightless(&self, output: usize) -> bool {
         self.terms
             .iter()
-            .all(|term| term.row(output).next().is_none())
+            .all(|term| term.row_codes(output).iter().all(|code| *code == 0))
     }
 
     fn clipped(&self, x: f64) -> f64 {
@@ -236,6 +268,12 @@ impl Lowering<'_> {
                 self.push(layer, vec![term], bias, value);
             }
             Operator::Add { shape } => self.add(layer, *shape, value)?,
+            Operator::Concat { inputs } => self.concat(layer, inputs, value),
+            Operator::Shuffle { shape, groups } => {
+                let from = |output| Some(shuffled(shape.channels, *groups, output));
+                let term = self.chosen(source, shape.channels, from);
+                self.push(layer, vec![term], vec![0.0; shape.channels], value);
+            }
             Operator::MaxPool { window, .. } => {
                 // Into the drain of the unit that gives its input, if nothing else reads that.
                 let fits = self.views[source].halves.is_none()
@@ -532,6 +570,93 @@ impl Lowering<'_> {
         let unit = self.units.last_mut().expect("just pushed");
         unit.parameters += parameters;
         Ok(())
+    }
+
+    /// Maps that are joined: the last units before it whose values nothing else reads are taken over, if
+    /// all are clipped alike; what is left is copied to its channels.
+    fn concat(&mut self, layer: &Layer, shapes: &[Shape], value: usize) {
+        let mut firsts = Vec::new();
+        let mut channels = 0;
+        for shape in shapes {
+            firsts.push(channels);
+            channels += shape.channels;
+        }
+        let mut left: Vec<usize> = (0..shapes.len()).collect();
+        let mut terms = Vec::new();
+        let mut bias = vec![0.0; channels];
+        let mut parameters = 0;
+        let clip = self.joined_clip(layer);
+        while let Some(at) = left
+            .iter()
+            .position(|&at| clip.is_some() && self.is_joined(layer.inputs[at]))
+        {
+            let unit = self.units.pop().expect("the unit of that value");
+            let at = left.remove(at);
+            let first = firsts[at];
+            bias[first..first + unit.bias.len()].copy_from_slice(&unit.bias);
+            parameters += unit.parameters;
+            let moved = unit.terms.into_iter();
+            terms.extend(moved.map(|term| term.moved(first, channels)));
+        }
+        for at in left {
+            let (first, count) = (firsts[at], shapes[at].channels);
+            let inside = |output: usize| output.checked_sub(first).filter(|&c| c < count);
+            terms.push(self.chosen(layer.inputs[at], channels, inside));
+        }
+        self.push(layer, terms, bias, value);
+        let unit = self.units.last_mut().expect("just pushed");
+        unit.parameters += parameters;
+        unit.clip = clip.unwrap_or(Clip::None);
+    }
+
+    /// What the maps that `layer` joins are clipped to, where all of them are clipped alike.
+    fn joined_clip(&self, layer: &Layer) -> Option<Clip> {
+        let clip = |&value: &usize| {
+            let view = &self.views[value];
+            let clip = match view.value.checked_sub(1) {
+                Some(unit) => self.units[unit].clip,
+                None => Clip::Relu(None),
+            };
+            view.halves.is_none().then_some(clip)
+        };
+        let mut clips = layer.inputs.iter().map(clip);
+        let first = clips.next()??;
+        clips.all(|clip| clip == Some(first)).then_some(first)
+    }
+
+    /// Whether a value can become a part of a joined one: it is that of the last unit, and nothing else
+    /// reads it.
+    fn is_joined(&self, value: usize) -> bool {
+        let view = &self.views[value];
+        self.users[value] == 1
+            && view.value == self.units.len()
+            && self
+                .units
+                .last()
+                .is_some_and(|unit| unit.pool.is_none() && unit.value == value)
+    }
+
+    /// A term that gives each output channel the input channel that `from` says, as it is.
+    fn chosen(&self, value: usize, outputs: usize, from: impl Fn(usize) -> Option<usize>) -> Term {
+        let shape = self.shape(value);
+        let mut codes = vec![0; outputs * shape.channels];
+        for (output, codes) in codes.chunks_exact_mut(shape.channels).enumerate() {
+            if let Some(channel) = from(output) {
+                codes[channel] = 1;
+            }
+        }
+        let term = Term {
+            source: 0,
+            input: shape,
+            outputs,
+            groups: 1,
+            window: Window::valid([1, 1]),
+            shared: false,
+            order: Order::ChannelsFirst,
+            codes,
+            codebook: vec![1.0],
+        };
+        self.see(term, value)
     }
 
     fn takes_over(&self, value: usize) -> bool {

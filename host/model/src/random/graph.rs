@@ -55,11 +55,13 @@ struct Graph {
 
 impl Graph {
     fn layer(&mut self) {
-        match self.rng.random_range(0..12) {
+        match self.rng.random_range(0..15) {
             0..6 => self.conv(),
             6 | 7 => self.pool(true),
             8 => self.pool(false),
             9 | 10 => self.add(),
+            11 | 12 => self.concat(),
+            13 => self.shuffle(),
             _ => self.dense(false),
         }
     }
@@ -206,6 +208,41 @@ impl Graph {
             self.shapes.len() - 1
         });
         self.push(Operator::Add { shape }, vec![last, other]);
+    }
+
+    /// Two to four maps of one height and width, joined: values before, and convolutions that nothing else
+    /// reads.
+    fn concat(&mut self) {
+        let last = self.shapes.len() - 1;
+        let shape = self.shapes[last];
+        let same = |other: &Shape| (other.height, other.width) == (shape.height, shape.width);
+        let there: Vec<usize> = (0..=last).filter(|&v| same(&self.shapes[v])).collect();
+        let mut inputs = Vec::new();
+        for _ in 0..self.rng.random_range(2..=4) {
+            if self.rng.random_bool(0.5) {
+                inputs.push(there[self.rng.random_range(0..there.len())]);
+                continue;
+            }
+            let operator = Operator::Conv {
+                input: shape,
+                outputs: self.rng.random_range(1..=6),
+                groups: 1,
+                window: Window::valid([1, 1]),
+            };
+            self.push(operator, vec![last]);
+            inputs.push(self.shapes.len() - 1);
+        }
+        let shapes = inputs.iter().map(|&input| self.shapes[input]).collect();
+        self.push(Operator::Concat { inputs: shapes }, inputs);
+    }
+
+    fn shuffle(&mut self) {
+        let source = self.source();
+        let shape = self.shapes[source];
+        let divides = |groups: &usize| shape.channels.is_multiple_of(*groups);
+        let groups: Vec<usize> = (1..=shape.channels).filter(divides).collect();
+        let groups = groups[self.rng.random_range(0..groups.len())];
+        self.push(Operator::Shuffle { shape, groups }, vec![source]);
     }
 
     fn dense(&mut self, end: bool) {

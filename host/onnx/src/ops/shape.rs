@@ -1,5 +1,6 @@
 //! Operators that move no values of the map: they turn the view.
 
+use super::shuffle;
 use crate::budget::product;
 use crate::error::Result;
 use crate::importer::{Importer, Value};
@@ -21,6 +22,9 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         Value::Constant(_) => return Err(node.wrong("input 0", "a constant", "computed")),
     };
     let dims = view.dims();
+    if let Some(view) = shuffle::run(importer, node, &view)? {
+        return Ok(view);
+    }
     match node.operator() {
         "Identity" | "Dropout" => {}
         "Cast" => {
