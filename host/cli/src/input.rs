@@ -1,5 +1,6 @@
 //! Inputs of `thresh run`: pictures, and images of data sets.
 
+use crate::npy;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use image::codecs::png::PngDecoder;
@@ -61,11 +62,14 @@ pub struct Input {
     pub label: Option<usize>,
 }
 
-/// Reads `text`: a PNG file, or an image of an IDX file as `FILE:INDEX`.
+const EXPECTED: &str = "an input is FILE.png, IDX-FILE:INDEX, or FILE.npy:INDEX";
+
+/// Reads `text`: a PNG file, or an image of an IDX or NumPy file as `FILE:INDEX`.
 pub fn read(text: &str, shape: Shape, invert: bool) -> Result<Input> {
     let path = Path::new(text);
     let mut bytes = match text.rsplit_once(':') {
-        Some((file, index)) if !path.exists() => idx_image(file, index, shape)?,
+        Some((file, index)) if !path.exists() => indexed(file, index, shape)?,
+        _ if npy::is_named(path) => indexed(text, "0", shape)?,
         _ => png(path, shape).with_context(|| text.to_string())?,
     };
     if invert {
@@ -93,33 +97,40 @@ pub fn of_data(name: &str, data: &Dataset, index: usize) -> Result<Input> {
     })
 }
 
-fn idx_image(file: &str, index: &str, shape: Shape) -> Result<Vec<u8>> {
+/// One image of a file of many.
+fn indexed(file: &str, index: &str, shape: Shape) -> Result<Vec<u8>> {
     let Ok(index) = index.parse::<usize>() else {
-        bail!(
-            "{file}:{index}: got index {index:?}, expected a number; an input is FILE.png or IDX-FILE:INDEX"
-        );
+        bail!("{file}:{index}: got index {index:?}, expected a number; {EXPECTED}");
     };
-    let (sizes, bytes) = idx::read(Path::new(file), 3)?;
+    let path = Path::new(file);
+    let images = match npy::is_named(path) {
+        true => npy::read(path, shape).with_context(|| file.to_string())?,
+        false => idx_images(path, shape)?,
+    };
+    let count = images.len();
+    images.into_iter().nth(index).with_context(|| {
+        format!("there is no image {index} in {file}: it has {count}, the first is 0")
+    })
+}
+
+/// The images of an IDX file.
+pub fn idx_images(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
+    let (sizes, bytes) = idx::read(path, 3)?;
     let got = Shape {
         channels: 1,
         height: sizes[1],
         width: sizes[2],
     };
-    check_shape(file, got, shape)?;
-    match bytes.chunks_exact(shape.len().max(1)).nth(index) {
-        Some(bytes) => Ok(bytes.to_vec()),
-        None => bail!(
-            "there is no image {index} in {file}: expected 0 to {}",
-            sizes[0].saturating_sub(1)
-        ),
-    }
+    check_shape(&path.display().to_string(), got, shape)?;
+    let images = bytes.chunks_exact(shape.len().max(1));
+    Ok(images.map(<[u8]>::to_vec).collect())
 }
 
 /// Reads a picture: grey for one channel, colours for three.
 pub fn png(path: &Path, shape: Shape) -> Result<Vec<u8>> {
-    let file = File::open(path).context("an input is FILE.png or IDX-FILE:INDEX")?;
+    let file = File::open(path).context(EXPECTED)?;
     let decoder = PngDecoder::new(BufReader::new(file))
-        .context("expected a PNG picture; an input is FILE.png or IDX-FILE:INDEX")?;
+        .with_context(|| format!("expected a PNG picture; {EXPECTED}"))?;
     let (channels, expected, name) = match shape.channels {
         3 => (3, ColorType::Rgb8, "8-bit colours (Rgb8)"),
         _ => (1, ColorType::L8, "8-bit grey (L8)"),

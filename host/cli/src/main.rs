@@ -9,6 +9,7 @@ mod eie;
 mod files;
 mod input;
 mod measure;
+mod npy;
 mod output;
 mod provenance;
 mod report;

@@ -278,14 +278,17 @@ fn inputs_that_the_network_does_not_take() {
             1,
             &[
                 "missing.png",
-                "an input is FILE.png or IDX-FILE:INDEX",
+                "an input is FILE.png, IDX-FILE:INDEX, or FILE.npy:INDEX",
                 "No such file",
             ],
         ),
         (
             "data",
             1,
-            &["data", "an input is FILE.png or IDX-FILE:INDEX"],
+            &[
+                "data",
+                "an input is FILE.png, IDX-FILE:INDEX, or FILE.npy:INDEX",
+            ],
         ),
         (
             "other.idx:0",

@@ -27,7 +27,7 @@ pub struct Run {
     /// The image.
     #[arg(value_name = "IMAGE.thresh")]
     image: PathBuf,
-    /// A PNG picture, or IDX-FILE:INDEX.
+    /// A PNG picture, or IDX-FILE:INDEX, or FILE.npy:INDEX (bytes, [count, height, width, channels]).
     #[arg(value_name = "INPUT", required_unless_present = "digit")]
     inputs: Vec<String>,
     /// An image of the test set, by its index.

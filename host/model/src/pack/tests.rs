@@ -371,6 +371,7 @@ fn an_image_of_many_passes_computes_what_one_of_few_does() {
 #[test]
 fn random_graphs_pack_for_every_configuration_and_stay_close() {
     let (mut packed, mut streamed, mut errors) = (0, 0, Vec::new());
+    let (mut alone, mut together) = (0, 0);
     for seed in 0..150 {
         let network = crate::random::network(seed);
         let inputs = inputs(&network, 6, seed);
@@ -385,10 +386,26 @@ fn random_graphs_pack_for_every_configuration_and_stay_close() {
             assert_eq!(Image::from_bytes(&bytes).unwrap(), image, "seed {seed}");
             packed += 1;
             streamed += usize::from(!image.is_resident());
+            let keeps = |run| {
+                let last = image.run_passes(run).next_back().unwrap();
+                image.passes[last].descriptor.keep
+            };
+            let spans = image.spans();
+            assert!(spans.iter().cloned().flatten().eq(0..image.runs.len()));
+            for span in spans {
+                let (last, rest) = (span.end - 1, span.start..span.end - 1);
+                assert!(!keeps(last) && rest.clone().all(keeps), "seed {seed}");
+                *(if rest.is_empty() {
+                    &mut alone
+                } else {
+                    &mut together
+                }) += 1;
+            }
             let error = error(&network, &image, &inputs);
             errors.push(error);
         }
     }
+    assert!(alone > 0 && together > 0, "{alone} {together}");
     // Eight bits cost little, but where products cancel.
     errors.sort_by(f64::total_cmp);
     let at = |share: usize| errors[errors.len() * share / 100];
