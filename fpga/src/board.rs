@@ -40,12 +40,22 @@ impl Board {
     }
 }
 
-const ECP5_85F: &[(Resource, u64)] = &[
-    (Resource::Lut, 83640),
-    (Resource::FlipFlop, 83640),
-    (Resource::BlockRam, 208),
-    (Resource::Multiplier, 156),
-];
+const ULX3S_85F: Board = Board {
+    name: "ulx3s-85f",
+    doc: "ULX3S with the large ECP5: the flagship",
+    family: Family::Ecp5,
+    device: "LFE5U-85F-6BG381C",
+    nextpnr_args: &["--85k", "--package", "CABGA381", "--speed", "6"],
+    target_mhz: 65.0,
+    top: include_str!("../boards/ulx3s-85f/top.v"),
+    pins: include_str!("../boards/ulx3s-85f/pins.lpf"),
+    capacity: &[
+        (Resource::Lut, 83640),
+        (Resource::FlipFlop, 83640),
+        (Resource::BlockRam, 208),
+        (Resource::Multiplier, 156),
+    ],
+};
 
 /// Every board.
 pub const BOARDS: &[Board] = &[
@@ -82,27 +92,12 @@ pub const BOARDS: &[Board] = &[
             (Resource::Multiplier, 28),
         ],
     },
-    Board {
-        name: "ulx3s-85f",
-        doc: "ULX3S with the large ECP5: the flagship",
-        family: Family::Ecp5,
-        device: "LFE5U-85F-6BG381C",
-        nextpnr_args: &["--85k", "--package", "CABGA381", "--speed", "6"],
-        target_mhz: 65.0,
-        top: include_str!("../boards/ulx3s-85f/top.v"),
-        pins: include_str!("../boards/ulx3s-85f/pins.lpf"),
-        capacity: ECP5_85F,
-    },
+    ULX3S_85F,
     Board {
         name: "ulx3s-85f-32",
         doc: "ULX3S with the large ECP5, twice the PEs with smaller memories",
-        family: Family::Ecp5,
-        device: "LFE5U-85F-6BG381C",
-        nextpnr_args: &["--85k", "--package", "CABGA381", "--speed", "6"],
         target_mhz: 50.0,
-        top: include_str!("../boards/ulx3s-85f/top.v"),
-        pins: include_str!("../boards/ulx3s-85f/pins.lpf"),
-        capacity: ECP5_85F,
+        ..ULX3S_85F
     },
 ];
 
