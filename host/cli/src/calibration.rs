@@ -18,6 +18,9 @@ const MOST_RANDOM: usize = 64;
 /// asked for: some ten seconds.
 const MOST_WORK: u64 = 20_000_000_000;
 
+/// Bytes of all random inputs together, at most.
+const MOST_BYTES: usize = 1 << 30;
+
 /// Where calibration inputs come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Calibration {
@@ -47,7 +50,7 @@ impl FromStr for Calibration {
         ensure!(words.next().is_none(), "got {text:?}, expected {expected}");
         ensure!(count != Some(0), "got {text:?}, expected at least 1 input");
         Ok(Calibration::Random {
-            count: count.map(|count| count as usize),
+            count: count.map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
             seed: seed.unwrap_or(SEED),
         })
     }
@@ -80,6 +83,13 @@ impl Calibration {
         match self {
             Calibration::Random { count, seed } => {
                 let count = count.unwrap_or_else(|| usual(network));
+                let bytes = count.checked_mul(shape.len());
+                ensure!(
+                    bytes.is_some_and(|bytes| bytes <= MOST_BYTES),
+                    "got {count} random inputs of {} bytes, expected at most {}",
+                    shape.len(),
+                    MOST_BYTES / shape.len().max(1)
+                );
                 let plural = if count == 1 { "" } else { "s" };
                 Ok(Inputs {
                     images: random::inputs(shape, count, *seed),
@@ -91,10 +101,11 @@ impl Calibration {
                 let images = files(path, shape).with_context(place)?;
                 ensure!(
                     !images.is_empty(),
-                    "{}: got no inputs, expected at least one",
+                    "{}: got no inputs, expected at least one; of a folder, files that end in .png are read",
                     place()
                 );
-                let what = format!("{} inputs of {}", images.len(), path.display());
+                let plural = if images.len() == 1 { "" } else { "s" };
+                let what = format!("{} input{plural} of {}", images.len(), path.display());
                 Ok(Inputs { images, what })
             }
         }
@@ -126,7 +137,7 @@ fn files(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
     if npy::is_named(path) {
         return npy::read(path, shape);
     }
-    if path.extension().is_some_and(|extension| extension == "png") {
+    if input::is_picture(path) {
         return Ok(vec![input::png(path, shape)?]);
     }
     input::idx_images(path, shape)
@@ -136,7 +147,7 @@ fn folder(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
     let mut pictures = Vec::new();
     for entry in fs::read_dir(path)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "png") {
+        if input::is_picture(&path) {
             pictures.push(path);
         }
     }

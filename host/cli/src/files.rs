@@ -1,8 +1,8 @@
 //! Files that commands read and write.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use thresh_model::{Image, Network};
 
 /// Reads a packed image.
@@ -41,7 +41,41 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         fs::write(&temporary, bytes)?;
         fs::rename(&temporary, path)
     };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write()
+        .inspect_err(|_| drop(fs::remove_file(&temporary)))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Refuses outputs that are folders, inputs, or each other, before any work is done.
+pub fn check_outputs<'a>(
+    inputs: &[&Path],
+    outputs: impl IntoIterator<Item = &'a Path>,
+) -> Result<()> {
+    let mut taken: Vec<PathBuf> = inputs.iter().map(|path| identity(path)).collect();
+    for path in outputs {
+        ensure!(
+            !path.is_dir(),
+            "cannot write {}: it is a folder, expected the name of a file",
+            path.display()
+        );
+        let own = identity(path);
+        ensure!(
+            !taken.contains(&own),
+            "got {} for two files of this command, expected a name for each; choose another output",
+            path.display()
+        );
+        taken.push(own);
+    }
+    Ok(())
+}
+
+/// The file that a path means, as far as it is there.
+fn identity(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default();
+    let whole = fs::canonicalize(path);
+    whole
+        .or_else(|_| fs::canonicalize(folder(path)).map(|folder| folder.join(name)))
+        .unwrap_or_else(|_| path.into())
 }
 
 /// The folder that a file lies in.
@@ -71,7 +105,29 @@ mod tests {
             "nothing else is left"
         );
         assert_eq!(folder(Path::new("name")), Path::new("."));
+        fs::create_dir(root.path().join("folder")).unwrap();
+        write(&root.path().join("folder"), b"").unwrap_err();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
         let error = write(&path.join("below-a-file"), b"").unwrap_err();
         assert!(format!("{error:#}").contains("cannot write"), "{error:#}");
+    }
+
+    #[test]
+    fn an_output_is_no_folder_no_input_and_no_other_output() {
+        let root = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| root.path().join(name));
+        fs::write(&one, b"").unwrap();
+        let says = |inputs: &[&Path], outputs: &[&Path], part: &str| {
+            let error = check_outputs(inputs, outputs.iter().copied()).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        };
+        check_outputs(&[&one], [two.as_path()]).unwrap();
+        says(&[], &[root.path()], "it is a folder");
+        says(&[&one], &[&root.path().join("./one")], "for two files");
+        says(
+            &[&one],
+            &[&two, &root.path().join("./two")],
+            "for two files",
+        );
     }
 }

@@ -126,6 +126,12 @@ pub fn idx_images(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
     Ok(images.map(<[u8]>::to_vec).collect())
 }
 
+/// Whether a path is named as a picture.
+pub fn is_picture(path: &Path) -> bool {
+    let extension = path.extension();
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
+}
+
 /// Reads a picture: grey for one channel, colours for three.
 pub fn png(path: &Path, shape: Shape) -> Result<Vec<u8>> {
     let file = File::open(path).context(EXPECTED)?;

@@ -20,7 +20,7 @@ use thresh_compress::{Data, History};
 use thresh_model::entropy::{choice_bits, column_bits};
 use thresh_model::image::{Account, Coding};
 use thresh_model::pack::pack;
-use thresh_model::{Image, Layer, Network, PackOptions, Reference, Weights};
+use thresh_model::{Image, Layer, Network, Operator, PackOptions, Reference, Weights};
 use thresh_regs::Config;
 
 /// What is to be reported on.
@@ -59,6 +59,8 @@ pub struct LayerReport {
     /// Weights and biases before compression.
     parameters: u64,
     coding: Coding,
+    /// Weights of the network's layer that are not zero; none where the layer is none of the network's.
+    nonzeros: Option<u64>,
     /// The fewest bits of the positions that a model by column takes; none where the layer is none of the network's.
     column_bound: Option<f64>,
     /// Shared weights and how many members each has; none where weights are not shared.
@@ -66,9 +68,11 @@ pub struct LayerReport {
 }
 
 impl LayerReport {
-    /// Weights of the image that are not zero.
+    /// Weights that the image keeps. Where several passes store a weight again, it counts once.
     fn kept(&self) -> u64 {
-        self.coding.nonzeros
+        let stored = self.coding.nonzeros;
+        self.nonzeros
+            .map_or(stored, |nonzeros| nonzeros.min(stored))
     }
 
     /// The fewest bits of the positions, if every choice of them is as likely as any other.
@@ -78,7 +82,8 @@ impl LayerReport {
 
     /// The fewest bits of the codes of kept weights, if each is coded by itself.
     fn code_bound(&self) -> f64 {
-        self.coding.code_entropy_bits
+        let stored = self.coding.nonzeros.max(1) as f64;
+        self.coding.code_entropy_bits / stored * self.kept() as f64
     }
 
     fn bound(&self) -> f64 {
@@ -198,7 +203,8 @@ fn layers(network: &Network, image: &Image) -> Result<Vec<LayerReport>> {
             weights,
             parameters: size.parameters,
             coding,
-            column_bound: layer.map(column_bound),
+            nonzeros: layer.map(|layer| layer.weights.nonzeros() as u64),
+            column_bound: layer.and_then(column_bound),
             centroids: layer.map_or_else(Vec::new, |layer| centroids(&layer.weights)),
         }
     });
@@ -206,14 +212,18 @@ fn layers(network: &Network, image: &Image) -> Result<Vec<LayerReport>> {
 }
 
 /// As [`column_bits`]: a column is what reads one value under the window of a convolution, or one input.
-fn column_bound(layer: &Layer) -> f64 {
+/// There is none for a convolution in groups.
+fn column_bound(layer: &Layer) -> Option<f64> {
+    if matches!(layer.operator, Operator::Conv { groups: 2.., .. }) {
+        return None;
+    }
     let rows = layer.operator.biases();
     let mut kept = vec![0; layer.weights.len() / rows.max(1)];
     for index in 0..layer.weights.len() {
         let column = index % kept.len();
         kept[column] += u64::from(layer.weights.get(index) != 0.0);
     }
-    column_bits(rows as u64, &kept)
+    Some(column_bits(rows as u64, &kept))
 }
 
 fn centroids(weights: &Weights) -> Vec<(f32, usize)> {

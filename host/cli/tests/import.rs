@@ -117,7 +117,7 @@ fn a_model_of_any_shape_is_packed_and_planned() {
         (
             "--calibrate short.npy",
             1,
-            vec!["short.npy", "bytes of data"],
+            vec!["short.npy", "ends in its data"],
         ),
         (
             "--calibrate gone.npy",

@@ -162,5 +162,8 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
         file.sync_all()?;
         fs::rename(&temporary, path)
     };
-    write().map_err(|e| Error::io(path, e))
+    write().map_err(|e| {
+        drop(fs::remove_file(&temporary));
+        Error::io(path, e)
+    })
 }

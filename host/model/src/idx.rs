@@ -35,7 +35,7 @@ pub enum IdxError {
         source: std::io::Error,
     },
     /// Not what it should be.
-    #[error("{path}: {what} is {got}, expected {expected}; run scripts/setup to fetch the file again", path = .path.display())]
+    #[error("{path}: {what} is {got}, expected {expected}; give another file, or run scripts/setup to fetch its own again", path = .path.display())]
     Format {
         /// The file.
         path: PathBuf,

@@ -54,7 +54,7 @@ pub enum PackError {
     NoCalibration,
     /// Too many weights to share.
     #[error(
-        "layer {layer} has {got} distinct non-zero weights, a codebook holds {limit}; cluster the weights first"
+        "layer {layer} has {got} distinct non-zero weights, a codebook holds {limit}; share the weights first (`--bits`, or `thresh compress`)"
     )]
     Codebook {
         /// Name of the layer.

@@ -63,7 +63,9 @@ impl Task<'_> {
     ) -> Result<Outcome> {
         let options = options(method)?;
         let held_out = self.data.test().len();
-        if self.network.provenance.get(KEY) != Some(&held_out.to_string()) {
+        let apart = self.network.provenance.get(KEY);
+        let apart: usize = apart.and_then(|count| count.parse().ok()).unwrap_or(0);
+        if apart < held_out {
             output.note(format!(
                 "the network has learned the {held_out} images that are held out, so they are read better than new ones; \
                  `thresh train --hold-out {held_out}` makes one that has not"

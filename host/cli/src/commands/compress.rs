@@ -89,6 +89,10 @@ impl Compress {
             .output
             .unwrap_or_else(|| files::folder(&input).join("compressed.safetensors"));
         let reports = self.report || self.html.is_some();
+        let image = self.budget.is_some().then(|| path.with_extension("thresh"));
+        let inputs = [input.as_path()];
+        let outputs = [Some(path.as_path()), image.as_deref(), self.html.as_deref()];
+        files::check_outputs(&inputs, outputs.into_iter().flatten())?;
         ensure!(
             self.config.is_none() || reports || self.budget.is_some(),
             "got --config without --report, --html or --budget, expected one of them: compression itself is for no engine"
@@ -151,6 +155,10 @@ impl Compress {
         };
         if held_out.is_some() {
             report::add_test_accuracy(&mut compressed, whole.test())?;
+        }
+        if compressed.nonzeros() == 0 {
+            output
+                .note("no weight is left: the network answers the same to every image; keep more");
         }
         files::save_network(&path, &compressed)?;
         let made = match reports {

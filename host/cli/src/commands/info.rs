@@ -115,7 +115,7 @@ fn layers_table(sizes: &[Size], bytes: usize) -> String {
         "parameters",
         "float32 bytes",
         "non-zeros",
-        "density",
+        "stored",
         "padding zeros",
         "file bytes",
         "bits/non-zero",
@@ -129,6 +129,7 @@ fn layers_table(sizes: &[Size], bytes: usize) -> String {
             size.parameters.to_string(),
             size.float_bytes().to_string(),
             size.nonzeros.to_string(),
+            // Above 1 where several passes store a weight.
             percent(share),
             size.padding.to_string(),
             in_bytes(file_bits),

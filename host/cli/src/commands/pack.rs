@@ -199,7 +199,7 @@ pub fn save(image: &Image, config: &Config, path: &Path, output: &Output) -> Res
         ),
         (
             "weights",
-            format!("{nonzeros} of {parameters} parameters, and {padding} padding zeros"),
+            format!("{nonzeros} stored of {parameters} parameters, and {padding} padding zeros"),
         ),
         ("saved as", path.display().to_string()),
     ]);

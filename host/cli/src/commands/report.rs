@@ -57,6 +57,7 @@ impl ReportCommand {
         let input = self.network.unwrap_or_else(|| {
             train::work_folder(self.data, self.net).join("compressed.safetensors")
         });
+        files::check_outputs(&[&input], self.html.as_deref())?;
         let network = files::network(&input)?;
         let folder = self
             .work

@@ -84,6 +84,9 @@ impl DeepCompressionOptions {
         if self.codes.iter().any(|codes| !(1..=255).contains(codes)) {
             return wrong("codes", codes, "each 1 to 255");
         }
+        if self.weights == 0 && self.densities.is_empty() {
+            return wrong("weights", "0".into(), "at least 1");
+        }
         let densities = self.densities.show();
         if !self.densities.is_empty() && self.densities.len() != layers.len() {
             return wrong("densities", densities, &expected);

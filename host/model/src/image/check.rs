@@ -63,6 +63,10 @@ pub(super) fn passes(count: usize) -> Result<(), ImageError> {
 
 /// Passes of an image, over all its runs, and host maps and transfers: more is no network of ours.
 pub(super) const MOST_PASSES: usize = 1 << 20;
+/// Twice what VGG-19 without pruning takes on sixteen PEs.
+const MOST_POINTERS: usize = 1 << 30;
+/// Half a gigabyte in [`Image::check`].
+const MOST_ROWS: usize = 1 << 26;
 
 /// The largest number of values of a map that the host keeps.
 const MOST_MAP: usize = 1 << 28;
@@ -350,6 +354,29 @@ fn add_live(live: &mut [u64], pe: usize, decoded: &Decoded, biases: &[i16]) {
     }
 }
 
+/// What the passes of an image make its reader do, beside what its bytes do: symbols without bits cost nothing in the file.
+#[derive(Default)]
+pub(super) struct Volume {
+    pointers: usize,
+    rows: usize,
+}
+
+impl Volume {
+    /// Counts a pass.
+    pub fn add(&mut self, pass: &Pass) -> Result<(), ImageError> {
+        if pass.reuse == 0 {
+            self.pointers += pass.pointers() * pass.pes.len();
+            self.rows += usize::from(pass.descriptor.rows);
+        }
+        at_most(
+            "column pointers of all passes",
+            self.pointers,
+            MOST_POINTERS,
+        )?;
+        at_most("rows of all passes", self.rows, MOST_ROWS)
+    }
+}
+
 impl Image {
     /// Checks everything that [`Image::from_bytes`] promises of an image.
     ///
@@ -361,7 +388,9 @@ impl Image {
         runs(self)?;
         input(self)?;
         let mut live = Vec::new();
+        let mut volume = Volume::default();
         for (i, pass) in self.passes.iter().enumerate() {
+            volume.add(pass).map_err(|e| e.in_pass(i))?;
             let lanes = descriptor(self, pass).and_then(|()| pass.check(self.num_pes));
             live.push(lanes.map_err(|e| e.in_pass(i))?);
         }

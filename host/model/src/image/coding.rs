@@ -97,10 +97,9 @@ impl Image {
         let mut frequencies: Vec<Frequencies> = vec![NO_FREQUENCIES; layers.len()];
         // Passes of a layer may have codebooks of their own, so what counts is the weight.
         let mut live: Vec<BTreeMap<i16, u64>> = vec![BTreeMap::new(); layers.len()];
-        for (index, pass) in self.passes.iter().enumerate() {
-            let layer = self.layer_of(index);
-            for pe in 0..pass.pes.len() {
-                let columns = pass.decode(pe)?.columns;
+        for (pass, layer) in self.passes.iter().zip(self.pass_layers()) {
+            for decoded in pass.decoded() {
+                let columns = decoded?.columns;
                 stream::count(&columns, &mut frequencies[layer]);
                 for entry in columns.iter().flatten() {
                     match pass.codebook[usize::from(entry.code)] {

@@ -63,6 +63,7 @@ impl Image {
         }
         check::input(&image)?;
         let mut context = Context::new(&image, count);
+        let mut volume = check::Volume::default();
         // The last pass that has weights.
         let mut owner = None;
         for run in 0..image.runs.len() {
@@ -71,6 +72,7 @@ impl Image {
                 let i = image.passes.len();
                 let pass = read_pass(&mut reader, &image, &context, owner, &mut next)
                     .map_err(|e| e.in_pass(i))?;
+                volume.add(&pass).map_err(|e| e.in_pass(i))?;
                 context.step(&pass);
                 owner = if pass.reuse == 0 { Some(i) } else { owner };
                 image.passes.push(pass);

@@ -356,3 +356,14 @@ fn every_descriptor_field_is_written() {
         );
     }
 }
+
+#[test]
+fn what_costs_no_bytes_is_bounded() {
+    let image = random::image(&CONFIGS[0], 1);
+    let mut pass = image.passes[0].clone();
+    (pass.reuse, pass.descriptor.rows) = (0, u16::MAX);
+    let mut volume = check::Volume::default();
+    let added = (0..2000).find_map(|_| volume.add(&pass).err());
+    let error = added.unwrap().to_string();
+    assert!(error.contains("rows of all passes"), "{error}");
+}
