@@ -109,7 +109,10 @@ fn indexed(file: &str, index: &str, shape: Shape) -> Result<Vec<u8>> {
     };
     let count = images.len();
     images.into_iter().nth(index).with_context(|| {
-        format!("there is no image {index} in {file}: it has {count}, the first is 0")
+        format!(
+            "there is no image {index} in {file}: expected 0 to {}",
+            count.saturating_sub(1)
+        )
     })
 }
 

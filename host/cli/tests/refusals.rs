@@ -113,7 +113,7 @@ fn images_that_are_none_or_not_for_the_engine() {
             "version.thresh",
             &[
                 "version.thresh",
-                "image format 66, expected 2",
+                "image format 67, expected 3",
                 "pack the network again",
             ],
         ),
@@ -164,7 +164,12 @@ fn networks_that_cannot_be_packed() {
         (
             "many.safetensors -o x.thresh",
             1,
-            &["many.safetensors", "distinct", "255", "cluster"],
+            &[
+                "many.safetensors",
+                "distinct",
+                "255",
+                "share the weights first",
+            ],
         ),
         (
             "text.safetensors -o x.thresh",
