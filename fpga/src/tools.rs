@@ -11,9 +11,9 @@ use crate::FlowError;
 /// Limit for `--version`; a tool's very first call may compile it.
 pub(crate) const VERSION_TIMEOUT: Duration = Duration::from_secs(180);
 /// Limit for a synthesis.
-pub(crate) const YOSYS_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+pub(crate) const YOSYS_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 /// Limit for placing and routing with one seed.
-pub(crate) const NEXTPNR_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+pub(crate) const NEXTPNR_TIMEOUT: Duration = Duration::from_secs(2 * 60 * 60);
 /// Limit for packing a bitstream.
 pub(crate) const PACK_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
