@@ -53,6 +53,20 @@ const fn parts(num_pes: usize) -> usize {
     if num_pes < 4 { 4 / num_pes } else { 1 }
 }
 
+/// Bytes of stack for making an engine, which lies there as a whole: a megabyte with many PEs.
+const ROOM: usize = 64 << 20;
+
+/// Does `work` on a thread of its own, since threads of tests have little stack.
+fn with_room(work: impl FnOnce() -> Module + Send) -> Module {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(ROOM);
+        let handle = thread.spawn_scoped(scope, work).expect("a thread starts");
+        handle
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 macro_rules! configurations {
     ($($(#[$when:meta])* $index:literal => $engine:ident, $constructor:ident;)*) => {
         $(
@@ -76,7 +90,7 @@ macro_rules! configurations {
         pub fn configuration(config: &Config) -> Module {
             $($(#[$when])*
             if *config == CONFIGS[$index] {
-                return emit("engine", $constructor());
+                return with_room(|| emit("engine", $constructor()));
             })*
             panic!("{}", not_built(config))
         }
