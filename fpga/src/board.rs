@@ -96,16 +96,6 @@ pub const BOARDS: &[Board] = &[
     Board {
         name: "ulx3s-85f-32",
         doc: "ULX3S with the large ECP5, twice the PEs with smaller memories",
-        // nextpnr's default router takes most of an hour here, this one minutes.
-        nextpnr_args: &[
-            "--85k",
-            "--package",
-            "CABGA381",
-            "--speed",
-            "6",
-            "--router",
-            "router2",
-        ],
         target_mhz: 40.0,
         ..ULX3S_85F
     },
