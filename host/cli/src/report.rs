@@ -9,6 +9,7 @@ mod plot;
 mod tables;
 
 use crate::bars;
+use crate::commands::pack::check_source;
 use crate::input::DataSet;
 use crate::output::Output;
 use anyhow::{Result, ensure};
@@ -162,13 +163,7 @@ impl Report {
 
 /// Refuses data that the network did not learn from, or cannot read.
 fn check(network: &Network, data: &Data) -> Result<()> {
-    if let Some(trained) = network.provenance.get("data") {
-        ensure!(
-            trained == data.source(),
-            "the network was trained on data with SHA-256 {trained}, the data given has {}; choose it by --data",
-            data.source()
-        );
-    }
+    check_source(network, data)?;
     let (got, expected) = (data.train().shape.len(), network.input.len());
     ensure!(
         got == expected,

@@ -258,10 +258,9 @@ impl Image {
     /// them; most are of one run.
     pub fn spans(&self) -> Vec<std::ops::Range<usize>> {
         let mut spans = Vec::new();
-        let (mut start, mut pass) = (0, 0);
-        for (index, run) in self.runs.iter().enumerate() {
-            pass += run.passes;
-            if !self.passes[pass - 1].descriptor.keep {
+        let mut start = 0;
+        for (index, (_, passes)) in self.runs_with_passes().enumerate() {
+            if !self.passes[passes.end - 1].descriptor.keep {
                 spans.push(start..index + 1);
                 start = index + 1;
             }

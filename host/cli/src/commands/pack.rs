@@ -4,7 +4,7 @@ use super::plan;
 use crate::input::DataSet;
 use crate::output::{Output, Verdict, facts, ratio};
 use crate::{bars, files, provenance, target};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -116,6 +116,18 @@ impl Pack {
     }
 }
 
+/// Refuses data that the network did not learn from.
+pub fn check_source(network: &Network, data: &Data) -> Result<()> {
+    if let Some(trained) = network.provenance.get("data") {
+        ensure!(
+            trained == data.source(),
+            "the network was trained on data with SHA-256 {trained}, the data given has {}; choose it by --data",
+            data.source()
+        );
+    }
+    Ok(())
+}
+
 /// Packs with the first `calibration` images of the data that the network was trained on.
 pub fn pack_network(
     mut network: Network,
@@ -125,14 +137,7 @@ pub fn pack_network(
     options: &PackOptions,
     command: String,
 ) -> Result<Packed> {
-    if let Some(trained) = network.provenance.get("data")
-        && trained != data.hash()
-    {
-        bail!(
-            "the network was trained on data with SHA-256 {trained}, the data given has {}; choose it by --data",
-            data.hash()
-        );
-    }
+    check_source(&network, data)?;
     let (got, expected) = (data.train().shape, network.input);
     ensure!(
         got == expected,

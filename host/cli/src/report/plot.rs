@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
+use std::ops::Range;
 use thresh_compress::History;
 use thresh_compress::history::{EpochRecord, Histogram};
 use thresh_model::image::{Account, Part};
@@ -79,13 +80,13 @@ fn curves(
     lines.retain(|(_, points)| !points.is_empty());
     let most = most(lines.iter().flat_map(|(_, points)| points).map(|&(_, y)| y));
     svg(SIZE, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .caption(caption, CAPTION)
-            .margin(10)
-            .x_label_area_size(30)
-            .y_label_area_size(50)
-            .build_cartesian_2d(0.0..ROOM * (behind.max(1) + 1) as f64, 0.0..most)
-            .map_err(failed)?;
+        let mut chart = chart(
+            area,
+            caption,
+            50,
+            0.0..ROOM * (behind.max(1) + 1) as f64,
+            0.0..most,
+        )?;
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -122,13 +123,13 @@ pub fn unshared(name: &str, before: &Histogram, centroids: &[(f32, usize)]) -> R
     let width = (greatest - least) / before.counts.len().max(1) as f64;
     let most = most(before.counts.iter().map(|&n| n as f64));
     svg(SIZE, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .caption(format!("{name}: before sharing, and centroids"), CAPTION)
-            .margin(10)
-            .x_label_area_size(30)
-            .y_label_area_size(50)
-            .build_cartesian_2d(from..to, 0.0..most)
-            .map_err(failed)?;
+        let mut chart = chart(
+            area,
+            &format!("{name}: before sharing, and centroids"),
+            50,
+            from..to,
+            0.0..most,
+        )?;
         mesh(&mut chart)?;
         let bars = before.counts.iter().enumerate().map(|(bin, &count)| {
             let x = least + bin as f64 * width;
@@ -150,13 +151,13 @@ pub fn shared(name: &str, centroids: &[(f32, usize)]) -> Result<String> {
     let (from, to) = reach(centroids.iter().map(|&(value, _)| f64::from(value)));
     let most = most(centroids.iter().map(|&(_, members)| members as f64));
     svg(SIZE, |area| {
-        let mut chart = ChartBuilder::on(area)
-            .caption(format!("{name}: after sharing"), CAPTION)
-            .margin(10)
-            .x_label_area_size(30)
-            .y_label_area_size(50)
-            .build_cartesian_2d(from..to, 0.0..most)
-            .map_err(failed)?;
+        let mut chart = chart(
+            area,
+            &format!("{name}: after sharing"),
+            50,
+            from..to,
+            0.0..most,
+        )?;
         mesh(&mut chart)?;
         let sticks = centroids.iter().map(|&(value, members)| {
             let x = f64::from(value);
@@ -192,13 +193,7 @@ pub fn parts(names: &[&str], accounts: &[Account]) -> Result<String> {
     let wide = (260 + 90 * columns.len()).min(1600) as u32;
     svg((wide.max(SIZE.0), 380), |area| {
         let end = columns.len() as f64;
-        let mut chart = ChartBuilder::on(area)
-            .caption("bytes of the image", CAPTION)
-            .margin(10)
-            .x_label_area_size(30)
-            .y_label_area_size(60)
-            .build_cartesian_2d(0.0..ROOM * end, 0.0..most)
-            .map_err(failed)?;
+        let mut chart = chart(area, "bytes of the image", 60, 0.0..ROOM * end, 0.0..most)?;
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -243,6 +238,23 @@ type Chart<'a, 'b> = ChartContext<
     SVGBackend<'b>,
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
+
+/// Empty axes below a caption, with `left` pixels for the labels of `y`.
+fn chart<'a, 'b>(
+    area: &'a Area<'b>,
+    caption: &str,
+    left: u32,
+    x: Range<f64>,
+    y: Range<f64>,
+) -> std::result::Result<Chart<'a, 'b>, String> {
+    ChartBuilder::on(area)
+        .caption(caption, CAPTION)
+        .margin(10)
+        .x_label_area_size(30)
+        .y_label_area_size(left)
+        .build_cartesian_2d(x, y)
+        .map_err(failed)
+}
 
 fn mesh(chart: &mut Chart<'_, '_>) -> Drawn {
     let mut mesh = chart.configure_mesh();

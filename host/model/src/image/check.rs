@@ -1,6 +1,6 @@
 //! Whether an image is sound: every number inside what an engine has, everything consistent.
 
-use super::{Image, ImageError, Memory, Pass, PeData, geometry};
+use super::{Image, ImageError, Memory, Pass, geometry};
 use crate::huffman::{CodeLengths, Decoder};
 use crate::stream::{self, Decoded, Limits};
 use thresh_regs::{
@@ -261,26 +261,22 @@ impl Pass {
     /// # Panics
     /// If there is no PE `pe`.
     pub fn decode(&self, pe: usize) -> Result<Decoded, ImageError> {
-        let data = &self.pes[pe];
-        if self.reuse > 0 {
-            return Ok(Decoded::default());
-        }
-        let limits = self.limits(pe);
-        let decoded = stream::decode(&data.stream, data.bits, &decoders(&self.tables), limits);
-        decoded.map_err(|source| ImageError::Stream { pe, source })
+        self.decode_with(&decoders(&self.tables), pe)
     }
 
     /// The streams of all PEs, decoded, in order.
     pub(crate) fn decoded(&self) -> impl Iterator<Item = Result<Decoded, ImageError>> + '_ {
         let decoders = decoders(&self.tables);
-        let decode = move |(pe, data): (usize, &PeData)| {
-            if self.reuse > 0 {
-                return Ok(Decoded::default());
-            }
-            stream::decode(&data.stream, data.bits, &decoders, self.limits(pe))
-                .map_err(|source| ImageError::Stream { pe, source })
-        };
-        self.pes.iter().enumerate().map(decode)
+        (0..self.pes.len()).map(move |pe| self.decode_with(&decoders, pe))
+    }
+
+    fn decode_with(&self, decoders: &[Decoder; 3], pe: usize) -> Result<Decoded, ImageError> {
+        let data = &self.pes[pe];
+        if self.reuse > 0 {
+            return Ok(Decoded::default());
+        }
+        let decoded = stream::decode(&data.stream, data.bits, decoders, self.limits(pe));
+        decoded.map_err(|source| ImageError::Stream { pe, source })
     }
 
     pub(super) fn limits(&self, pe: usize) -> Limits {
