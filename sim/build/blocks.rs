@@ -41,7 +41,7 @@ blocks! {
     host_port_2: HostPort2 = engine::HostPort<2, 5, 2, 1, 0, 16>;
     host_port_8: HostPort8 = engine::HostPort<8, 5, 1, 0, 1, 0>;
     sequencer: Sequencer = engine::Sequencer<6, 5, 6, 5, 5, 6, 4, 1>;
-    bus: Bus = engine::Bus<6, 6, 6, 6, 1>, new_bus;
+    bus: Bus = engine::Bus<6, 6, 6, 6, 1, 1>, new_bus;
     block_pe: BlockPe = engine::BlockPe<2, 4, 5, 8, 8, 16, 8, 1, 2>;
     single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8, 16, 8, 0>;
 }

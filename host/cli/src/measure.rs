@@ -59,6 +59,8 @@ pub struct Measurement {
     pub records: Vec<Record>,
     /// Cycles that all virtual devices were clocked, loading left out.
     pub simulated_cycles: u64,
+    /// Of these, the cycles of the batches that the records tell of, with loads and transfers between runs.
+    pub batch_cycles: u64,
     pub elapsed: Duration,
     pub threads: usize,
     /// Where the first wrong inference goes wrong.
@@ -79,6 +81,7 @@ pub fn measure(plan: &Plan<'_>, output: &Output) -> Result<Measurement> {
     let shared = Shared {
         plan,
         reference: &reference,
+        ahead: plan.image.loaded_ahead(plan.config) > 0,
         bar: &bar,
         next: AtomicUsize::new(0),
         stop: AtomicBool::new(false),
@@ -86,7 +89,7 @@ pub fn measure(plan: &Plan<'_>, output: &Output) -> Result<Measurement> {
         records: Mutex::new(Vec::with_capacity(plan.count)),
     };
     let start = Instant::now();
-    let workers: Vec<Result<u64>> = std::thread::scope(|scope| {
+    let workers: Vec<Result<Clocked>> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads)
             .map(|_| scope.spawn(|| shared.work()))
             .collect();
@@ -97,9 +100,11 @@ pub fn measure(plan: &Plan<'_>, output: &Output) -> Result<Measurement> {
     });
     let elapsed = start.elapsed();
     bar.finish_and_clear();
-    let mut simulated_cycles = 0;
-    for cycles in workers {
-        simulated_cycles += cycles?;
+    let (mut simulated_cycles, mut batch_cycles) = (0, 0);
+    for clocked in workers {
+        let clocked = clocked?;
+        simulated_cycles += clocked.all;
+        batch_cycles += clocked.batches;
     }
     let mut records = shared
         .records
@@ -116,16 +121,27 @@ pub fn measure(plan: &Plan<'_>, output: &Output) -> Result<Measurement> {
     Ok(Measurement {
         records,
         simulated_cycles,
+        batch_cycles,
         elapsed,
         threads,
         first_mismatch,
     })
 }
 
+/// Cycles that a device was clocked, once the image was loaded.
+#[derive(Default)]
+struct Clocked {
+    all: u64,
+    /// In batches, not pass by pass.
+    batches: u64,
+}
+
 /// What the threads share.
 struct Shared<'a> {
     plan: &'a Plan<'a>,
     reference: &'a Reference,
+    /// Whether some run is loaded while the one before it runs.
+    ahead: bool,
     bar: &'a ProgressBar,
     next: AtomicUsize,
     stop: AtomicBool,
@@ -134,8 +150,8 @@ struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// Runs images until there are none left; gives the cycles of its device.
-    fn work(&self) -> Result<u64> {
+    /// Runs images until there are none left.
+    fn work(&self) -> Result<Clocked> {
         let result = self.run();
         if result.is_err() {
             self.stop.store(true, Ordering::Relaxed);
@@ -143,7 +159,7 @@ impl Shared<'_> {
         result
     }
 
-    fn run(&self) -> Result<u64> {
+    fn run(&self) -> Result<Clocked> {
         let mut device = target::virtual_device(self.plan.config, self.plan.image)?;
         let loaded = device.transport_mut().cycles();
         let batch = match self.plan.image.is_resident() {
@@ -155,6 +171,7 @@ impl Shared<'_> {
                 .min(BATCH),
         };
         let mut records = Vec::new();
+        let mut clocked = Clocked::default();
         loop {
             let first = self.next.fetch_add(batch, Ordering::Relaxed);
             if first >= self.plan.count || self.stop.load(Ordering::Relaxed) {
@@ -162,7 +179,7 @@ impl Shared<'_> {
             }
             let indices = first..self.plan.count.min(first + batch);
             let done = self
-                .infer(&mut device, indices.clone())
+                .infer(&mut device, indices.clone(), &mut clocked.batches)
                 .with_context(|| format!("test images {indices:?}"))?;
             for record in done {
                 if record.difference.is_some() {
@@ -173,18 +190,19 @@ impl Shared<'_> {
                 self.bar.inc(1);
             }
         }
-        let cycles = device.transport_mut().cycles() - loaded;
+        clocked.all = device.transport_mut().cycles() - loaded;
         self.records
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
             .extend(records);
-        Ok(cycles)
+        Ok(clocked)
     }
 
     fn infer(
         &self,
         device: &mut Device<VirtualDevice>,
         indices: Range<usize>,
+        clocked: &mut u64,
     ) -> Result<Vec<Record>> {
         let data = self.plan.data;
         let profiled = match self.plan.image.is_resident() {
@@ -195,8 +213,12 @@ impl Shared<'_> {
         let counted = indices.clone().filter(|index| index.is_multiple_of(every));
         let counted: Vec<&[u8]> = counted.map(|index| data.image(index)).collect();
         let inputs: Vec<&[u8]> = indices.clone().map(|index| data.image(index)).collect();
+        let start = device.transport_mut().cycles();
         let inferences = device.run_batch(&inputs)?;
+        *clocked += device.transport_mut().cycles() - start;
+        device.set_overlap(false);
         let mut profiles = device.profile_batch(&counted)?.into_iter();
+        device.set_overlap(true);
         let mut records = Vec::new();
         for (index, got) in indices.zip(inferences) {
             let expected = self.reference.run(data.image(index))?;
@@ -206,7 +228,8 @@ impl Shared<'_> {
                 false => None,
             };
             if let Some(profile) = &profile {
-                difference = difference.or_else(|| profile_difference(profile, &got, &expected));
+                difference =
+                    difference.or_else(|| profile_difference(profile, &got, &expected, self.ahead));
             }
             records.push(Record {
                 index,

@@ -58,6 +58,7 @@ pub struct Device<T: Transport> {
     info: EngineInfo,
     timeouts: Timeouts,
     content: Content,
+    overlap: bool,
     words_sent: u64,
 }
 
@@ -112,6 +113,7 @@ impl<T: Transport> Device<T> {
             content: Content::Empty {
                 reason: "none was loaded since it was opened".into(),
             },
+            overlap: true,
             words_sent: 0,
         })
     }
@@ -132,6 +134,13 @@ impl<T: Transport> Device<T> {
     /// Waits this long from now on.
     pub fn set_timeouts(&mut self, timeouts: Timeouts) {
         self.timeouts = timeouts;
+    }
+
+    /// Whether runs are loaded while others run, where engine and image allow it. They are, unless it is
+    /// turned off here: cycles then are those of the cycle model, since a load takes a PE's pointers for a cycle
+    /// now and then.
+    pub fn set_overlap(&mut self, overlap: bool) {
+        self.overlap = overlap;
     }
 
     /// The link. What is written past the driver is not seen by it.

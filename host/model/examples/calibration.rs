@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let options = PackOptions {
             percentile,
             provenance: false,
+            ..PackOptions::default()
         };
         let image = pack(&network, config, &calibration, &options)?;
         let packed = Reference::new(&image)?;

@@ -3,6 +3,7 @@
 
 mod account;
 mod allocation;
+mod beside;
 mod check;
 mod coding;
 mod error;
@@ -31,7 +32,7 @@ use thresh_regs::{PassDescriptor, Table};
 pub const MAGIC: [u8; 4] = *b"THRI";
 
 /// Version of the format: grows with every change of a byte's meaning.
-pub const FORMAT_VERSION: u8 = 3;
+pub const FORMAT_VERSION: u8 = 4;
 
 /// A network, packed for one number of PEs.
 ///
@@ -81,13 +82,17 @@ pub struct MapSize {
 }
 
 /// Passes that the engine runs without the host, and what goes to and from its activation memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Run {
     /// Number of passes.
     pub passes: usize,
     /// Weight store address of the first entry of its first pass, in every PE; entries of later
     /// passes follow without gaps.
     pub entry_base: u16,
+    /// Index of its first pass descriptor.
+    pub first: u16,
+    /// Where its words begin in both geometry tables.
+    pub table_base: u16,
     /// What is written before it.
     pub writes: Vec<Transfer>,
     /// What is read behind it.

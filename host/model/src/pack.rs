@@ -27,6 +27,9 @@ pub struct PackOptions {
     pub percentile: f64,
     /// Whether the image carries the network's provenance.
     pub provenance: bool,
+    /// What does not stay on the chip is cut so small that two runs have room beside each other: one
+    /// can be loaded while the other runs. Only where the engine can do that.
+    pub overlap: bool,
 }
 
 impl Default for PackOptions {
@@ -34,6 +37,7 @@ impl Default for PackOptions {
         PackOptions {
             percentile: 100.0,
             provenance: true,
+            overlap: false,
         }
     }
 }

@@ -65,8 +65,7 @@ pub fn image(config: &Config, seed: u64) -> Image {
     let run = Run {
         passes: passes.len(),
         entry_base: entry_base as u16,
-        writes: vec![],
-        reads: vec![],
+        ..Run::default()
     };
     let mut image = Image {
         name: format!("random-{seed}"),

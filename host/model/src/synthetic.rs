@@ -141,8 +141,7 @@ impl SparseLayer {
             runs: vec![Run {
                 passes: 1,
                 entry_base: short(rows),
-                writes: Vec::new(),
-                reads: Vec::new(),
+                ..Run::default()
             }],
             outputs: rows * pes,
             head: Head::Logits,

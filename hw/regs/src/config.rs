@@ -53,6 +53,11 @@ impl Config {
         CONFIGS.iter().find(|config| config.name == name)
     }
 
+    /// Whether all but activations may be loaded while passes run.
+    pub fn loads_beside(&self) -> bool {
+        self.store == WeightStore::BlockRam
+    }
+
     /// Words that a PE's weight store has for entries and biases when `columns` pointers are used.
     pub fn store_words(&self, columns: usize) -> usize {
         let words = 1usize << self.weight_addr_bits;

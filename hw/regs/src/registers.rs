@@ -231,7 +231,7 @@ pub mod reg {
                 "shared_store",
                 24,
                 1,
-                "1: column pointers take words of the weight store",
+                "1: column pointers take words of the weight store, and nothing is loaded while passes run; 0: all but activations may be",
             ),
         ],
     );
@@ -297,7 +297,7 @@ pub mod reg {
                 "not_idle",
                 4,
                 1,
-                "an access was refused since passes were running or a load was open",
+                "an access was refused since a load was open, or passes were running and it may not be done then",
             ),
             f(
                 "no_load",

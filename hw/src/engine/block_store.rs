@@ -10,6 +10,7 @@ use rust_hdl_widgets::prelude::*;
 /// map are one run of entries, from the pointer of the first to the pointer behind the last; both are
 /// read together. Seeks run ahead of the walk through the entries; one entry costs one cycle, and a token without any none while an earlier one is walked.
 /// Latency 6 cycles from seek to first entry. Nothing holds the entries back.
+/// Words and pointers that no token under way needs may be written at any time.
 ///
 /// `W` store address bits, `E` bits of an entry, `C` column bits, `R` accumulator address bits; `X` depth of
 /// the column queue, log2.
@@ -57,7 +58,7 @@ pub struct BlockStore<
     pub entry_address: Signal<In, Bits<W>>,
     /// Its value.
     pub entry_data: Signal<In, Bits<E>>,
-    /// Write a column pointer.
+    /// Write a column pointer; no token is taken in this cycle.
     pub pointer_write: Signal<In, Bit>,
     /// Its index.
     pub pointer_address: Signal<In, Bits<C>>,
@@ -144,8 +145,8 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize, const X: us
         self.found_moves.next =
             !self.found_valid.q.val() | !self.queue.full.val() | self.found_empty.val();
         self.read_moves.next = !self.read_valid.q.val() | self.found_moves.val();
-        self.ready.next = self.read_moves.val();
-        self.accept.next = self.seek.val() & self.read_moves.val();
+        self.ready.next = self.read_moves.val() & !self.pointer_write.val();
+        self.accept.next = self.seek.val() & self.read_moves.val() & !self.pointer_write.val();
 
         // Start and end pointers.
         self.end_column.next = self.seek_column.val() + bit_cast::<C, 4>(self.seek_count.val());
@@ -159,7 +160,7 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize, const X: us
         self.pointers.other_address.next = self.end_column.val();
         self.pointers.other_enable.next = self.accept.val();
         if self.read_moves.val() {
-            self.read_valid.d.next = self.seek.val();
+            self.read_valid.d.next = self.accept.val();
             self.read_value.d.next = self.seek_value.val();
             self.read_base.d.next = self.seek_base.val();
         }

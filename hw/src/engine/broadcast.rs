@@ -6,7 +6,7 @@ use rust_hdl_widgets::prelude::*;
 ///
 /// The occupancy memory holds a bit a PE for every kernel row of every column, at the index of its
 /// first pointer; the loader writes it. A token that no PE wants is dropped, so an empty column costs no PE a cycle. A token waits until every FIFO that
-/// it goes to has room. Latency 2, one token a cycle.
+/// it goes to has room, and a cycle where the loader reads. Latency 2, one token a cycle.
 ///
 /// `M` bits of a PE mask (at least 2), `R` accumulator, `C` column address bits.
 #[derive(LogicBlock, Default)]
@@ -47,17 +47,22 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
     pub sent: Signal<Out, Bit>,
     /// Tokens are under way.
     pub busy: Signal<Out, Bit>,
-    /// The loader reads the occupancy of `load_column`; only while no token is under way.
+    /// The loader asks for the occupancy of `load_column`.
     pub load_read: Signal<In, Bit>,
+    /// It is read in this cycle, before any token; else the loader asks again.
+    pub load_ready: Signal<Out, Bit>,
     /// Column of the loader.
     pub load_column: Signal<In, Bits<C>>,
-    /// Its occupancy, two cycles later.
+    /// Its occupancy, from two cycles after it was read on.
     pub occupancy: Signal<Out, Bits<M>>,
     /// The loader sets the occupancy of `load_column`.
     pub load_write: Signal<In, Bit>,
     /// To this.
     pub load_occupancy: Signal<In, Bits<M>>,
     memory: BlockRam<C, M>,
+    load_reads: Signal<Local, Bit>,
+    load_reading: DFF<Bit>,
+    load_mask: DFF<Bits<M>>,
     // A token that came while those before it stood still. `ready` is a register, so that a full
     // FIFO does not reach back through the scan to the banks in one cycle.
     held: DFF<Bit>,
@@ -97,6 +102,8 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         dff_setup!(
             self,
             clock,
+            load_reading,
+            load_mask,
             held,
             held_column,
             held_start,
@@ -121,6 +128,8 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         self.wanted.next = self.send_valid.q.val() & self.send_mask.q.val().any();
         self.send_moves.next = !self.wanted.val() | !self.blocked.val();
         self.look_moves.next = !self.look_valid.q.val() | self.send_moves.val();
+        self.load_ready.next = self.look_moves.val();
+        self.load_reads.next = self.load_read.val() & self.look_moves.val();
         self.ready.next = !self.held.q.val();
         self.in_valid.next = self.valid.val();
         self.in_column.next = self.column.val();
@@ -136,7 +145,7 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
             self.in_value.next = self.held_value.q.val();
             self.in_base.next = self.held_base.q.val();
         }
-        self.held.d.next = self.in_valid.val() & !self.look_moves.val();
+        self.held.d.next = self.in_valid.val() & (!self.look_moves.val() | self.load_read.val());
         self.held_column.d.next = self.in_column.val();
         self.held_start.d.next = self.in_start.val();
         self.held_count.d.next = self.in_count.val();
@@ -145,7 +154,7 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
 
         self.memory.read_address.next = self.in_column.val();
         self.memory.read_enable.next =
-            (self.in_valid.val() & self.look_moves.val()) | self.load_read.val();
+            (self.in_valid.val() | self.load_read.val()) & self.look_moves.val();
         if self.load_read.val() {
             self.memory.read_address.next = self.load_column.val();
         }
@@ -153,7 +162,7 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         self.memory.write_enable.next = self.load_write.val();
         self.memory.write_data.next = self.load_occupancy.val();
         if self.look_moves.val() {
-            self.look_valid.d.next = self.in_valid.val();
+            self.look_valid.d.next = self.in_valid.val() & !self.load_read.val();
             self.look_column.d.next = self.in_column.val() + bit_cast::<C, 4>(self.in_start.val());
             self.look_count.d.next = self.in_count.val();
             self.look_value.d.next = self.in_value.val();
@@ -166,6 +175,10 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
             self.send_count.d.next = self.look_count.q.val();
             self.send_value.d.next = self.look_value.q.val();
             self.send_base.d.next = self.look_base.q.val();
+        }
+        self.load_reading.d.next = self.load_reads.val();
+        if self.load_reading.q.val() {
+            self.load_mask.d.next = self.memory.read_data.val();
         }
         if self.abort.val() {
             self.held.d.next = false;
@@ -184,6 +197,6 @@ impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C
         self.stalled.next = self.wanted.val() & self.blocked.val();
         self.sent.next = self.wanted.val() & !self.blocked.val();
         self.busy.next = self.held.q.val() | self.look_valid.q.val() | self.send_valid.q.val();
-        self.occupancy.next = self.send_mask.q.val();
+        self.occupancy.next = self.load_mask.q.val();
     }
 }

@@ -56,9 +56,16 @@ const _: () = assert!(
 /// sets a bit of `ERROR`. Only whole words: there are no byte selects.
 ///
 /// `D` descriptor word, `K` codebook, `T` activation word, `G` table address bits. With `MAPS` 0 there
-/// are no tables.
+/// are no tables. With `OVERLAP` 1 all but activations may be loaded while passes run.
 #[derive(LogicBlock)]
-pub struct Bus<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS: usize> {
+pub struct Bus<
+    const D: usize,
+    const K: usize,
+    const T: usize,
+    const G: usize,
+    const MAPS: usize,
+    const OVERLAP: usize,
+> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// An access is asked for (Wishbone `cyc & stb`); the next three inputs must hold until `ack`.
@@ -155,6 +162,8 @@ pub struct Bus<const D: usize, const K: usize, const T: usize, const G: usize, c
     index: Signal<Local, Bits<6>>,
     selected: Signal<Local, Bits<32>>,
     idle: Signal<Local, Bit>,
+    // A load may be set up or opened.
+    loadable: Signal<Local, Bit>,
     is_register: DFF<Bit>,
     is_descriptor: DFF<Bit>,
     is_codebook: DFF<Bit>,
@@ -209,6 +218,7 @@ pub struct Bus<const D: usize, const K: usize, const T: usize, const G: usize, c
     table_region: Literal<7, { region(TABLE_WINDOW) }>,
     table_bits: Literal<18, G>,
     has_maps: Literal<2, MAPS>,
+    overlaps: Literal<2, OVERLAP>,
     descriptor_region: Literal<8, { region(DESCRIPTOR_WINDOW) }>,
     codebook_region: Literal<6, { region(CODEBOOK_WINDOW) }>,
     activation_region: Literal<2, { region(ACTIVATION_WINDOW) }>,
@@ -227,8 +237,14 @@ pub struct Bus<const D: usize, const K: usize, const T: usize, const G: usize, c
     status_error: Literal<32, { bit(reg::STATUS.field("error")) }>,
 }
 
-impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS: usize>
-    Bus<D, K, T, G, MAPS>
+impl<
+    const D: usize,
+    const K: usize,
+    const T: usize,
+    const G: usize,
+    const MAPS: usize,
+    const OVERLAP: usize,
+> Bus<D, K, T, G, MAPS, OVERLAP>
 {
     /// A bus whose constant registers `ID`, `VERSION`, `SHAPE`, `SIZES`, `LIMITS`, `MAP_HASH` and
     /// `MAPS` read as `values`.
@@ -289,6 +305,7 @@ impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS:
             selected: Default::default(),
             last_register: Default::default(),
             idle: Default::default(),
+            loadable: Default::default(),
             is_register: Default::default(),
             is_descriptor: Default::default(),
             is_codebook: Default::default(),
@@ -342,6 +359,7 @@ impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS:
             table_region: Default::default(),
             table_bits: Default::default(),
             has_maps: Default::default(),
+            overlaps: Default::default(),
             descriptor_region: Default::default(),
             codebook_region: Default::default(),
             activation_region: Default::default(),
@@ -362,8 +380,14 @@ impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS:
     }
 }
 
-impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS: usize> Logic
-    for Bus<D, K, T, G, MAPS>
+impl<
+    const D: usize,
+    const K: usize,
+    const T: usize,
+    const G: usize,
+    const MAPS: usize,
+    const OVERLAP: usize,
+> Logic for Bus<D, K, T, G, MAPS, OVERLAP>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -420,6 +444,8 @@ impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS:
 
         self.any_error.next = self.errors.q.val().any();
         self.idle.next = !self.busy.val() & !self.loading.val();
+        self.loadable.next = !self.loading.val()
+            & (!self.busy.val() | (self.overlaps.val().get_bit(0) & !self.clearing.val()));
         self.asks.next = self.state.q.val() == BusState::Decoded;
         self.writes.next = self.asks.val() & self.write_enable.val() & self.known.val();
         self.reads.next = self.asks.val() & !self.write_enable.val() & self.known.val();
@@ -458,16 +484,15 @@ impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS:
                 }
                 if self.index.val() == self.at_control.val() {
                     self.reset.next = self.write_data.val().get_bit(3);
-                    if self.idle.val() {
-                        self.start.next =
-                            self.write_data.val().get_bit(0) & !self.write_data.val().get_bit(3);
-                        self.step.next = self.write_data.val().get_bit(1);
-                        self.load.next =
-                            self.write_data.val().get_bit(2) & !self.write_data.val().get_bit(3);
-                    } else {
-                        self.refused.next =
-                            self.write_data.val().get_bit(0) | self.write_data.val().get_bit(2);
-                    }
+                    self.start.next = self.idle.val()
+                        & self.write_data.val().get_bit(0)
+                        & !self.write_data.val().get_bit(3);
+                    self.step.next = self.write_data.val().get_bit(1);
+                    self.load.next = self.loadable.val()
+                        & self.write_data.val().get_bit(2)
+                        & !self.write_data.val().get_bit(3);
+                    self.refused.next = (!self.idle.val() & self.write_data.val().get_bit(0))
+                        | (!self.loadable.val() & self.write_data.val().get_bit(2));
                 }
                 if self.index.val() == self.at_stream.val() {
                     if self.loading.val() {
@@ -484,42 +509,45 @@ impl<const D: usize, const K: usize, const T: usize, const G: usize, const MAPS:
                     }
                 }
                 if self.index.val() == self.at_load_target.val() {
-                    if self.idle.val() {
+                    if self.loadable.val() {
                         self.load_target_q.d.next = self.write_data.val();
                     } else {
                         self.refused.next = true;
                     }
                 }
                 if self.index.val() == self.at_load_column.val() {
-                    if self.idle.val() {
+                    if self.loadable.val() {
                         self.load_column_q.d.next = self.write_data.val();
                     } else {
                         self.refused.next = true;
                     }
                 }
                 if self.index.val() == self.at_load_entry.val() {
-                    if self.idle.val() {
+                    if self.loadable.val() {
                         self.load_entry_q.d.next = self.write_data.val();
                     } else {
                         self.refused.next = true;
                     }
                 }
                 if self.index.val() == self.at_code_count.val() {
-                    self.count_write.next = self.idle.val();
-                    self.refused.next = !self.idle.val();
+                    self.count_write.next = self.loadable.val();
+                    self.refused.next = !self.loadable.val();
                 }
                 if self.index.val() == self.at_code_symbol.val() {
-                    self.symbol_write.next = self.idle.val();
-                    self.refused.next = !self.idle.val();
+                    self.symbol_write.next = self.loadable.val();
+                    self.refused.next = !self.loadable.val();
                 }
             } else {
-                self.refused.next = !self.idle.val();
-                self.descriptor_write.next = self.is_descriptor.q.val() & self.idle.val();
-                self.codebook_write.next = self.is_codebook.q.val() & self.idle.val();
+                self.refused.next = !self.loadable.val();
+                if self.is_activation.q.val() {
+                    self.refused.next = !self.idle.val();
+                }
+                self.descriptor_write.next = self.is_descriptor.q.val() & self.loadable.val();
+                self.codebook_write.next = self.is_codebook.q.val() & self.loadable.val();
                 self.x_table_write.next =
-                    self.is_table.q.val() & self.idle.val() & !self.address.val().get_bit(10);
+                    self.is_table.q.val() & self.loadable.val() & !self.address.val().get_bit(10);
                 self.y_table_write.next =
-                    self.is_table.q.val() & self.idle.val() & self.address.val().get_bit(10);
+                    self.is_table.q.val() & self.loadable.val() & self.address.val().get_bit(10);
                 self.port_write.next = self.is_activation.q.val() & self.idle.val();
                 if self.is_activation.q.val() & self.idle.val() {
                     self.state.d.next = BusState::Port;

@@ -40,8 +40,9 @@ pub enum LoaderState {
 /// `segments` segments of `rows` rows each; a pointer is written for the end of every segment. A kernel row is `taps`
 /// segments: entries keep their row in it, and occupancy is kept for it. A raw load
 /// copies 16-bit words. A stream that cannot be right raises an error for one cycle and closes the
-/// load; words that come later are not taken here. The loader never waits for anything but stream
-/// words, so the bus can always end a load.
+/// load; words that come later are not taken here. The loader waits for stream
+/// words, and while passes run for a gap between tokens, which a reset ends: the bus can always end a load. Words and
+/// pointers are written a cycle later.
 ///
 /// `M` bits of a PE mask (at least 2), `W` store, `C` column address bits, `N` PEs; `Q` bits of a row
 /// in an entry, `E = Q + 8` bits of an entry. With `MAPS` 0 a column is one segment.
@@ -111,8 +112,10 @@ pub struct Loader<
     pub pointer_address: Signal<Out, Bits<C>>,
     /// Its value.
     pub pointer_data: Signal<Out, Bits<W>>,
-    /// Read the occupancy of `occupancy_column`.
+    /// Read the occupancy of `occupancy_column`; asked until `occupancy_ready`.
     pub occupancy_read: Signal<Out, Bit>,
+    /// It is read in this cycle.
+    pub occupancy_ready: Signal<In, Bit>,
     /// Column whose occupancy is read or written.
     pub occupancy_column: Signal<Out, Bits<C>>,
     /// The occupancy, two cycles after the read.
@@ -162,6 +165,14 @@ pub struct Loader<
     run: DFF<Bits<8>>,
     code: DFF<Bits<8>>,
     failed: Signal<Local, Bit>,
+    // Writes leave from registers, since PEs are many and far apart.
+    target_q: DFF<Bits<M>>,
+    entry_write_q: DFF<Bit>,
+    entry_address_q: DFF<Bits<W>>,
+    entry_data_q: DFF<Bits<E>>,
+    pointer_write_q: DFF<Bit>,
+    pointer_address_q: DFF<Bits<C>>,
+    pointer_data_q: DFF<Bits<W>>,
     pe_bit: Signal<Local, Bits<M>>,
     pe_bits: [Constant<Bits<M>>; N],
     pe_numbers: [Constant<Bits<8>>; N],
@@ -231,6 +242,7 @@ impl<
             pointer_address: Default::default(),
             pointer_data: Default::default(),
             occupancy_read: Default::default(),
+            occupancy_ready: Default::default(),
             occupancy_column: Default::default(),
             occupancy: Default::default(),
             occupancy_write: Default::default(),
@@ -269,6 +281,13 @@ impl<
             run: Default::default(),
             code: Default::default(),
             failed: Default::default(),
+            target_q: Default::default(),
+            entry_write_q: Default::default(),
+            entry_address_q: Default::default(),
+            entry_data_q: Default::default(),
+            pointer_write_q: Default::default(),
+            pointer_address_q: Default::default(),
+            pointer_data_q: Default::default(),
             pe_bit: Default::default(),
             pe_bits: std::array::from_fn(|i| Constant::new((1u64 << i).into())),
             pe_numbers: std::array::from_fn(|i| Constant::new((i as u64).into())),
@@ -328,7 +347,14 @@ impl<
             pending,
             row,
             run,
-            code
+            code,
+            target_q,
+            entry_write_q,
+            entry_address_q,
+            entry_data_q,
+            pointer_write_q,
+            pointer_address_q,
+            pointer_data_q
         );
         self.decoder.clock.next = self.clock.val();
         self.decoder.clear.next = self.start.val() | self.abort.val();
@@ -350,7 +376,7 @@ impl<
                 self.pe_bit.next = self.pe_bits[i].val();
             }
         }
-        self.target.next = self.pe_bit.val();
+        self.target_q.d.next = self.pe_bit.val();
 
         self.at_next.next = self.at.q.val() + self.one.val();
         self.store_full.next = (self.at.q.val() >> self.store_bits.val()).any();
@@ -372,14 +398,14 @@ impl<
         }
 
         self.word_ready.next = false;
-        self.entry_write.next = false;
-        self.entry_address.next = self.at.q.val().get_bits::<W>(0);
-        self.entry_data.next = (bit_cast::<E, Q>(self.row_here.val().get_bits::<Q>(0))
+        self.entry_write_q.d.next = false;
+        self.entry_address_q.d.next = self.at.q.val().get_bits::<W>(0);
+        self.entry_data_q.d.next = (bit_cast::<E, Q>(self.row_here.val().get_bits::<Q>(0))
             << self.byte_bits.val())
             | bit_cast::<E, 8>(self.code.q.val());
-        self.pointer_write.next = false;
-        self.pointer_address.next = self.column.q.val().get_bits::<C>(0);
-        self.pointer_data.next = self.at.q.val().get_bits::<W>(0);
+        self.pointer_write_q.d.next = false;
+        self.pointer_address_q.d.next = self.column.q.val().get_bits::<C>(0);
+        self.pointer_data_q.d.next = self.at.q.val().get_bits::<W>(0);
         self.occupancy_read.next = false;
         self.occupancy_column.next = self.kernel_row.q.val().get_bits::<C>(0);
         self.occupancy_write.next = false;
@@ -397,10 +423,10 @@ impl<
         match self.state.q.val() {
             LoaderState::Idle => {}
             LoaderState::Begin => {
-                self.pointer_write.next = true;
+                self.pointer_write_q.d.next = true;
                 self.state.d.next = LoaderState::Count;
                 if self.columns_full.val() {
-                    self.pointer_write.next = false;
+                    self.pointer_write_q.d.next = false;
                     self.column_range.next = true;
                     self.failed.next = true;
                 }
@@ -434,7 +460,7 @@ impl<
                 }
             }
             LoaderState::Entry => {
-                self.entry_write.next = true;
+                self.entry_write_q.d.next = true;
                 self.any_entry.d.next = true;
                 self.at.d.next = self.at_next.val();
                 self.row.d.next = self.row_next.val();
@@ -448,7 +474,7 @@ impl<
                 }
                 if self.beyond.val() {
                     // The entry is of a later segment: close this one first.
-                    self.entry_write.next = false;
+                    self.entry_write_q.d.next = false;
                     self.any_entry.d.next = self.any_entry.q.val();
                     self.at.d.next = self.at.q.val();
                     self.row.d.next = self.row.q.val();
@@ -461,20 +487,20 @@ impl<
                     }
                 } else {
                     if self.too_far.val() {
-                        self.entry_write.next = false;
+                        self.entry_write_q.d.next = false;
                         self.row_range.next = true;
                         self.failed.next = true;
                     }
                     if self.store_full.val() {
-                        self.entry_write.next = false;
+                        self.entry_write_q.d.next = false;
                         self.store_range.next = true;
                         self.failed.next = true;
                     }
                 }
             }
             LoaderState::Close => {
-                self.pointer_write.next = true;
-                self.pointer_address.next = self.column_next.val().get_bits::<C>(0);
+                self.pointer_write_q.d.next = true;
+                self.pointer_address_q.d.next = self.column_next.val().get_bits::<C>(0);
                 self.column.d.next = self.column_next.val();
                 self.segments_left.d.next = self.segments_less.val();
                 self.taps_left.d.next = self.taps_less.val();
@@ -488,17 +514,20 @@ impl<
                     self.state.d.next = LoaderState::Look;
                 }
                 if (self.column_next.val() >> self.column_bits.val()).any() {
-                    self.pointer_write.next = false;
+                    self.pointer_write_q.d.next = false;
                     self.column_range.next = true;
                     self.failed.next = true;
                 }
             }
             LoaderState::Look => {
-                // Rows of the next kernel row are counted from its own beginning.
-                self.row.d.next =
-                    self.row.q.val() - self.rows_end.q.val() + bit_cast::<17, 16>(self.rows.val());
+                // Tokens under way may be before.
                 self.occupancy_read.next = true;
-                self.state.d.next = LoaderState::Wait;
+                if self.occupancy_ready.val() {
+                    // Rows of the next kernel row are counted from its own beginning.
+                    self.row.d.next = self.row.q.val() - self.rows_end.q.val()
+                        + bit_cast::<17, 16>(self.rows.val());
+                    self.state.d.next = LoaderState::Wait;
+                }
             }
             LoaderState::Wait => {
                 self.state.d.next = LoaderState::Mark;
@@ -531,8 +560,8 @@ impl<
                 }
             }
             LoaderState::Low => {
-                self.entry_write.next = true;
-                self.entry_data.next = bit_cast::<E, 16>(self.word.val().get_bits::<16>(0));
+                self.entry_write_q.d.next = true;
+                self.entry_data_q.d.next = bit_cast::<E, 16>(self.word.val().get_bits::<16>(0));
                 self.at.d.next = self.at_next.val();
                 self.left.d.next = self.left_next.val();
                 self.state.d.next = LoaderState::High;
@@ -541,14 +570,14 @@ impl<
                     self.word_ready.next = true;
                 }
                 if self.store_full.val() {
-                    self.entry_write.next = false;
+                    self.entry_write_q.d.next = false;
                     self.store_range.next = true;
                     self.failed.next = true;
                 }
             }
             LoaderState::High => {
-                self.entry_write.next = true;
-                self.entry_data.next = bit_cast::<E, 16>(self.word.val().get_bits::<16>(16));
+                self.entry_write_q.d.next = true;
+                self.entry_data_q.d.next = bit_cast::<E, 16>(self.word.val().get_bits::<16>(16));
                 self.word_ready.next = true;
                 self.at.d.next = self.at_next.val();
                 self.left.d.next = self.left_next.val();
@@ -557,7 +586,7 @@ impl<
                     self.state.d.next = LoaderState::Idle;
                 }
                 if self.store_full.val() {
-                    self.entry_write.next = false;
+                    self.entry_write_q.d.next = false;
                     self.store_range.next = true;
                     self.failed.next = true;
                 }
@@ -600,5 +629,12 @@ impl<
         if self.failed.val() | self.abort.val() {
             self.state.d.next = LoaderState::Idle;
         }
+        self.target.next = self.target_q.q.val();
+        self.entry_write.next = self.entry_write_q.q.val();
+        self.entry_address.next = self.entry_address_q.q.val();
+        self.entry_data.next = self.entry_data_q.q.val();
+        self.pointer_write.next = self.pointer_write_q.q.val();
+        self.pointer_address.next = self.pointer_address_q.q.val();
+        self.pointer_data.next = self.pointer_data_q.q.val();
     }
 }

@@ -6,7 +6,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 macro_rules! engine {
-    ($(#[$doc:meta])* $name:ident, $pe:ty, [$($generic:ident),*]) => {
+    ($(#[$doc:meta])* $name:ident, $pe:ty, $overlap:literal, [$($generic:ident),*]) => {
         $(#[$doc])*
         ///
         /// Wiring only. `N` PEs, `M = max(N, 2)`; `A`, `W`, `R`, `C`, `K` address bits of
@@ -30,7 +30,7 @@ macro_rules! engine {
             pub ack: Signal<Out, Bit>,
             /// Value read, when `ack`.
             pub read_data: Signal<Out, Bits<32>>,
-            bus: Bus<D, K, T, G, MAPS>,
+            bus: Bus<D, K, T, G, MAPS, $overlap>,
             sequencer: Sequencer<D, A, W, R, C, K, G, MAPS>,
             loader: Loader<N, M, W, C, E, Q, MAPS>,
             port: HostPort<N, A, PARTS, LEFT, RIGHT, PART_BITS>,
@@ -175,6 +175,7 @@ macro_rules! engine {
                         | bit_cast::<10, 8>(self.write_data.val().get_bits::<8>(16));
                 self.loader.symbol_data.next = self.write_data.val().get_bits::<8>(0);
                 self.loader.occupancy.next = self.broadcast.occupancy.val();
+                self.loader.occupancy_ready.next = self.broadcast.load_ready.val();
 
                 // Sequencer.
                 self.sequencer.start.next = self.bus.start.val();
@@ -371,12 +372,12 @@ const fn event(name: &str) -> usize {
 }
 
 engine!(
-    /// The engine with weights in block RAM.
-    BlockEngine, BlockPe<F, W, C, R, K, E, Q, MAPS, X>,
+    /// The engine with weights in block RAM, which can be loaded while passes run.
+    BlockEngine, BlockPe<F, W, C, R, K, E, Q, MAPS, X>, 1,
     [N, M, A, W, R, C, K, F, D, T, G, E, Q, MAPS, X, PARTS, LEFT, RIGHT, PART_BITS]
 );
 engine!(
     /// The engine with weights in one single-port RAM a PE.
-    SinglePortEngine, SinglePortPe<F, W, C, R, K, E, Q, MAPS>,
+    SinglePortEngine, SinglePortPe<F, W, C, R, K, E, Q, MAPS>, 0,
     [N, M, A, W, R, C, K, F, D, T, G, E, Q, MAPS, PARTS, LEFT, RIGHT, PART_BITS]
 );

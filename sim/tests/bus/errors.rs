@@ -8,7 +8,10 @@
 use crate::{Words, common};
 use thresh_driver::{Device, Transport};
 use thresh_model::{Reference, random};
-use thresh_regs::{Config, DESCRIPTOR_WINDOW, PassDescriptor, Register, Table, reg};
+use thresh_regs::{
+    ACTIVATION_WINDOW, CODEBOOK_WINDOW, Config, DESCRIPTOR_WINDOW, PassDescriptor, Register, Table,
+    reg,
+};
 use thresh_sim::VirtualDevice;
 
 const CONFIG: &str = "tiny";
@@ -233,17 +236,16 @@ fn bad_address() {
     });
 }
 
-#[test]
-fn a_reset_ends_a_run_and_clears_the_sums() {
-    let mut device = VirtualDevice::new(CONFIG).expect("a model");
-    // A pass that scans all of the map for long.
+/// An engine that runs a pass which takes `2 * groups` activations and drains `accs` sums.
+fn running(config: &str, groups: u16, accs: u16) -> VirtualDevice {
+    let mut device = VirtualDevice::new(config).expect("a model");
     let pass = PassDescriptor {
         last: true,
         shift: 1,
-        groups: 128,
+        groups,
         out_step: 1,
         rows: 8,
-        accs: 16,
+        accs,
         ..PassDescriptor::default()
     };
     let words = pass.to_words().expect("fits");
@@ -251,6 +253,83 @@ fn a_reset_ends_a_run_and_clears_the_sums() {
         .write(DESCRIPTOR_WINDOW.offset, &words)
         .expect("acknowledged");
     control(&mut device, "start");
+    device
+}
+
+/// The name of every error bit that is set; clears them.
+fn errors(device: &mut VirtualDevice) -> Vec<&'static str> {
+    let word = device.get(reg::ERROR);
+    device.put(reg::ERROR, word);
+    let set = reg::ERROR
+        .fields
+        .iter()
+        .filter(|field| field.get(word) != 0);
+    set.map(|field| field.name).collect()
+}
+
+/// What is written while a pass runs: the engine's answer, by configuration.
+fn refusals(config: &str) -> Vec<&'static str> {
+    let writes: [(&str, u32, u32); 10] = [
+        (
+            "LOAD_TARGET",
+            reg::LOAD_TARGET.offset,
+            fields(reg::LOAD_TARGET, &[("taps", 1), ("segments", 1)]),
+        ),
+        ("LOAD_COLUMN", reg::LOAD_COLUMN.offset, 0),
+        ("LOAD_ENTRY", reg::LOAD_ENTRY.offset, 0),
+        (
+            "CODE_COUNT",
+            reg::CODE_COUNT.offset,
+            fields(reg::CODE_COUNT, &[("length", 15)]),
+        ),
+        ("CODE_SYMBOL", reg::CODE_SYMBOL.offset, 0),
+        ("descriptor", DESCRIPTOR_WINDOW.offset + 64, 0),
+        ("codebook", CODEBOOK_WINDOW.offset, 0),
+        (
+            "load",
+            reg::CONTROL.offset,
+            reg::CONTROL.field("load").put(1),
+        ),
+        (
+            "start",
+            reg::CONTROL.offset,
+            reg::CONTROL.field("start").put(1),
+        ),
+        ("activations", ACTIVATION_WINDOW.offset, 0),
+    ];
+    let refused = writes.into_iter().filter(|&(name, address, word)| {
+        let mut device = running(config, 120, 128);
+        device.write(address, &[word]).expect("acknowledged");
+        let status = device.get(reg::STATUS);
+        assert_eq!(
+            reg::STATUS.field("busy").get(status),
+            1,
+            "{name} came too late"
+        );
+        let errors = errors(&mut device);
+        assert!(
+            errors.is_empty() || errors == ["not_idle"],
+            "{name}: {errors:?}"
+        );
+        !errors.is_empty()
+    });
+    refused.map(|(name, ..)| name).collect()
+}
+
+#[test]
+fn all_but_activations_is_loaded_while_passes_run() {
+    assert_eq!(refusals(CONFIG), ["start", "activations"]);
+}
+
+#[test]
+fn nothing_is_loaded_into_single_port_stores_while_passes_run() {
+    assert_eq!(refusals("icebreaker").len(), 10);
+}
+
+#[test]
+fn a_reset_ends_a_run_and_clears_the_sums() {
+    // A pass that scans all of the map for long.
+    let mut device = running(CONFIG, 128, 16);
     assert_eq!(reg::STATUS.field("busy").get(device.get(reg::STATUS)), 1);
     control(&mut device, "reset");
     device.wait_while("clearing");

@@ -148,7 +148,7 @@ fn loader() {
         Loader, clock,
         in [
             abort, start, pe, raw, first, count, address, rows, taps, segments, word_valid, word, count_write,
-            count_address, count_data, symbol_write, symbol_address, symbol_data, occupancy,
+            count_address, count_data, symbol_write, symbol_address, symbol_data, occupancy_ready, occupancy,
         ],
         out [
             loading, word_ready, target, entry_write, entry_address, entry_data, pointer_write,
@@ -234,7 +234,7 @@ fn broadcast() {
             load_occupancy,
         ],
         out [
-            ready, push, push_column, push_count, push_value, push_base, stalled, sent, busy, occupancy,
+            ready, push, push_column, push_count, push_value, push_base, stalled, sent, busy, load_ready, occupancy,
         ]
     );
     Lockstep::new("broadcast", ports).run(CYCLES);

@@ -144,6 +144,8 @@ fn graphs() {
         .collect();
     let (mut run, mut refused, mut streamed) = (0, 0, 0);
     let (mut passes, mut off) = (0, 0);
+    // Cycles of the same inferences without and with overlap.
+    let mut overlapped = (0, 0);
     for seed in common::seed().. {
         if run == common::scaled(GRAPHS) {
             break;
@@ -155,7 +157,11 @@ fn graphs() {
             .map(|i| random::bytes(network.input.len(), 0.5, seed + i))
             .collect();
         let calibration: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
-        let image = match pack(&network, config, &calibration, &PackOptions::default()) {
+        let options = PackOptions {
+            overlap: seed % 3 != 0,
+            ..PackOptions::default()
+        };
+        let image = match pack(&network, config, &calibration, &options) {
             Ok(image) => image,
             Err(PackError::Unsupported { .. } | PackError::TooLarge { .. }) => {
                 refused += 1;
@@ -191,8 +197,27 @@ fn graphs() {
             off += usize::from(far > 0);
             Ok(())
         };
+        device.set_overlap(false);
+        let start = device.transport_mut().device.cycles();
         let result = device.run_with(&inputs[0], check).expect("runs");
+        let alone = device.transport_mut().device.cycles() - start;
+        device.set_overlap(true);
         assert_eq!(result.inference.logits, expected.logits, "graph {seed}");
+        let pairs = (1..image.runs.len()).filter(|&run| image.loads_beside(run, run - 1));
+        if pairs.count() > 0 {
+            let start = device.transport_mut().device.cycles();
+            let check = |device: &mut Device<Limited>, pass: usize, _: &Counters| {
+                let got = device.activations(pass)?;
+                if let Some(difference) = reference.explain_difference(&expected, pass, &got) {
+                    panic!("graph {seed}, loaded ahead: {difference}");
+                }
+                Ok(())
+            };
+            let result = device.run_with(&inputs[0], check).expect("runs");
+            assert_eq!(result.inference.logits, expected.logits, "graph {seed}");
+            overlapped.0 += alone;
+            overlapped.1 += device.transport_mut().device.cycles() - start;
+        }
         let batch = device.run_batch(&calibration).expect("runs");
         for (inference, input) in batch.iter().zip(&inputs) {
             let expected = reference.run(input).expect("of the right size");
@@ -210,6 +235,9 @@ fn graphs() {
         run > 9 * refused && streamed > 0,
         "{run} {refused} {streamed}"
     );
+    let (alone, beside) = overlapped;
+    println!("loading and running: {alone} cycles in turn, {beside} with loads ahead");
+    assert!(beside > 0 && beside < alone, "{beside} {alone}");
 }
 
 #[test]

@@ -85,6 +85,9 @@ pub struct Import {
     /// height, width, channels].
     #[arg(long, value_name = "INPUTS", requires = "config")]
     calibrate: Option<Calibration>,
+    /// Cut what does not stay on the chip so small that each run can be loaded while the one before it runs.
+    #[arg(long, requires = "config")]
+    overlap: bool,
     /// Replace all weights by random ones of this seed, and biases by zeros, before anything else: for the plan of
     /// a network whose weights are not at hand.
     #[arg(long, value_name = "SEED")]
@@ -159,7 +162,10 @@ impl Import {
         command: String,
         output: &Output,
     ) -> Result<Verdict> {
-        let options = PackOptions::default();
+        let options = PackOptions {
+            overlap: self.overlap,
+            ..PackOptions::default()
+        };
         let place = || self.model.display().to_string();
         let (packed, samples) = match &self.calibrate {
             Some(calibration) => {
@@ -226,6 +232,7 @@ impl Import {
             list("--labels", &self.labels),
             list("--random-weights", self.random_weights.as_slice()),
             list("--keep", &self.keep),
+            flag("--overlap", self.overlap),
             flag("--global", self.global),
             list("--bits", self.bits.as_slice()),
             vec![

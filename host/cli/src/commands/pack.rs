@@ -42,6 +42,10 @@ pub struct Pack {
     /// Share of calibration values, in percent, that an activation's range covers.
     #[arg(long, value_name = "PERCENT", default_value_t = PackOptions::default().percentile)]
     percentile: f64,
+    /// Cut what does not stay on the chip so small that each run can be loaded while the one before it runs:
+    /// more passes, but no waiting for short loads.
+    #[arg(long)]
+    overlap: bool,
     /// Leave out where the network comes from.
     #[arg(long)]
     no_provenance: bool,
@@ -71,6 +75,7 @@ impl Pack {
         let options = PackOptions {
             percentile,
             provenance: !self.no_provenance,
+            overlap: self.overlap,
         };
 
         let mut words = vec!["pack".to_string()];
@@ -81,6 +86,9 @@ impl Pack {
         }
         if percentile != PackOptions::default().percentile {
             words.extend(["--percentile".into(), percentile.to_string()]);
+        }
+        if self.overlap {
+            words.push("--overlap".into());
         }
         words.extend([
             provenance::file_name(&input),

@@ -62,10 +62,12 @@ pub fn plan(
     let total: u64 = rows.iter().map(|row| row.cycles).sum();
     let link: usize = rows.iter().map(|row| row.written + row.read).sum();
     let loaded: u64 = rows.iter().map(|row| row.loaded).sum();
+    let ahead = image.loaded_ahead(config);
     let resident = match image.is_resident() {
         true => format!("all weights stay loaded, by {loaded} bytes"),
         false => format!(
-            "{} runs, each loaded when it is due, by {loaded} bytes an inference",
+            "{} runs, each loaded when it is due, {ahead} of them while the one before runs, by {loaded} bytes \
+             an inference",
             image.runs.len()
         ),
     };
@@ -79,7 +81,7 @@ pub fn plan(
     let layers: Vec<Value> = layers.iter().map(Layer::json).collect();
     let mut value = json!({
         "layers": layers, "number_of_passes": rows.len(),
-        "runs": image.runs.len(), "resident": image.is_resident(),
+        "runs": image.runs.len(), "runs_loaded_ahead": ahead, "resident": image.is_resident(),
         "predicted_cycles": total, "inputs_counted": inputs.len(),
         "activation_bytes": link, "load_bytes": loaded,
         "memories": memories.map(|(m, need, have)| json!({"memory": m.name(), "need": need, "have": have})),

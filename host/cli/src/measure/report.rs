@@ -1,6 +1,6 @@
 //! What a measurement says, as text and as JSON.
 
-use super::{Measurement, Plan, Record};
+use super::{BATCH, Measurement, Plan, Record};
 use crate::output::{facts, percent, ratio, table};
 use serde_json::{Value, json};
 use thresh_driver::Counters;
@@ -31,6 +31,8 @@ pub struct Report {
     clock_mhz: Option<f64>,
     link_bytes: usize,
     simulated_cycles: u64,
+    /// Of all batches, where the weights do not stay on the chip.
+    batch_cycles: Option<u64>,
     seconds: f64,
     threads: usize,
 }
@@ -76,6 +78,7 @@ impl Report {
             clock_mhz,
             link_bytes: bytes,
             simulated_cycles: measured.simulated_cycles,
+            batch_cycles: (!image.is_resident()).then_some(measured.batch_cycles),
             seconds: measured.elapsed.as_secs_f64(),
             threads: measured.threads,
         }
@@ -175,6 +178,15 @@ impl Report {
                 ),
             ),
         ];
+        if let Some(cycles) = self.batch_cycles {
+            lines.push((
+                "with loads",
+                format!(
+                    "{} cycles an inference, over a bus that never waits, with up to {BATCH} inferences a load",
+                    mean(cycles)
+                ),
+            ));
+        }
         if let (Some(mhz), Some(compute)) = (self.clock_mhz, self.compute_seconds()) {
             let both = compute + self.link_seconds();
             lines.push((
@@ -283,6 +295,7 @@ impl Report {
             "first_mismatch": self.first_mismatch,
             "cycles": {"mean": self.mean(self.total.cycles), "min": self.min_cycles, "max": self.max_cycles},
             "mean": means(&self.total, self.count),
+            "cycles_with_loads": self.batch_cycles.map(|cycles| self.mean(cycles)),
             "utilisation": self.total.utilisation(self.num_pes),
             "layers": layers,
             "profiled_inferences": self.profiled,
@@ -357,6 +370,7 @@ mod tests {
         let measured = Measurement {
             records: records.collect(),
             simulated_cycles: 5000,
+            batch_cycles: 4000,
             elapsed: Duration::from_secs(2),
             threads: 1,
             first_mismatch: wrong.first().map(|index| format!("test image {index}")),

@@ -46,15 +46,18 @@ impl<T: Transport> Device<T> {
         }
     }
 
-    /// Sends all that a run needs but its activations.
+    /// Sends all that a run needs but its activations. An engine that loads while passes run may be busy
+    /// with a run beside which this one [can be loaded](Image::loads_beside).
     pub(super) fn load_run(&mut self, image: &Image, run: usize) -> Result<(), DriverError> {
         let words = image.table_words(run);
         let x = TABLE_WINDOW.offset;
         let doing = format!("loading the geometry tables of run {run}");
+        let x = x + 4 * words.base as u32;
         self.load_geometry(&doing, x, &words.x)?;
         self.load_geometry(&doing, x + TABLE_WINDOW.bytes / 2, &words.y)?;
         let mut before: Option<&Pass> = None;
-        for (place, index) in image.run_passes(run).enumerate() {
+        let first = usize::from(image.runs[run].first);
+        for (place, index) in (first..).zip(image.run_passes(run)) {
             let pass = &image.passes[index];
             if pass.reuse > 0 {
                 self.load_descriptor(place, pass)?;

@@ -48,10 +48,13 @@ impl<T: Transport> Device<T> {
     /// As [`Device::run`]; nothing is written if any input has another size.
     pub fn run_batch(&mut self, inputs: &[&[u8]]) -> Result<Vec<Inference>, DriverError> {
         let mut counters = vec![Vec::new(); inputs.len()];
-        let done = self.each_run(inputs, |device, _, index| {
+        let image = Arc::clone(self.loaded()?);
+        let done = self.each_run(inputs, |device, turn, ahead| {
             let start = reg::CONTROL.field("start").put(1);
-            let counted = device.guarded(|device| device.start("running the network", 0, start))?;
-            counters[index].push(counted);
+            let first = image.runs[turn.run].first.into();
+            let doing = "running the network";
+            let counted = device.guarded(|device| device.start(doing, first, start, ahead))?;
+            counters[turn.input].push(counted);
             Ok(())
         })?;
         let inferences = done.into_iter().zip(counters);
@@ -97,11 +100,11 @@ impl<T: Transport> Device<T> {
     ) -> Result<Vec<Profile>, DriverError> {
         let image = Arc::clone(self.loaded()?);
         let mut counters = vec![Vec::new(); inputs.len()];
-        let done = self.each_run(inputs, |device, run, index| {
-            for pass in image.run_passes(run) {
-                let counted = device.step(pass)?;
+        let done = self.each_run(inputs, |device, turn, mut ahead| {
+            for pass in image.run_passes(turn.run) {
+                let counted = device.step(pass, ahead.take())?;
                 after(device, pass, &counted)?;
-                counters[index].push(counted);
+                counters[turn.input].push(counted);
             }
             Ok(())
         })?;
@@ -112,13 +115,13 @@ impl<T: Transport> Device<T> {
         Ok(done.into_iter().zip(counters).map(profile).collect())
     }
 
-    /// For each run and input: writes what the run reads, calls `compute` with run and index of the
-    /// input, and reads what it gave. A run that is not resident is loaded before, once for all
-    /// inputs where it can be.
+    /// For each run and input: writes what the run reads, calls `compute` with the turn and the run to load
+    /// meanwhile, and reads what it gave. A run that is not resident is loaded once for all
+    /// inputs where it can be, and while the one before it runs where it can be.
     fn each_run(
         &mut self,
         inputs: &[&[u8]],
-        mut compute: impl FnMut(&mut Self, usize, usize) -> Result<(), DriverError>,
+        mut compute: impl FnMut(&mut Self, Turn, Option<usize>) -> Result<(), DriverError>,
     ) -> Result<Vec<Maps>, DriverError> {
         let image = Arc::clone(self.loaded()?);
         let begun = inputs.iter().map(|input| Maps::begin(&image, input));
@@ -126,22 +129,28 @@ impl<T: Transport> Device<T> {
         if batch.is_empty() {
             return Ok(batch);
         }
-        for runs in image.spans() {
-            // Sums that stay in the accumulators from run to run are those of one input.
-            let shared = runs.len() == 1;
-            if shared && !image.is_resident() {
-                self.guarded(|device| device.load_run(&image, runs.start))?;
-            }
-            for (index, maps) in batch.iter_mut().enumerate() {
-                for run in runs.clone() {
-                    if !shared && !image.is_resident() {
-                        self.guarded(|device| device.load_run(&image, run))?;
-                    }
-                    self.guarded(|device| device.write_inputs(maps, run))?;
-                    compute(self, run, index)?;
-                    self.guarded(|device| device.read_outputs(maps, run))?;
+        let turns = turns(&image, batch.len());
+        let beside = self.overlap && self.info.to_config().loads_beside();
+        // The run that is loaded, and the one beside it.
+        let mut loaded = image.is_resident().then_some(0);
+        let mut ready = None;
+        for (at, &turn) in turns.iter().enumerate() {
+            let run = turn.run;
+            if loaded != Some(run) {
+                if ready != Some(run) {
+                    self.guarded(|device| device.load_run(&image, run))?;
                 }
+                (loaded, ready) = (Some(run), None);
             }
+            let mut later = turns[at..].iter().map(|turn| turn.run);
+            let next = later.find(|&next| next != run);
+            let fits = |next: &usize| beside && ready.is_none() && image.loads_beside(*next, run);
+            let ahead = next.filter(fits);
+            let maps = &mut batch[turn.input];
+            self.guarded(|device| device.write_inputs(maps, run))?;
+            compute(self, turn, ahead)?;
+            ready = ready.or(ahead);
+            self.guarded(|device| device.read_outputs(maps, run))?;
         }
         Ok(batch)
     }
@@ -168,11 +177,18 @@ impl<T: Transport> Device<T> {
     }
 
     /// Runs one pass of the run that is loaded on what activation memory holds.
-    pub(super) fn step(&mut self, pass: usize) -> Result<Counters, DriverError> {
+    /// Meanwhile the run `ahead` is loaded.
+    pub(super) fn step(
+        &mut self,
+        pass: usize,
+        ahead: Option<usize>,
+    ) -> Result<Counters, DriverError> {
         self.check_pass(pass)?;
-        let (_, place) = self.loaded()?.run_of(pass);
+        let image = self.loaded()?;
+        let (run, place) = image.run_of(pass);
+        let place = usize::from(image.runs[run].first) + place;
         let step = reg::CONTROL.field("start").put(1) | reg::CONTROL.field("step").put(1);
-        self.guarded(|device| device.start(&format!("running pass {pass}"), place, step))
+        self.guarded(|device| device.start(&format!("running pass {pass}"), place, step, ahead))
     }
 
     /// The values that a pass has drained, in packed order (see
@@ -204,9 +220,21 @@ impl<T: Transport> Device<T> {
         }))
     }
 
-    fn start(&mut self, doing: &str, pass: usize, control: u32) -> Result<Counters, DriverError> {
-        self.set(doing, reg::PASS, reg::PASS.field("pass").put(pass as u32))?;
+    /// Starts at a descriptor, loads the run `ahead` meanwhile, and waits for the end.
+    fn start(
+        &mut self,
+        doing: &str,
+        descriptor: usize,
+        control: u32,
+        ahead: Option<usize>,
+    ) -> Result<Counters, DriverError> {
+        let descriptor = reg::PASS.field("pass").put(descriptor as u32);
+        self.set(doing, reg::PASS, descriptor)?;
         self.set(doing, reg::CONTROL, control)?;
+        if let Some(run) = ahead {
+            let image = Arc::clone(self.loaded()?);
+            self.load_run(&image, run)?;
+        }
         let (done, busy) = (reg::STATUS.field("done"), reg::STATUS.field("busy"));
         self.wait(doing, self.timeouts.run, |status| {
             done.get(status) != 0 && busy.get(status) == 0
@@ -234,6 +262,24 @@ impl<T: Transport> Device<T> {
         );
         work(self).map_err(|error| self.abandon(error))
     }
+}
+
+/// One run of one input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Turn {
+    run: usize,
+    /// Index of the input.
+    input: usize,
+}
+
+/// Everything that is run for `inputs` inputs, in order: a run for all of them before the next, but where runs hand
+/// sums on in the accumulators, which are those of one input.
+fn turns(image: &Image, inputs: usize) -> Vec<Turn> {
+    let of_span = |span: std::ops::Range<usize>| {
+        let inputs = 0..inputs;
+        inputs.flat_map(move |input| span.clone().map(move |run| Turn { run, input }))
+    };
+    image.spans().into_iter().flat_map(of_span).collect()
 }
 
 /// The maps of an inference that is under way.

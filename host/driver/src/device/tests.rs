@@ -67,8 +67,7 @@ fn image() -> Image {
         runs: vec![Run {
             passes: 2,
             entry_base: 2,
-            writes: vec![],
-            reads: vec![],
+            ..Run::default()
         }],
         passes: vec![
             Pass {
@@ -330,7 +329,7 @@ fn every_wait_has_an_end() {
     type Work = fn(&mut Device<Fake>) -> Result<(), DriverError>;
     let load: Work = |device| device.load(&image()).map(drop);
     let run: Work = |device| device.run(&INPUT).map(drop);
-    let step: Work = |device| device.step(0).map(drop);
+    let step: Work = |device| device.step(0, None).map(drop);
     let cases = [
         ("clearing", load, "resetting"),
         ("loading", load, "weights of pass 0 into PE 0"),
@@ -401,7 +400,7 @@ fn a_profile_steps_through_the_passes_and_sums_their_counters() {
     assert_eq!(fake.written(reg::PASS), [0, 1]);
     let step = reg::CONTROL.field("start").put(1) | reg::CONTROL.field("step").put(1);
     assert_eq!(fake.written(reg::CONTROL), [step, step]);
-    let error = device.step(2).unwrap_err().to_string();
+    let error = device.step(2, None).unwrap_err().to_string();
     assert!(
         error.contains("no pass 2") && error.contains("0 to 1"),
         "{error}"
@@ -442,7 +441,7 @@ fn a_device_that_holds_nothing_refuses_everything() {
     let mut device = opened();
     assert_empty(&mut device, "none was loaded");
     for error in [
-        device.step(0).unwrap_err(),
+        device.step(0, None).unwrap_err(),
         device.activations(0).unwrap_err(),
     ] {
         assert!(matches!(error, DriverError::Empty { .. }), "{error}");

@@ -129,7 +129,7 @@ impl Needs {
         if let Some(geometry) = &pass.geometry {
             words.add(geometry, &mut d.clone());
         }
-        self.tables = self.tables.max(words.len());
+        self.tables = self.tables.max(words.end());
         self.rows = self.rows.max(usize::from(d.rows) * pass.taps());
     }
 
@@ -201,8 +201,11 @@ impl Image {
         visit: &mut impl FnMut(usize, &Needs) -> Result<(), E>,
     ) -> Result<(), E> {
         for (r, passes) in self.runs_with_passes() {
-            let mut needs = Needs::default();
-            let mut words = TableWords::default();
+            let mut needs = Needs {
+                passes: r.first.into(),
+                ..Needs::default()
+            };
+            let mut words = TableWords::at(r.table_base);
             let windows = r.writes.iter().chain(&r.reads);
             let ends = windows.map(|t| self.window(t).end / self.num_pes);
             needs.activations = ends.max().unwrap_or(0);

@@ -79,8 +79,8 @@ pub(super) fn runs(image: &Image) -> Result<(), ImageError> {
             return Err(ImageError::value("passes of a run", 0, "at least 1"));
         }
         at_most(
-            "passes of a run",
-            run.passes,
+            "end of the descriptors of a run",
+            run.passes.saturating_add(run.first.into()),
             most(Memory::Passes, image.num_pes),
         )?;
         sum += run.passes;

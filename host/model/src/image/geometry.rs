@@ -1,13 +1,15 @@
 //! Geometry tables of a run, and whether a geometry is one that an engine can run.
 
 use super::check::{at_most, equal};
-use super::{Image, ImageError, Pass};
+use super::{Image, ImageError, Pass, Run};
 use crate::geometry::{Geometry, Kernel, MOST_SEGMENTS, MOST_SIDE, MOST_TAPS};
 use thresh_regs::{PassDescriptor, TABLE_WINDOW, TableWord};
 
 /// The words of the two geometry tables that one run needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TableWords {
+    /// Where the words of both begin.
+    pub base: usize,
     /// The x table.
     pub x: Vec<TableWord>,
     /// The y table.
@@ -17,8 +19,8 @@ pub struct TableWords {
 /// Words of each table that the window has room for.
 pub(super) const MOST_WORDS: usize = TABLE_WINDOW.bytes as usize / 8;
 
-/// Where `words` stand in `table`, at whose end they are put if they do not stand there yet.
-fn place(table: &mut Vec<TableWord>, words: &[TableWord]) -> u16 {
+/// Where `words` stand in `table`, which begins at `base`, and at whose end they are put if they do not stand there yet.
+fn place(base: usize, table: &mut Vec<TableWord>, words: &[TableWord]) -> u16 {
     let found = match words.len() {
         0 => Some(0),
         len => table.windows(len).position(|there| there == words),
@@ -27,22 +29,38 @@ fn place(table: &mut Vec<TableWord>, words: &[TableWord]) -> u16 {
         table.extend(words);
         table.len() - words.len()
     });
-    u16::try_from(at).unwrap_or(u16::MAX)
+    u16::try_from(base + at).unwrap_or(u16::MAX)
 }
 
 impl TableWords {
+    /// None so far, from word `base` on.
+    pub fn at(base: u16) -> Self {
+        TableWords {
+            base: base.into(),
+            ..TableWords::default()
+        }
+    }
+
     /// Adds the tables of a pass, and sets their addresses in its descriptor.
     pub fn add(&mut self, geometry: &Geometry, descriptor: &mut PassDescriptor) {
         let tables = geometry.tables(descriptor.rows.into());
-        descriptor.x_table = place(&mut self.x, &tables.x);
-        descriptor.y_table = place(&mut self.y, &tables.y);
-        descriptor.pool_x_table = place(&mut self.x, &tables.pool_x);
-        descriptor.pool_y_table = place(&mut self.y, &tables.pool_y);
+        descriptor.x_table = place(self.base, &mut self.x, &tables.x);
+        descriptor.y_table = place(self.base, &mut self.y, &tables.y);
+        descriptor.pool_x_table = place(self.base, &mut self.x, &tables.pool_x);
+        descriptor.pool_y_table = place(self.base, &mut self.y, &tables.pool_y);
     }
 
     /// Words of the longer table.
     pub fn len(&self) -> usize {
         self.x.len().max(self.y.len())
+    }
+
+    /// Words of the longer table up to their end; 0 if there are none.
+    pub fn end(&self) -> usize {
+        match self.len() {
+            0 => 0,
+            len => self.base + len,
+        }
     }
 
     /// Whether there are none.
@@ -54,12 +72,8 @@ impl TableWords {
 impl Image {
     /// The words of the geometry tables for a run.
     pub fn table_words(&self, run: usize) -> TableWords {
-        self.tables_of(self.run_passes(run))
-    }
-
-    fn tables_of(&self, passes: std::ops::Range<usize>) -> TableWords {
-        let mut words = TableWords::default();
-        for pass in &self.passes[passes] {
+        let mut words = TableWords::at(self.runs[run].table_base);
+        for pass in &self.passes[self.run_passes(run)] {
             if let Some(geometry) = &pass.geometry {
                 words.add(geometry, &mut pass.descriptor.clone());
             }
@@ -69,9 +83,10 @@ impl Image {
 
     /// Sets the fields of every descriptor that follow from geometries.
     pub fn describe(&mut self) {
-        let runs: Vec<_> = self.runs_with_passes().map(|(_, passes)| passes).collect();
-        for passes in runs {
-            let mut words = TableWords::default();
+        let of = |(run, passes): (&Run, _)| (run.table_base, passes);
+        let runs: Vec<_> = self.runs_with_passes().map(of).collect();
+        for (base, passes) in runs {
+            let mut words = TableWords::at(base);
             for pass in passes {
                 let pass = &mut self.passes[pass];
                 if let Some(geometry) = &pass.geometry {
@@ -92,9 +107,9 @@ impl Image {
                 return Err(ImageError::value("pass descriptor", i, expected).in_pass(i));
             }
         }
-        for (_, passes) in self.runs_with_passes() {
-            let words = self.tables_of(passes).len();
-            at_most("geometry table words", words, MOST_WORDS)?;
+        for run in 0..self.runs.len() {
+            let words = self.table_words(run);
+            at_most("geometry table words", words.end(), MOST_WORDS)?;
         }
         Ok(())
     }

@@ -77,6 +77,7 @@ impl Image {
             positions: last.drained(),
             words: usize::from(last.descriptor.rows) * last.output_bytes(),
         };
+        (run.first, run.table_base) = (0, 0);
         run.writes = vec![whole(0, self.maps[0], first.descriptor.in_base)];
         run.reads = vec![whole(1, output, last.descriptor.out_base)];
         self.maps.truncate(1);

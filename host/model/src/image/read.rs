@@ -189,8 +189,7 @@ fn read_runs(reader: &mut Reader<'_>, image: &mut Image) -> Result<usize, ImageE
         image.runs.push(Run {
             passes,
             entry_base: short(size(reader)?, "entry address")?,
-            writes: Vec::new(),
-            reads: Vec::new(),
+            ..Run::default()
         });
         return Ok(passes);
     }
@@ -204,6 +203,8 @@ fn read_runs(reader: &mut Reader<'_>, image: &mut Image) -> Result<usize, ImageE
     for _ in 0..runs {
         let passes = size(reader)?;
         let entry_base = short(size(reader)?, "entry address")?;
+        let first = short(size(reader)?, "first descriptor")?;
+        let table_base = short(size(reader)?, "first table word")?;
         let mut lists = [Vec::new(), Vec::new()];
         for list in &mut lists {
             let count = size(reader)?;
@@ -223,6 +224,8 @@ fn read_runs(reader: &mut Reader<'_>, image: &mut Image) -> Result<usize, ImageE
         image.runs.push(Run {
             passes,
             entry_base,
+            first,
+            table_base,
             writes,
             reads,
         });

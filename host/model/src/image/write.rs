@@ -174,6 +174,8 @@ impl Image {
 fn write_run(out: &mut BitWriter, run: &Run) {
     out.put_varint(run.passes as u32);
     out.put_varint(run.entry_base.into());
+    out.put_varint(run.first.into());
+    out.put_varint(run.table_base.into());
     for transfers in [&run.writes, &run.reads] {
         out.put_varint(transfers.len() as u32);
         for t in transfers {

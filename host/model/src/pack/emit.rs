@@ -102,6 +102,17 @@ fn short(value: usize) -> u16 {
 /// The columns of every PE.
 type Columns = Vec<Vec<Vec<Entry>>>;
 
+/// Where the passes of an image are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// All on the chip together.
+    Resident,
+    /// One after the other, each in one half of the memories, so that the next can be loaded beside it.
+    Halves,
+    /// One after the other, each in all of the memories.
+    Alone,
+}
+
 /// Weights that passes share.
 struct Weights {
     codebook: Vec<i16>,
@@ -139,12 +150,18 @@ impl Job<'_> {
     pub fn emit(&self, config: &Config) -> Result<Image, Misfit> {
         let layouts = self.layouts(config);
         if self.may_stay(config, &layouts) {
-            match self.build(config, &layouts, false) {
+            match self.build(config, &layouts, Place::Resident) {
                 Err(Misfit::Memory(..)) => {}
                 done => return done,
             }
         }
-        self.build(config, &layouts, true)
+        if self.options.overlap && config.loads_beside() {
+            match self.build(config, &layouts, Place::Halves) {
+                Err(Misfit::Memory(..)) => {}
+                done => return done,
+            }
+        }
+        self.build(config, &layouts, Place::Alone)
     }
 
     /// Whether all weights and maps could be on the chip together; found without coding anything.
@@ -235,19 +252,18 @@ impl Job<'_> {
         regions.iter().map(of).collect()
     }
 
-    fn build(&self, config: &Config, layouts: &[Layout], spilled: bool) -> Result<Image, Misfit> {
+    fn build(&self, config: &Config, layouts: &[Layout], place: Place) -> Result<Image, Misfit> {
         let mut weights = Vec::new();
         let mut drafts = Vec::new();
         for unit in 0..self.units.len() {
             (self.progress)(Step::Cut(unit, self.units.len()));
-            self.draft(config, layouts, unit, spilled, &mut weights, &mut drafts)?;
+            self.draft(config, layouts, unit, place, &mut weights, &mut drafts)?;
         }
         (self.progress)(Step::Code(drafts.len()));
         let owners: Vec<usize> = drafts.iter().map(|draft| draft.weights).collect();
-        let mut image = if spilled {
-            self.place_spilled(config, layouts, drafts, &weights)
-        } else {
-            self.place_resident(config, layouts, drafts, &weights)?
+        let mut image = match place {
+            Place::Resident => self.place_resident(config, layouts, drafts, &weights)?,
+            _ => self.place_spilled(config, layouts, drafts, &weights, place == Place::Halves),
         };
         code(&mut image, &owners, &weights);
         image.describe();
@@ -274,7 +290,7 @@ impl Job<'_> {
         config: &Config,
         layouts: &[Layout],
         index: usize,
-        spilled: bool,
+        place: Place,
         weights: &mut Vec<Weights>,
         drafts: &mut Vec<Draft>,
     ) -> Result<(), Misfit> {
@@ -300,9 +316,13 @@ impl Job<'_> {
             sources,
             counts: &counts,
         };
-        let limits = Limits { config, spilled };
+        let limits = Limits {
+            config,
+            spilled: place != Place::Resident,
+            overlap: place == Place::Halves,
+        };
         let cut = subject.cut(&limits).map_err(|(memory, need)| {
-            let have = words(config, memory);
+            let have = limits.words(memory);
             let shortage = Shortage {
                 pass: drafts.len(),
                 memory,
@@ -631,6 +651,8 @@ impl Job<'_> {
         let run = Run {
             passes: drafts.len(),
             entry_base: short(bias),
+            first: 0,
+            table_base: 0,
             writes: vec![whole(0, maps[0], bases[0])],
             reads: vec![whole(1, maps[1], bases[self.units.len()])],
         };
@@ -696,20 +718,26 @@ impl Job<'_> {
         }
     }
 
-    /// Pass by pass: each is loaded, and its input and output go through the host's memory.
+    /// Pass by pass: each is loaded, and its input and output go through the host's memory. With `overlap` in
+    /// half of the memories.
     fn place_spilled(
         &self,
         config: &Config,
         layouts: &[Layout],
         drafts: Vec<Draft>,
         weights: &[Weights],
+        overlap: bool,
     ) -> Image {
         let maps: Vec<MapSize> = (0..layouts.len())
             .map(|value| self.map(layouts, value))
             .collect();
         let mut runs = Vec::new();
         let mut passes: Vec<Pass> = Vec::new();
+        // The pass whose weights were loaded last, and which they are.
         let mut loaded: Option<(usize, usize)> = None;
+        // Consecutive runs take lower and upper halves in turn, and so do consecutive weights.
+        let half = |upper: bool, memory| if upper { words(config, memory) / 2 } else { 0 };
+        let mut upper = true;
         for mut draft in drafts {
             let unit = &self.units[draft.unit];
             let term = &unit.terms[draft.term];
@@ -718,9 +746,21 @@ impl Job<'_> {
             let i = passes.len();
             match loaded {
                 Some((at, same)) if same == draft.weights => draft.pass.reuse = i - at,
-                _ => loaded = Some((i, draft.weights)),
+                _ => {
+                    loaded = Some((i, draft.weights));
+                    upper = overlap && !upper;
+                }
             }
+            let own = &weights[draft.weights];
+            let codebook = half(upper, Memory::Codebook);
+            let store = half(upper, Memory::WeightStore);
             let d = &mut draft.pass.descriptor;
+            d.col_base = short(half(upper, Memory::Columns));
+            d.bias_base = short(store);
+            // A codebook that is larger than half waits for its turn.
+            if own.codebook.len() <= words(config, Memory::Codebook) - codebook {
+                d.codebook_base = short(codebook);
+            }
             d.last = true;
             let bytes = if d.out_wide { WIDE_BYTES } else { 1 };
             let mut writes = Vec::new();
@@ -780,14 +820,17 @@ impl Job<'_> {
                     }
                 }
             }
-            let biases = weights[draft.weights].biases[0].len();
+            let entries = store + own.biases[0].len();
+            let odd = overlap && i % 2 == 1;
             runs.push(Run {
                 passes: 1,
-                entry_base: short(biases),
+                entry_base: short(entries),
+                first: short(half(odd, Memory::Passes)),
+                table_base: short(half(odd, Memory::Tables)),
                 writes,
                 reads,
             });
-            let mut next = vec![biases; config.num_pes];
+            let mut next = vec![entries; config.num_pes];
             passes.push(filled(draft, weights, &mut next));
         }
         let mut image = self.image(config, layouts, maps, runs);

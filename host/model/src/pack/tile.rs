@@ -250,6 +250,28 @@ pub(super) struct Limits<'a> {
     pub config: &'a Config,
     /// Inputs and outputs of each pass are in activation memory for it alone.
     pub spilled: bool,
+    /// Two runs have room beside each other in all that is loaded.
+    pub overlap: bool,
+}
+
+impl Limits<'_> {
+    /// Words of a memory that a pass may take.
+    pub fn words(&self, memory: Memory) -> usize {
+        let words = words(self.config, memory);
+        let loaded = matches!(
+            memory,
+            Memory::WeightStore
+                | Memory::Columns
+                | Memory::Codebook
+                | Memory::Passes
+                | Memory::Tables
+        );
+        if loaded && self.overlap {
+            words / 2
+        } else {
+            words
+        }
+    }
 }
 
 /// What one unit is to be cut for.
@@ -323,7 +345,7 @@ impl Subject<'_> {
                 shrinks
             };
             let spilled = limits.spilled;
-            let large = self.outputs(&cut) > words(limits.config, memory) / 2;
+            let large = self.outputs(&cut) > limits.words(memory) / 2;
             let [height, width] = &mut cut.window;
             let shrunk = match memory {
                 Memory::Accumulators | Memory::Tables => {
@@ -360,7 +382,7 @@ impl Subject<'_> {
         let (config, unit) = (limits.config, self.unit);
         let pes = config.num_pes;
         let exceeds =
-            |memory: Memory, need: usize| (need > words(config, memory)).then_some((memory, need));
+            |memory: Memory, need: usize| (need > limits.words(memory)).then_some((memory, need));
         let areas = Area::all(unit, cut.window);
         for (term, groups) in self.ranges(cut) {
             let source = self.sources[term];
@@ -415,7 +437,9 @@ impl Subject<'_> {
                     // A padding zero for each step of 256 rows at most.
                     let padding = segments * cut.rows / 256 * groups.len() * pes;
                     let need = entries + padding.min(1 << 16) + rows.len();
-                    let have = config.store_words(groups.len() * pes * segments + 1);
+                    let pointers = groups.len() * pes * segments + 1;
+                    let have = limits.words(Memory::WeightStore);
+                    let have = have.min(config.store_words(pointers));
                     if need > have {
                         return Some((Memory::WeightStore, need));
                     }
