@@ -1,7 +1,8 @@
 //! The command line as clap sees it.
 
 use crate::commands::{
-    bench, bench_eie, compress, demo, import, info, make, pack, report, run, synth, train, verilog,
+    bench, bench_eie, compress, demo, import, info, make, pack, report, reproduce, run, synth,
+    train, verilog,
 };
 use crate::output::{Output, Verdict};
 use anyhow::Result;
@@ -47,6 +48,7 @@ pub enum Command {
     Make(make::Make),
     Info(info::Info),
     Report(report::ReportCommand),
+    Reproduce(reproduce::Reproduce),
     Run(run::Run),
     Bench(bench::Bench),
     BenchEie(bench_eie::BenchEie),
@@ -64,6 +66,7 @@ impl Command {
             Command::Pack(command) => command.run(output),
             Command::Make(command) => command.run(output),
             Command::Report(command) => command.run(output),
+            Command::Reproduce(command) => command.run(output),
             Command::Info(command) => command.run(output),
             Command::Run(command) => command.run(output),
             Command::Bench(command) => command.run(output),

@@ -11,6 +11,7 @@ pub mod make;
 pub mod pack;
 pub mod plan;
 pub mod report;
+pub mod reproduce;
 pub mod run;
 pub mod synth;
 pub mod train;

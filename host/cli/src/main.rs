@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod draw;
 mod eie;
+mod experiments;
 mod files;
 mod input;
 mod measure;

@@ -3,7 +3,7 @@
 use crate::input::{self, DataSet, Input};
 use crate::output::{Output, Verdict};
 use crate::{draw, files, target};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -63,13 +63,6 @@ enum BackEnd {
 impl Run {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let image = files::image(&self.image)?;
-        if image.input.channels != 1 {
-            bail!(
-                "{} takes {} channels, expected 1: pictures are grey",
-                image.name,
-                image.input.channels
-            );
-        }
         let config = target::config_for(&image, self.config)
             .with_context(|| self.image.display().to_string())?;
         let inputs = self.read_inputs(&image)?;
@@ -125,7 +118,12 @@ fn infer(
     input: &Input,
 ) -> Result<(String, Value, bool)> {
     let expected = reference.run(&input.bytes)?;
-    let measured = device.map(|device| device.run(&input.bytes)).transpose()?;
+    let clocked = |device: &mut Device<VirtualDevice>| -> Result<_> {
+        let start = device.transport_mut().cycles();
+        let inference = device.run(&input.bytes)?;
+        Ok((inference, device.transport_mut().cycles() - start))
+    };
+    let (measured, clocked) = device.map(clocked).transpose()?.unzip();
     let logits = measured
         .as_ref()
         .map_or(&expected.logits, |inference| &inference.logits);
@@ -164,6 +162,12 @@ fn infer(
                 "\n  {} cycles, {} MACs",
                 counters.cycles, counters.macs
             ));
+            if let (Some(clocked), false) = (clocked, image.is_resident()) {
+                text.push_str(&format!(
+                    "\n  {clocked} cycles with loads and transfers between runs, over a bus that never waits"
+                ));
+            }
+            value["cycles_with_transfers"] = json!(clocked);
             value["counters"] = counters
                 .list()
                 .into_iter()
