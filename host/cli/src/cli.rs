@@ -7,7 +7,7 @@ use crate::commands::{
 use crate::output::{Output, Verdict};
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use thresh_compress::{Options, Recipe};
+use thresh_compress::{Method, Options, Recipe, recipe::pretrained};
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -24,7 +24,8 @@ Examples:
   thresh run net.thresh --digit 0 digit.png
   thresh bench net.thresh --json > bench.json
 
-The data sets are read from the folder THRESH_DATA, or .data, which scripts/setup fills.";
+The data sets mnist and fashion-mnist are read from the folder THRESH_DATA, or .data, which scripts/setup fills; --data takes
+your own as well (docs/compress.md).";
 
 /// Compress a neural network, pack it, and run it on a small sparse FPGA engine.
 #[derive(Debug, Parser)]
@@ -104,6 +105,12 @@ fn command() -> clap::Command {
             methods += "\n";
         }
     }
+    let elsewhere = pretrained();
+    methods += &help(
+        &format!("--set of a network from ONNX by {}", elsewhere.name()),
+        elsewhere.options(),
+    );
+    methods += "\n";
     Cli::command()
         .mut_subcommand("train", |c| c.after_long_help(train + train::EXAMPLES))
         .mut_subcommand("compress", |c| {

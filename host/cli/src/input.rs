@@ -135,11 +135,29 @@ pub fn is_picture(path: &Path) -> bool {
     extension.is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
 }
 
+/// The shape that a picture has: three channels for colours.
+pub fn png_shape(path: &Path) -> Result<Shape> {
+    let decoder = decoder(path)?;
+    let (width, height) = decoder.dimensions();
+    Ok(Shape {
+        channels: match decoder.color_type() {
+            ColorType::Rgb8 => 3,
+            _ => 1,
+        },
+        height: height as usize,
+        width: width as usize,
+    })
+}
+
+fn decoder(path: &Path) -> Result<PngDecoder<BufReader<File>>> {
+    let file = File::open(path).context(EXPECTED)?;
+    PngDecoder::new(BufReader::new(file))
+        .with_context(|| format!("expected a PNG picture; {EXPECTED}"))
+}
+
 /// Reads a picture: grey for one channel, colours for three.
 pub fn png(path: &Path, shape: Shape) -> Result<Vec<u8>> {
-    let file = File::open(path).context(EXPECTED)?;
-    let decoder = PngDecoder::new(BufReader::new(file))
-        .with_context(|| format!("expected a PNG picture; {EXPECTED}"))?;
+    let decoder = decoder(path)?;
     let (channels, expected, name) = match shape.channels {
         3 => (3, ColorType::Rgb8, "8-bit colours (Rgb8)"),
         _ => (1, ColorType::L8, "8-bit grey (L8)"),

@@ -4,6 +4,7 @@ mod bars;
 mod calibration;
 mod cli;
 mod commands;
+mod data;
 mod draw;
 mod eie;
 mod experiments;

@@ -10,7 +10,6 @@ mod tables;
 
 use crate::bars;
 use crate::commands::pack::check_source;
-use crate::input::DataSet;
 use crate::output::Output;
 use anyhow::{Result, ensure};
 use errors::Errors;
@@ -21,7 +20,7 @@ use thresh_compress::{Data, History};
 use thresh_model::entropy::{choice_bits, column_bits};
 use thresh_model::image::{Account, Coding};
 use thresh_model::pack::pack;
-use thresh_model::{Image, Layer, Network, Operator, PackOptions, Reference, Weights};
+use thresh_model::{Dataset, Image, Layer, Network, Operator, PackOptions, Reference, Weights};
 use thresh_regs::Config;
 
 /// What is to be reported on.
@@ -30,7 +29,14 @@ pub struct Subject<'a> {
     pub network: &'a Network,
     /// The engine that it is packed for.
     pub config: &'static Config,
-    pub data: DataSet,
+    /// What the data is called.
+    pub name: String,
+    /// What the network learned from; its training images calibrate.
+    pub data: &'a Data,
+    /// What is measured on.
+    pub test: &'a Dataset,
+    /// Whether that are training images that are held out.
+    pub held_out: bool,
     /// Where the record of its epochs may lie.
     pub folder: &'a Path,
     /// Training images that calibrate.
@@ -41,7 +47,7 @@ pub struct Subject<'a> {
 pub struct Report {
     network: String,
     config: &'static str,
-    data: &'static str,
+    data: String,
     layers: Vec<LayerReport>,
     /// Bytes of the image without provenance.
     bytes: usize,
@@ -96,8 +102,8 @@ impl Report {
     /// Packs the network for its engine and runs all test images on the reference.
     pub fn new(subject: &Subject<'_>, output: &Output) -> Result<Report> {
         let (network, config) = (subject.network, subject.config);
-        let data = subject.data.to_train_on()?;
-        check(network, &data)?;
+        let data = subject.data;
+        check(network, data)?;
         let count = subject.calibration.min(data.train().len());
         let inputs: Vec<&[u8]> = (0..count).map(|i| data.train().image(i)).collect();
         let options = PackOptions {
@@ -107,11 +113,11 @@ impl Report {
         let image = pack(network, config, &inputs, &options)?;
         let layers = layers(network, &image)?;
         let weights: Vec<u64> = layers.iter().map(|layer| layer.weights).collect();
-        let set = data.test();
+        let set = subject.test;
         let bar = bars::bar("reference", set.len() as u64);
         let packed = packed_accuracy(&Reference::new(&image)?, set, &|| bar.inc(1))?;
         bar.finish_and_clear();
-        let errors = Errors::new(&network.provenance, packed, set.len());
+        let errors = Errors::new(&network.provenance, packed, set.len(), subject.held_out);
         let mut history = History::read(subject.folder)?;
         if !errors.is_of(&history) {
             if !history.stages.is_empty() {
@@ -125,7 +131,7 @@ impl Report {
         Ok(Report {
             network: network.name.clone(),
             config: config.name,
-            data: subject.data.name(),
+            data: subject.name.clone(),
             bytes: image.to_bytes()?.len(),
             accounts: image.account()?,
             paper: paper::paper(&network.name, &weights),

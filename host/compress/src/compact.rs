@@ -1,6 +1,7 @@
 //! A network without its dead inputs and neurons, so that a sparse one trains faster.
 //!
-//! Only fully connected layers that read each other or the image are made smaller: maps keep all their channels.
+//! Only fully connected layers are made smaller, where they alone read each other or the image: maps keep all their
+//! channels.
 
 use crate::net::{self, Affine, Net};
 
@@ -11,41 +12,32 @@ pub(crate) struct Compact {
     pub layers: Vec<Affine>,
     /// For each layer its living inputs and neurons.
     live: Vec<[Vec<usize>; 2]>,
-    /// Whether the living inputs of the first layer are values of the image.
-    of_image: bool,
+    /// The layer whose living inputs are values of the image.
+    of_image: Option<usize>,
 }
 
 impl Compact {
     /// Leaves out the inputs of each layer of `net` that have no weight. Every neuron that stays must have one that leads
     /// to it, unless it is an output: pruning leaves it so.
     pub fn new(net: &Net, layers: &[Affine]) -> Self {
-        let inputs = |index: usize, layer: &Affine| -> Vec<usize> {
-            let (inputs, outputs) = layer.sizes();
-            if !net.reads_values(index) {
-                return (0..inputs).collect();
-            }
-            let weights = net::values(&layer.weight);
-            let row = |input: usize| &weights[input * outputs..][..outputs];
-            let live: Vec<usize> = (0..inputs)
-                .filter(|&input| row(input).iter().any(|w| *w != 0.0))
-                .collect();
-            // A layer without any input still needs a shape.
-            if live.is_empty() && inputs > 0 {
-                return vec![0];
-            }
-            live
-        };
-        let live: Vec<[Vec<usize>; 2]> = layers
+        let mut live: Vec<[Vec<usize>; 2]> = layers
             .iter()
-            .enumerate()
-            .map(|(index, layer)| {
-                let neurons = match layers.get(index + 1) {
-                    Some(next) if net.reads_values(index + 1) => inputs(index + 1, next),
-                    _ => (0..layer.sizes().1).collect(),
-                };
-                [inputs(index, layer), neurons]
+            .map(|layer| {
+                let (inputs, outputs) = layer.sizes();
+                [(0..inputs).collect(), (0..outputs).collect()]
             })
             .collect();
+        let of_image = net.image_reader();
+        if let Some(reader) = of_image {
+            live[reader][0] = live_inputs(&layers[reader]);
+        }
+        for index in 0..layers.len() {
+            if let Some(reader) = net.value_reader(index) {
+                let inputs = live_inputs(&layers[reader]);
+                live[reader][0].clone_from(&inputs);
+                live[index][1] = inputs;
+            }
+        }
         let layers = layers
             .iter()
             .zip(&live)
@@ -61,13 +53,13 @@ impl Compact {
         Self {
             layers,
             live,
-            of_image: net.reads_values(0),
+            of_image,
         }
     }
 
-    /// The values of the image that the first layer reads; `None`: all.
+    /// The values of the image that its one reader reads; `None`: all.
     pub fn inputs(&self) -> Option<&[usize]> {
-        self.of_image.then(|| self.live[0][0].as_slice())
+        self.of_image.map(|reader| self.live[reader][0].as_slice())
     }
 
     /// Puts the `codes` of layer `index`, row-major by output, into a grid of `inputs x outputs`; 0 elsewhere.
@@ -92,9 +84,25 @@ impl Compact {
     }
 }
 
+/// The inputs of `layer` that have a weight; the first one where none has, since a layer without any input still needs a
+/// shape.
+fn live_inputs(layer: &Affine) -> Vec<usize> {
+    let (inputs, outputs) = layer.sizes();
+    let weights = net::values(&layer.weight);
+    let row = |input: usize| &weights[input * outputs..][..outputs];
+    let live: Vec<usize> = (0..inputs)
+        .filter(|&input| row(input).iter().any(|w| *w != 0.0))
+        .collect();
+    if live.is_empty() && inputs > 0 {
+        return vec![0];
+    }
+    live
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use thresh_model::{Activation, Frame, Head, Layer, Network, Operator, Shape, Weights};
 
     #[test]
     fn dead_inputs_and_neurons_are_left_out_and_come_back() {
@@ -140,5 +148,56 @@ mod tests {
         assert_eq!(compact.inputs(), Some(&[0][..]));
         let out = net.forward(&compact.layers, net::matrix(&[5.0], 1, 1));
         assert_eq!(net::values(&out), [1.0, 2.0]);
+    }
+
+    #[test]
+    fn what_two_layers_read_stays_whole() {
+        let flat = |channels| Shape {
+            channels,
+            height: 1,
+            width: 1,
+        };
+        let layer = |name: &str, operator: Operator, inputs: &[usize]| Layer {
+            name: name.into(),
+            inputs: inputs.to_vec(),
+            // Input 0 of each layer is dead.
+            weights: Weights::Float(
+                (0..operator.weights().unwrap())
+                    .map(|at| (at % operator.inputs()) as f32)
+                    .collect(),
+            ),
+            bias: vec![0.5; operator.biases()],
+            operator,
+            activation: Activation::None,
+        };
+        let dense = |inputs, outputs| Operator::Dense { inputs, outputs };
+        let add = Operator::Add { shape: flat(3) };
+        let network = Network {
+            name: "residual".into(),
+            input: flat(3),
+            input_scale: 1.0,
+            frame: Frame::default(),
+            layers: vec![
+                layer("first", dense(3, 3), &[0]),
+                layer("second", dense(3, 3), &[1]),
+                layer("sum", add.clone(), &[2, 1]),
+                layer("again", add, &[3, 0]),
+                layer("third", dense(3, 2), &[4]),
+                layer("last", dense(2, 2), &[5]),
+            ],
+            head: Head::Logits,
+            labels: vec![],
+            provenance: Default::default(),
+        };
+        let net = Net::new(&network).unwrap();
+        let layers = net::layers_of(&network);
+        let compact = Compact::new(&net, &layers);
+        assert_eq!(compact.inputs(), None);
+        let sizes: Vec<_> = compact.layers.iter().map(Affine::sizes).collect();
+        assert_eq!(sizes, [(3, 3), (3, 3), (3, 1), (1, 2)]);
+        let x = net::matrix(&[1.0, 2.0, 3.0], 1, 3);
+        let [whole, small] =
+            [&layers, &compact.layers].map(|layers| net.forward(layers, x.clone()));
+        assert_eq!(net::values(&whole), net::values(&small));
     }
 }

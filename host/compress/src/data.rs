@@ -14,6 +14,8 @@ pub struct Data {
     hash: String,
     /// Of the sets that these were cut from, where the last training images are held out.
     source: Option<String>,
+    /// Names of the classes; none if they have only numbers.
+    labels: Vec<String>,
 }
 
 impl Data {
@@ -23,30 +25,42 @@ impl Data {
     ///
     /// If one is empty, the shapes differ, or a set has another number of labels than of images.
     pub fn new(train: Dataset, test: Dataset) -> Result<Self> {
-        for (name, set) in [("training", &train), ("test", &test)] {
-            let expected = set.labels.len().checked_mul(set.shape.len());
-            if set.is_empty() || set.shape.is_empty() || expected != Some(set.images.len()) {
-                return Err(Error::Data(format!(
-                    "{} {name} labels and {} bytes of images of {:?}; expected some, and whole images",
-                    set.labels.len(),
-                    set.images.len(),
-                    set.shape
-                )));
-            }
-        }
+        check("training", &train)?;
+        check("test", &test)?;
         if train.shape != test.shape {
             return Err(Error::Data(format!(
                 "training images are {:?}, test images {:?}; expected one shape",
                 train.shape, test.shape
             )));
         }
+        Ok(Self::joined(train, test))
+    }
+
+    /// Training images alone: some of them must be held out ([`Self::hold_out`]) before anything is measured.
+    ///
+    /// # Errors
+    ///
+    /// If there are none, or they are another number than their labels.
+    pub fn without_test(train: Dataset) -> Result<Self> {
+        check("training", &train)?;
+        let test = slice(&train, 0, 0);
+        Ok(Self::joined(train, test))
+    }
+
+    fn joined(train: Dataset, test: Dataset) -> Self {
         let hash = hash(&[&train, &test]);
-        Ok(Self {
+        Self {
             train,
             test,
             hash,
             source: None,
-        })
+            labels: Vec::new(),
+        }
+    }
+
+    /// The same with names for the classes, in their order.
+    pub fn with_labels(self, labels: Vec<String>) -> Self {
+        Self { labels, ..self }
     }
 
     /// Reads both splits of a folder, as [`Dataset::load_from`].
@@ -78,6 +92,7 @@ impl Data {
         let held = Self::new(slice(&self.train, 0, split), slice(&self.train, split, all))?;
         Ok(Self {
             source: Some(self.source().to_string()),
+            labels: self.labels.clone(),
             ..held
         })
     }
@@ -88,10 +103,11 @@ impl Data {
     ///
     /// If one number is 0.
     pub fn first(&self, train: usize, test: usize) -> Result<Self> {
-        Self::new(
+        let first = Self::new(
             slice(&self.train, 0, train.min(self.train.len())),
             slice(&self.test, 0, test.min(self.test.len())),
-        )
+        )?;
+        Ok(first.with_labels(self.labels.clone()))
     }
 
     /// Images to learn from.
@@ -99,7 +115,7 @@ impl Data {
         &self.train
     }
 
-    /// Images to measure the accuracy on.
+    /// Images to measure the accuracy on; none of [`Self::without_test`].
     pub fn test(&self) -> &Dataset {
         &self.test
     }
@@ -119,11 +135,41 @@ impl Data {
         self.source.as_ref().map(|_| self.test.len())
     }
 
+    /// Names of the classes; none if they have only numbers.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Refuses data that nothing can be measured on.
+    pub(crate) fn check_measurable(&self) -> Result<()> {
+        match self.test.is_empty() {
+            true => Err(Error::Data(
+                "got no test images, expected some to measure the accuracy on; give some, or hold training images out"
+                    .into(),
+            )),
+            false => Ok(()),
+        }
+    }
+
     /// Number of classes: the highest label of both sets and one.
     pub fn classes(&self) -> usize {
         let labels = self.train.labels.iter().chain(&self.test.labels);
         labels.max().map_or(0, |&most| usize::from(most) + 1)
     }
+}
+
+/// Refuses a set without images, or with another number of labels.
+fn check(name: &str, set: &Dataset) -> Result<()> {
+    let expected = set.labels.len().checked_mul(set.shape.len());
+    if set.is_empty() || set.shape.is_empty() || expected != Some(set.images.len()) {
+        return Err(Error::Data(format!(
+            "{} {name} labels and {} bytes of images of {:?}; expected some, and whole images",
+            set.labels.len(),
+            set.images.len(),
+            set.shape
+        )));
+    }
+    Ok(())
 }
 
 fn slice(set: &Dataset, start: usize, end: usize) -> Dataset {
@@ -186,6 +232,19 @@ mod tests {
         assert!(data.hold_out(4).is_err());
         assert!(data.hold_out(0).is_err());
         assert_eq!(data.first(9, 9).unwrap(), data);
+    }
+
+    #[test]
+    fn test_images_are_held_out_where_there_are_none() {
+        let names = vec!["a".to_string(), "b".to_string()];
+        let data = Data::without_test(set(&[0, 1, 1], 2)).unwrap();
+        let data = data.with_labels(names.clone());
+        assert!(data.check_measurable().is_err());
+        let held = data.hold_out(1).unwrap();
+        held.check_measurable().unwrap();
+        assert_eq!((held.train().len(), held.test().len()), (2, 1));
+        assert_eq!((held.source(), held.labels()), (data.hash(), &names[..]));
+        assert!(Data::without_test(set(&[], 2)).is_err());
     }
 
     #[test]

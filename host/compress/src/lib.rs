@@ -1,13 +1,14 @@
 //! Training and compression of networks for Thresh.
 //!
-//! [`train()`] makes a network from labelled images, [`train_network`] one with given layers; a [`Method`] makes it
-//! smaller, [`budget::search()`] as small as a [`Budget`] asks for, and [`compress_after_training`] does so without data. What can be trained are fully connected layers,
-//! convolutions and pools in a row, with ReLU. A [`Recipe`] is a known network with the options recommended for it.
+//! [`train()`] makes a network from labelled images, [`train_network`] one with given layers; a [`Method`] makes any
+//! network smaller, [`budget::search()`] as small as a [`Budget`] asks for, and [`compress_after_training`] does so without data. What [`train()`] makes are fully
+//! connected layers, convolutions and pools in a row, with ReLU; the others take every graph of layers. A [`Recipe`] is a known network with the options recommended for it.
 //!
 //! The first three run on burn, save a checkpoint after each epoch to a working folder, and go on from there when they
 //! are started again with the same options: the result is the same to the bit. They do not pack: `thresh-model` does
 //! that.
 
+pub mod amount;
 pub mod budget;
 pub mod data;
 pub mod deep_compression;
@@ -28,6 +29,7 @@ mod random;
 mod run;
 mod sgd;
 
+pub use amount::Amount;
 pub use budget::Budget;
 pub use data::Data;
 pub use deep_compression::{DeepCompression, DeepCompressionOptions};

@@ -6,21 +6,25 @@
 
 mod build;
 mod forward;
-mod link;
 mod tensor;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-use burn::tensor::{Tensor, activation::log_softmax};
-use thresh_model::{Dataset, Frame, Operator, Shape};
+use burn::tensor::{
+    Tensor,
+    activation::{log_sigmoid, log_softmax},
+};
+use thresh_model::{Activation, Dataset, Frame, Head, Operator, Shape};
 
-pub(crate) use build::{layers_of, put_layers, weighted};
-pub(crate) use link::Link;
+pub(crate) use build::{layers_of, put_layers, scales, weighted};
 pub(crate) use tensor::{Affine, device, indices, live_weights, matrix, values, vector};
 
-/// Images of one forward pass when the accuracy is measured.
+/// Images of one forward pass at most when the accuracy is measured.
 const EVALUATION_BATCH: usize = 1000;
+
+/// Values of the largest layer at most in such a pass, where there is more than one image.
+const EVALUATION_VALUES: usize = 1 << 26;
 
 /// Everything of a network that training does not change.
 #[derive(Clone, Debug)]
@@ -29,17 +33,26 @@ pub(crate) struct Net {
     input: Shape,
     input_scale: f32,
     frame: Frame,
-    /// The values of the framed image that are read, in this order; `None`: all. Only where the first layer is fully
-    /// connected.
+    head: Head,
+    /// The values of the framed image that are read, in this order; `None`: all. Only where one fully
+    /// connected layer reads the image.
     live: Option<Vec<usize>>,
     steps: Vec<Step>,
 }
 
 /// A layer without its weights.
 #[derive(Clone, Debug)]
-struct Step {
-    operator: Operator,
-    relu: bool,
+pub(crate) struct Step {
+    /// What it reads: 0 is the image, `i + 1` the output of step `i`.
+    pub inputs: Vec<usize>,
+    pub operator: Operator,
+    pub activation: Activation,
+    /// Its place among the layers with weights; `None` for a layer without.
+    pub weights: Option<usize>,
+    /// Whether the output of the network depends on it.
+    wanted: bool,
+    /// Of `inputs` those that no wanted step behind it reads.
+    spent: Vec<usize>,
 }
 
 /// What a batch is to be classified as.
@@ -68,6 +81,39 @@ impl Net {
         self.live.as_ref().map_or(all, Vec::len)
     }
 
+    /// The layers.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Shape of the map of `value`: 0 is the framed image, `i + 1` the output of step `i`.
+    pub fn shape(&self, value: usize) -> Shape {
+        match value.checked_sub(1) {
+            None => self.frame.around(self.input),
+            Some(step) => self.steps[step].operator.output(),
+        }
+    }
+
+    /// Mean loss over a batch: the cross-entropy of the classes, or, where the head is a sigmoid, the sum of those of
+    /// each output by itself.
+    fn loss(&self, logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
+        let [images, classes] = logits.dims();
+        let mut wanted = vec![0.0f32; images * classes];
+        for (row, &label) in wanted.chunks_exact_mut(classes).zip(labels) {
+            row[label] = 1.0;
+        }
+        let mean = 1.0 / images as f64;
+        let wanted = matrix(&wanted, images, classes).autodiff();
+        let likely = match self.head {
+            Head::Logits | Head::Softmax => log_softmax(logits, 1) * wanted,
+            Head::Sigmoid => {
+                let other = wanted.ones_like() - wanted.clone();
+                log_sigmoid(logits.clone()) * wanted + log_sigmoid(-logits) * other
+            }
+        };
+        -likely.sum() * mean
+    }
+
     /// Mean loss over a batch, and its gradient with respect to every weight (pruned ones as well) and bias.
     pub fn gradients(&self, layers: &[Affine], batch: &Batch) -> (f32, Vec<Affine>) {
         let leaves: Vec<Affine> = layers
@@ -78,26 +124,20 @@ impl Net {
             })
             .collect();
         let logits = self.forward(&leaves, batch.inputs.clone().autodiff());
-        let [images, classes] = logits.dims();
-        let mut wanted = vec![0.0f32; images * classes];
-        for (row, &label) in wanted.chunks_exact_mut(classes).zip(&batch.labels) {
-            row[label] = 1.0;
-        }
-        let mean = 1.0 / images as f64;
-        let wanted = matrix(&wanted, images, classes).autodiff();
-        let loss = -(log_softmax(logits, 1) * wanted).sum() * mean;
+        let loss = self.loss(logits, &batch.labels);
         let all = loss.backward();
         let found = leaves
             .iter()
+            // The loss does not depend on a layer that no output depends on.
             .map(|leaf| Affine {
                 weight: leaf
                     .weight
                     .grad(&all)
-                    .expect("the loss depends on every layer"),
+                    .unwrap_or_else(|| leaf.weight.clone().inner().zeros_like()),
                 bias: leaf
                     .bias
                     .grad(&all)
-                    .expect("the loss depends on every layer"),
+                    .unwrap_or_else(|| leaf.bias.clone().inner().zeros_like()),
             })
             .collect();
         (loss.into_scalar::<f32>(), found)
@@ -106,9 +146,12 @@ impl Net {
     /// Share of the images of `set` that are classified rightly; the first of equal outputs counts.
     pub fn accuracy(&self, layers: &[Affine], set: &Dataset) -> f64 {
         let size = self.inputs();
+        let largest = (0..=self.steps.len()).map(|value| self.shape(value).len());
+        let fit = EVALUATION_VALUES / largest.max().unwrap_or(1).max(1);
+        let most = fit.clamp(1, EVALUATION_BATCH);
         let mut right = 0;
-        for start in (0..set.len()).step_by(EVALUATION_BATCH) {
-            let end = (start + EVALUATION_BATCH).min(set.len());
+        for start in (0..set.len()).step_by(most) {
+            let end = (start + most).min(set.len());
             let mut pixels = Vec::with_capacity((end - start) * size);
             (start..end).for_each(|index| self.read(set.image(index), &mut pixels));
             let logits = self.forward(layers, matrix(&pixels, end - start, size));

@@ -3,11 +3,12 @@
 //! For networks that come trained from elsewhere. It loses more accuracy than a [`Method`](crate::Method) that trains,
 //! but takes every kind of layer and only seconds.
 
-use thresh_model::network::{Layer, Network, Operator, Weights};
+use thresh_model::network::{Layer, Network, Weights};
 
 use crate::{
     deep_compression::share::{Shared, k_means, linear_start},
     error::Result,
+    net::scales,
     options::invalid,
 };
 
@@ -135,11 +136,7 @@ impl PostTraining {
 
 /// Whether a layer has weights, and is not one that only scales channels: each of those counts.
 fn is_pruned(layer: &Layer) -> bool {
-    let scales = matches!(
-        &layer.operator,
-        Operator::Conv { input, groups, window, .. } if *groups == input.channels && window.kernel == [1, 1]
-    );
-    !layer.weights.is_empty() && !scales
+    !layer.weights.is_empty() && !scales(&layer.operator)
 }
 
 /// The least magnitude that stays.
@@ -255,7 +252,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
-    use thresh_model::network::{Activation, Frame, Head, Shape, Window};
+    use thresh_model::network::{Activation, Frame, Head, Operator, Shape, Window};
 
     /// A convolution, a layer that scales, a mean, a fully connected layer.
     fn network(values: impl Fn(usize) -> f32) -> Network {

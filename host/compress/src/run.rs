@@ -32,8 +32,8 @@ pub(crate) trait Stage {
     fn name(&self) -> &'static str;
     /// The weights that a forward pass uses now.
     fn weights(&self) -> Vec<Affine>;
-    /// Something to do before a step, as moving a mask. `done` is the share of the stage behind it, below 1.
-    fn before(&mut self, _step: usize, _done: f64) {}
+    /// Something to do before a step of the `steps` of the stage, as moving a mask. `step` is below `steps`.
+    fn before(&mut self, _step: usize, _steps: usize) {}
     /// Changes what is trained, by the gradients with respect to [`Self::weights`].
     fn step(&mut self, gradients: Vec<Affine>, rate: f64);
     /// Everything that the next epoch depends on.
@@ -75,6 +75,7 @@ pub(crate) fn run(
     identity: Identity,
     context: &mut Context<'_>,
 ) -> Result<f64> {
+    data.check_measurable()?;
     let name = stage.name();
     let store = match &context.folder {
         Some(folder) => Some(Store::new(folder, name, identity.clone())?),
@@ -104,7 +105,7 @@ pub(crate) fn run(
         let mut sum = 0.0;
         for (step, chosen) in order.chunks(plan.batch).enumerate() {
             let done = (epoch * steps + step) as f64 / (plan.epochs * steps) as f64;
-            stage.before(epoch * steps + step, done);
+            stage.before(epoch * steps + step, plan.epochs * steps);
             let batch = batch(data.train(), chosen, plan, &mut random);
             let (loss, gradients) = plan.net.gradients(&stage.weights(), &batch);
             if !loss.is_finite() {

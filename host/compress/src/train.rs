@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::RngExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use thresh_model::{Dataset, Network, Operator, Shape};
+use thresh_model::{Dataset, Head, Network, Operator, Shape};
 
 use crate::{
     checkpoint::{Identity, State},
@@ -77,25 +77,27 @@ pub(crate) fn check_loop(batch: usize, momentum: f64) -> Result<()> {
 /// cannot be written, the loss diverges, or the caller stops the run.
 pub fn train(options: &TrainOptions, data: &Data, context: &mut Context<'_>) -> Result<Network> {
     options.check()?;
-    let network = hidden::network(
+    let mut network = hidden::network(
         &name(&options.hidden),
         data.train().shape,
         options.white / 255.0,
         &options.hidden,
-        data.classes(),
+        data.labels().len().max(data.classes()),
     )?;
+    if !data.labels().is_empty() {
+        network.labels = data.labels().to_vec();
+    }
     run_on(network, options, data, identity(options, data), context)
 }
 
 /// Trains the layers of `network` from random weights; its own weights and biases are not read. `options.hidden` and
 /// `options.white` are not used: layers and input scale are those of `network`.
 ///
-/// What can be trained are fully connected layers, convolutions and pools, each of which reads the layer before it,
-/// with ReLU or no activation. Determinism is as for [`train()`].
+/// Any graph of layers can be trained; slopes and limits of activations stay. Determinism is as for [`train()`].
 ///
 /// # Errors
 ///
-/// As [`train()`]; and if the network is not sound, a layer cannot be trained, or the data has other images or more
+/// As [`train()`]; and if the network is not sound or has no weights, or the data has other images or more
 /// classes than the network.
 pub fn train_network(
     network: &Network,
@@ -150,7 +152,7 @@ fn run_on(
 ///
 /// # Errors
 ///
-/// If the network is none that can be trained (see [`train_network`]), or takes other images.
+/// If the network is not sound or has no weights, or takes other images.
 pub fn accuracy(network: &Network, set: &Dataset) -> Result<f64> {
     let net = Net::new(network)?;
     let data = Data::new(set.clone(), set.clone())?;
@@ -196,7 +198,9 @@ pub(crate) fn check_data(network: &Network, data: &Data) -> Result<()> {
     network.check()?;
     let (shape, classes) = (data.train().shape, data.classes());
     // To a fully connected layer an image is a list of values.
-    let flat = matches!(network.layers[0].operator, Operator::Dense { .. });
+    let mut readers = network.layers.iter().filter(|l| l.inputs.contains(&0));
+    let flat = network.frame.is_empty()
+        && readers.all(|layer| matches!(layer.operator, Operator::Dense { .. }));
     let fits = network.input == shape || flat && network.input.len() == shape.len();
     if fits && network.outputs() >= classes {
         return Ok(());
@@ -221,7 +225,12 @@ pub(crate) fn description(network: &Network) -> String {
         .iter()
         .map(|layer| json!([layer.inputs, layer.operator, layer.activation]))
         .collect();
-    json!([network.input, network.input_scale, network.frame, layers]).to_string()
+    let mut text = json!([network.input, network.input_scale, network.frame, layers]).to_string();
+    // Softmax or none: it is one loss.
+    if network.head == Head::Sigmoid {
+        text += "sigmoid";
+    }
+    text
 }
 
 fn identity(options: &TrainOptions, data: &Data) -> Identity {

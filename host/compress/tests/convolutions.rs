@@ -232,15 +232,4 @@ fn what_does_not_fit_is_refused() {
             "the data has images of 56 x 14 x 1",
         ],
     );
-
-    let mut clipped = trained().clone();
-    clipped.layers[2].activation = Activation::Clipped(6.0);
-    refused(
-        &clipped,
-        &data(),
-        &[
-            "layer \"conv2\" has a clipped activation",
-            "convolutions and pools",
-        ],
-    );
 }

@@ -1,6 +1,6 @@
 //! `thresh bench`.
 
-use crate::input::DataSet;
+use crate::data::{DataArgs, HoldOut, Wanted};
 use crate::measure::{Plan, Report, measure};
 use crate::output::{Output, Verdict};
 use crate::{files, target};
@@ -9,7 +9,6 @@ use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
 use thresh_fpga::Board;
-use thresh_model::idx::Split;
 use thresh_regs::Config;
 
 /// Run a test set through the Verilated engine and measure.
@@ -29,9 +28,11 @@ pub struct Bench {
     /// How many images of the test set, the first ones [default: all].
     #[arg(long)]
     count: Option<usize>,
-    /// Whose test set.
-    #[arg(long, value_enum, default_value_t)]
-    data: DataSet,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Measure on the last COUNT training images, or SHARE% of them, in the place of the test images.
+    #[arg(long, value_name = "COUNT|SHARE%")]
+    hold_out: Option<HoldOut>,
     /// The engine [default: the first that holds the image].
     #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
     config: Option<&'static Config>,
@@ -64,7 +65,7 @@ impl Bench {
         let image = files::image(&self.image)?;
         let config = target::config_for(&image, self.config)
             .with_context(|| self.image.display().to_string())?;
-        let data = self.data.load(Split::Test, image.input)?;
+        let data = self.data.test(&Wanted::by_image(&image), self.hold_out)?;
         let count = self.count.unwrap_or(data.len());
         ensure!(
             (1..=data.len()).contains(&count),

@@ -82,7 +82,8 @@ impl Task<'_> {
             folder: &folder,
         };
         let weights = self.network.layers.iter().map(|layer| layer.weights.len());
-        let mut how = Search::new(&self.bounds, weights.sum(), options.weights);
+        let all = weights.sum();
+        let mut how = Search::new(&self.bounds, all, options.weights.of(all));
         how.trials = self.trials.unwrap_or(how.trials);
         let mut count = 0;
         let found = search(&self.bounds, &how, |weights| {
@@ -90,7 +91,7 @@ impl Task<'_> {
             output.note(format!("trial {count}: at most {weights} weights"));
             let method = DeepCompression {
                 options: DeepCompressionOptions {
-                    weights,
+                    weights: weights.into(),
                     ..options.clone()
                 },
             };

@@ -1,14 +1,15 @@
 //! `thresh compress`.
 
+use super::import::{ModelArgs, is_model};
 use super::{Setting, apply, budget, parse_setting, recipe_parser, recipe_words, report, train};
-use crate::input::DataSet;
+use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict};
 use crate::report::Subject;
 use crate::{bars, files, provenance, target};
 use anyhow::{Result, ensure};
 use clap::Args;
 use std::path::PathBuf;
-use thresh_compress::{Budget, Context, Data, Method, Recipe};
+use thresh_compress::{Budget, Context, Data, Method, Recipe, recipe::pretrained};
 use thresh_model::Network;
 use thresh_regs::Config;
 
@@ -20,30 +21,37 @@ Examples:
   thresh compress --set densities=0.01,0.05,0.2 --set codes=64,32,16
   thresh compress --report --html report.html   what became of each layer, as tables and as a page
   thresh compress --budget 'bytes<=3k,cycles<=2000,accuracy>=98.5' --config ulx3s-25f
+  thresh compress net.onnx --mean 0.1307 --std 0.3081 --data photos --set weights=10% -o small.safetensors
+                                                any network, on your own data (photos/train/CLASS/*.png)
 
 docs/compress.md explains reports and budgets.";
 
 /// Make a network smaller: fewer weights, and few distinct values of them.
 ///
+/// Any network will do: one of `thresh train`, one of `thresh import`, or an ONNX file. It goes on learning from --data
+/// while weights are removed, and is never begun anew.
+///
 /// A checkpoint is kept after every epoch; the same command goes on where it was interrupted, and
 /// gives the same network to the bit.
 #[derive(Debug, Args)]
 pub struct Compress {
-    /// The network [default: .work/DATA/train.safetensors, .work/DATA/NET/train.safetensors with --net].
-    #[arg(value_name = "NETWORK.safetensors")]
+    /// The network, or an ONNX file [default: .work/DATA/train.safetensors, .work/DATA/NET/train.safetensors with --net].
+    #[arg(value_name = "NETWORK.safetensors|MODEL.onnx")]
     network: Option<PathBuf>,
     /// Where the compressed network goes [default: compressed.safetensors beside the network].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The network whose recommended options are the defaults.
-    #[arg(long, value_name = "NAME", value_parser = recipe_parser(), default_value = Recipe::default().name())]
-    net: Recipe,
+    /// The network whose recommended options are the defaults [default: lenet-300-100; for a network from ONNX options
+    /// of its own].
+    #[arg(long, value_name = "NAME", value_parser = recipe_parser())]
+    net: Option<Recipe>,
     /// How.
     #[arg(long, default_value = DEFAULT_METHOD)]
     method: String,
-    /// What the network learned.
-    #[arg(long, value_enum, default_value_t)]
-    data: DataSet,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    model: ModelArgs,
     /// Where all random numbers come from.
     #[arg(long)]
     seed: Option<u64>,
@@ -53,10 +61,10 @@ pub struct Compress {
     /// Where checkpoints are kept [default: the folder of the output].
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
-    /// Measure on the last COUNT training images, which are then not learned, in the place of the test images: for all
-    /// that is chosen by the result [default with --budget: 5000].
-    #[arg(long, value_name = "COUNT")]
-    hold_out: Option<usize>,
+    /// Measure on the last COUNT training images, or SHARE% of them, which are then not learned, in the place of the test
+    /// images: for all that is chosen by the result, and for data without test images [default with --budget: 5000].
+    #[arg(long, value_name = "COUNT|SHARE%")]
+    hold_out: Option<HoldOut>,
     /// Print what became of each layer, as `thresh report` does.
     #[arg(long)]
     report: bool,
@@ -80,13 +88,15 @@ pub const DEFAULT_METHOD: &str = "deep-compression";
 
 impl Compress {
     pub fn run(self, output: &Output) -> Result<Verdict> {
-        let method = self.choose_method()?;
-        let usual = self.net.method(&self.method)?;
+        let recipe = self.net.unwrap_or_default();
+        recipe.method(&self.method)?;
         let input = self
             .network
-            .unwrap_or_else(|| train::work_folder(self.data, self.net).join("train.safetensors"));
+            .clone()
+            .unwrap_or_else(|| train::work_folder(&self.data, recipe).join("train.safetensors"));
         let path = self
             .output
+            .clone()
             .unwrap_or_else(|| files::folder(&input).join("compressed.safetensors"));
         let reports = self.report || self.html.is_some();
         let image = self.budget.is_some().then(|| path.with_extension("thresh"));
@@ -101,27 +111,47 @@ impl Compress {
             Some(config) => config,
             None => report::default_config()?,
         };
-        let network = files::network(&input)?;
+        let network = match is_model(&input) {
+            true => self.model.import(&input, None)?,
+            false => {
+                self.model.check_unused(&input)?;
+                files::network(&input)?
+            }
+        };
+        let imported = is_imported(&network);
+        let budget = self.budget.is_some();
+        let [mut method, usual] = choose_methods(&self.method, self.net, imported, budget)?;
+        apply(&self.set, method.options_mut())?;
+        if let Some(seed) = self.seed {
+            method.options_mut().set("seed", &seed.to_string())?;
+        }
         let folder = self
             .work
             .unwrap_or_else(|| files::folder(&path).to_path_buf());
-        let whole = self.data.to_train_on()?;
-        let held_out = self
+        let whole = self.data.read(&Wanted::by(&network))?;
+        let hold_out = self
             .hold_out
-            .or(self.budget.map(|_| budget::HELD_OUT))
-            .map(|count| Ok::<_, anyhow::Error>((count, whole.hold_out(count)?)))
-            .transpose()?;
-        let data = held_out.as_ref().map_or(&whole, |(_, data)| data);
+            .or(self.budget.map(|_| HoldOut::Count(budget::HELD_OUT)));
+        let data = &HoldOut::apply(hold_out, &whole)?;
+        check_measurable(&self.data, data)?;
+        let tests = !whole.test().is_empty();
+        ensure!(
+            tests || self.budget.is_none(),
+            "{} has no test images, expected some with --budget: they measure what the held-out images choose; add a test split",
+            self.data.name()
+        );
 
         let mut words = vec!["compress".to_string()];
         if self.method != DEFAULT_METHOD {
             words.extend(["--method".into(), self.method.clone()]);
         }
         words.extend(self.data.words());
-        words.extend(recipe_words(self.net));
-        if let Some((count, _)) = held_out {
-            words.extend(["--hold-out".into(), count.to_string()]);
+        match self.net {
+            Some(net) if imported => words.extend(["--net".into(), net.name().into()]),
+            net => words.extend(recipe_words(net.unwrap_or_default())),
         }
+        words.extend(self.model.words());
+        words.extend(HoldOut::words(hold_out));
         let command = |method: &dyn Method| {
             let mut words = words.clone();
             let set = provenance::changed("--set", method.options(), usual.options());
@@ -153,7 +183,7 @@ impl Compress {
                 (made, folder, None)
             }
         };
-        if held_out.is_some() {
+        if hold_out.is_some() && tests {
             report::add_test_accuracy(&mut compressed, whole.test())?;
         }
         if compressed.nonzeros() == 0 {
@@ -166,7 +196,10 @@ impl Compress {
                 &Subject {
                     network: &compressed,
                     config,
-                    data: self.data,
+                    name: self.data.name(),
+                    data: &whole,
+                    test: if tests { whole.test() } else { data.test() },
+                    held_out: !tests,
                     folder: &folder,
                     calibration: super::pack::CALIBRATION,
                 },
@@ -187,19 +220,29 @@ impl Compress {
             (None, None) => train::report(output, &compressed, &path),
         }
     }
+}
 
-    /// The method with the options of the command line.
-    fn choose_method(&self) -> Result<Box<dyn Method>> {
-        let mut method: Box<dyn Method> = match self.budget {
-            Some(_) if self.method == DEFAULT_METHOD => Box::new(self.net.for_budget()),
-            _ => self.net.method(&self.method)?,
-        };
-        apply(&self.set, method.options_mut())?;
-        if let Some(seed) = self.seed {
-            method.options_mut().set("seed", &seed.to_string())?;
-        }
-        Ok(method)
+/// The method with the options of the command line, and with its usual options.
+fn choose_methods(
+    name: &str,
+    net: Option<Recipe>,
+    imported: bool,
+    budget: bool,
+) -> Result<[Box<dyn Method>; 2]> {
+    if imported && net.is_none() && name == DEFAULT_METHOD {
+        return Ok([Box::new(pretrained()), Box::new(pretrained())]);
     }
+    let recipe = net.unwrap_or_default();
+    let usual = recipe.method(name)?;
+    Ok(match budget && name == DEFAULT_METHOD {
+        true => [Box::new(recipe.for_budget()), usual],
+        false => [recipe.method(name)?, usual],
+    })
+}
+
+/// Whether a network was made elsewhere: `thresh import` says what its ONNX file was written for.
+fn is_imported(network: &Network) -> bool {
+    network.provenance.contains_key("opset")
 }
 
 /// The options of a method that are not those of `recipe`, as words of a command line.

@@ -2,7 +2,7 @@
 
 use super::{pack, plan};
 use crate::calibration::Calibration;
-use crate::input::DataSet;
+use crate::data::{DataArgs, HoldOut, Wanted};
 use crate::output::{Output, Verdict, facts, percent, ratio};
 use crate::{files, provenance, target};
 use anyhow::{Context, Result, bail, ensure};
@@ -10,7 +10,6 @@ use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use thresh_compress::{PostTraining, compress_after_training};
-use thresh_model::idx::Split;
 use thresh_model::{Network, PackOptions, Shape, random};
 use thresh_onnx::ImportOptions;
 use thresh_regs::Config;
@@ -36,32 +35,8 @@ pub struct Import {
     /// Where the network goes, or the image with --config.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Mean of the input, one for all channels or one each.
-    #[arg(
-        long,
-        value_name = "MEAN,...",
-        value_delimiter = ',',
-        allow_hyphen_values = true
-    )]
-    mean: Vec<f32>,
-    /// Standard deviation of the input, one for all channels or one each.
-    #[arg(long, value_name = "STD,...", value_delimiter = ',')]
-    std: Vec<f32>,
-    /// Value of byte 1 before mean and deviation [default: 1/255].
-    #[arg(long, value_name = "SCALE")]
-    scale: Option<f32>,
-    /// The model wants blue first.
-    #[arg(long)]
-    bgr: bool,
-    /// Shape of the image, where the model does not say it.
-    #[arg(long, value_name = "CHANNELSxHEIGHTxWIDTH", value_parser = parse_shape)]
-    shape: Option<Shape>,
-    /// Output to import, where there are several.
-    #[arg(long, value_name = "NAME")]
-    logits: Option<String>,
-    /// Names of the outputs.
-    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
-    labels: Vec<String>,
+    #[command(flatten)]
+    reading: ModelArgs,
     /// Share of the weights that stays, the largest ones: one for all layers, or one each.
     #[arg(long, value_name = "SHARE,...", value_delimiter = ',')]
     keep: Vec<f64>,
@@ -74,12 +49,14 @@ pub struct Import {
     /// Measure the accuracy on the first COUNT test images of --data.
     #[arg(long, value_name = "COUNT")]
     test: Option<usize>,
+    /// With --test: measure on the last COUNT training images, or SHARE% of them.
+    #[arg(long, value_name = "COUNT|SHARE%", requires = "test")]
+    hold_out: Option<HoldOut>,
     /// Pack for this engine.
     #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
     config: Option<&'static Config>,
-    /// What the network learned; its training images calibrate the packer.
-    #[arg(long, value_enum, default_value_t)]
-    data: DataSet,
+    #[command(flatten)]
+    data: DataArgs,
     /// What calibrates the packer instead of --data: random, random:COUNT or random:COUNT:SEED for bytes
     /// without meaning; a PNG picture or a folder of them; an IDX file; a NumPy file of bytes, [count,
     /// height, width, channels].
@@ -101,6 +78,108 @@ pub struct Import {
     passes: bool,
 }
 
+/// Where the help of these options stands.
+const MODEL: &str = "How an ONNX model is read";
+
+/// How an ONNX model is to be read.
+#[derive(Clone, Debug, Args)]
+pub struct ModelArgs {
+    /// Mean of the input, one for all channels or one each.
+    #[arg(
+        long,
+        help_heading = MODEL,
+        value_name = "MEAN,...",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    mean: Vec<f32>,
+    /// Standard deviation of the input, one for all channels or one each.
+    #[arg(long, help_heading = MODEL, value_name = "STD,...", value_delimiter = ',')]
+    std: Vec<f32>,
+    /// Value of byte 1 before mean and deviation [default: 1/255].
+    #[arg(long, help_heading = MODEL, value_name = "SCALE")]
+    scale: Option<f32>,
+    /// The model wants blue first.
+    #[arg(long, help_heading = MODEL)]
+    bgr: bool,
+    /// Shape of the image, where the model does not say it.
+    #[arg(long, help_heading = MODEL, value_name = "CHANNELSxHEIGHTxWIDTH", value_parser = parse_shape)]
+    shape: Option<Shape>,
+    /// Output to import, where there are several.
+    #[arg(long, help_heading = MODEL, value_name = "NAME")]
+    logits: Option<String>,
+    /// Names of the outputs, in their order.
+    #[arg(long, help_heading = MODEL, value_name = "NAME,...", value_delimiter = ',')]
+    labels: Vec<String>,
+}
+
+/// Whether a path is named as an ONNX model.
+pub fn is_model(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "onnx")
+}
+
+impl ModelArgs {
+    /// Reads a model; `command` is what its provenance says.
+    pub fn import(&self, model: &Path, command: Option<String>) -> Result<Network> {
+        let default = ImportOptions::default();
+        let options = ImportOptions {
+            scale: self.scale.unwrap_or(default.scale),
+            mean: self.mean.clone(),
+            std: self.std.clone(),
+            bgr: self.bgr,
+            shape: self.shape,
+            output: self.logits.clone(),
+            labels: self.labels.clone(),
+            command,
+            ..default
+        };
+        thresh_onnx::import(model, &options).with_context(|| model.display().to_string())
+    }
+
+    /// Refuses these options for `network`, which is no ONNX model.
+    pub fn check_unused(&self, network: &Path) -> Result<()> {
+        let words = self.words();
+        ensure!(
+            words.is_empty(),
+            "got {} for {}, expected an ONNX model with it: a network says itself how its input is read; leave it out",
+            words.join(" "),
+            network.display()
+        );
+        Ok(())
+    }
+
+    /// Words of a command line that say the same.
+    pub fn words(&self) -> Vec<String> {
+        let shape = self
+            .shape
+            .map(|s| format!("{}x{}x{}", s.channels, s.height, s.width));
+        [
+            list("--mean", &self.mean),
+            list("--std", &self.std),
+            list("--scale", self.scale.as_slice()),
+            flag("--bgr", self.bgr),
+            list("--shape", shape.as_slice()),
+            list("--logits", self.logits.as_slice()),
+            list("--labels", &self.labels),
+        ]
+        .concat()
+    }
+}
+
+/// An option with its values, if it has some.
+fn list<T: ToString>(name: &str, values: &[T]) -> Vec<String> {
+    if values.is_empty() {
+        return vec![];
+    }
+    let values: Vec<String> = values.iter().map(T::to_string).collect();
+    vec![name.into(), values.join(",")]
+}
+
+/// A flag, if it is set.
+fn flag(name: &str, set: bool) -> Vec<String> {
+    Vec::from_iter(set.then(|| name.to_string()))
+}
+
 fn parse_shape(text: &str) -> Result<Shape> {
     let sides: Vec<&str> = text.split('x').collect();
     let sides: Result<Vec<usize>, _> = sides.iter().map(|side| side.parse()).collect();
@@ -116,21 +195,9 @@ fn parse_shape(text: &str) -> Result<Shape> {
 
 impl Import {
     pub fn run(self, output: &Output) -> Result<Verdict> {
-        let default = ImportOptions::default();
         let command = format!("thresh {}", self.words().join(" "));
-        let options = ImportOptions {
-            scale: self.scale.unwrap_or(default.scale),
-            mean: self.mean.clone(),
-            std: self.std.clone(),
-            bgr: self.bgr,
-            shape: self.shape,
-            output: self.logits.clone(),
-            labels: self.labels.clone(),
-            command: Some(command.clone()),
-            ..default
-        };
         let place = || self.model.display().to_string();
-        let mut network = thresh_onnx::import(&self.model, &options).with_context(place)?;
+        let mut network = self.reading.import(&self.model, Some(command.clone()))?;
         if let Some(seed) = self.random_weights {
             random::weights(&mut network, seed);
         }
@@ -143,7 +210,7 @@ impl Import {
             network = compress_after_training(&network, &post_training).with_context(place)?;
         }
         let accuracy = match self.test {
-            Some(count) => Some(accuracy(&network, self.data, count)?),
+            Some(count) => Some(accuracy(&network, &self.data, self.hold_out, count)?),
             None => None,
         };
         match self.config {
@@ -181,7 +248,7 @@ impl Import {
                 (packed, inputs.images)
             }
             None => {
-                let data = self.data.to_train_on()?;
+                let data = self.data.read(&Wanted::by(&network))?;
                 let count = pack::CALIBRATION;
                 let packed = pack::pack_network(network, config, &data, count, &options, command)
                     .with_context(place)?;
@@ -199,17 +266,6 @@ impl Import {
 
     /// The command without what has no influence on the file.
     fn words(&self) -> Vec<String> {
-        fn list<T: ToString>(name: &str, values: &[T]) -> Vec<String> {
-            if values.is_empty() {
-                return vec![];
-            }
-            let values: Vec<String> = values.iter().map(T::to_string).collect();
-            vec![name.into(), values.join(",")]
-        }
-        let flag = |name: &str, set: bool| Vec::from_iter(set.then(|| name.to_string()));
-        let shape = self
-            .shape
-            .map(|s| format!("{}x{}x{}", s.channels, s.height, s.width));
         let config = self.config.map(|config| config.name);
         let data = match (config, &self.calibrate) {
             (Some(_), None) => self.data.words(),
@@ -223,13 +279,7 @@ impl Import {
             vec!["import".to_string()],
             data,
             list("--config", config.as_slice()),
-            list("--mean", &self.mean),
-            list("--std", &self.std),
-            list("--scale", self.scale.as_slice()),
-            flag("--bgr", self.bgr),
-            list("--shape", shape.as_slice()),
-            list("--logits", self.logits.as_slice()),
-            list("--labels", &self.labels),
+            self.reading.words(),
             list("--random-weights", self.random_weights.as_slice()),
             list("--keep", &self.keep),
             flag("--overlap", self.overlap),
@@ -246,8 +296,13 @@ impl Import {
 }
 
 /// Share of the first `count` test images whose largest output is that of their label.
-fn accuracy(network: &Network, data: DataSet, count: usize) -> Result<f64> {
-    let test = data.load(Split::Test, network.input)?;
+fn accuracy(
+    network: &Network,
+    data: &DataArgs,
+    hold_out: Option<HoldOut>,
+    count: usize,
+) -> Result<f64> {
+    let test = data.test(&Wanted::by(network), hold_out)?;
     let all = test.len();
     ensure!(
         (1..=all).contains(&count),

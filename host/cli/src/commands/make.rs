@@ -1,7 +1,7 @@
 //! `thresh make`.
 
 use super::{Setting, apply, compress, pack, parse_setting, recipe_parser, recipe_words, train};
-use crate::input::DataSet;
+use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict};
 use crate::{files, provenance, target};
 use anyhow::{Context, Result, ensure};
@@ -35,9 +35,12 @@ pub struct Make {
     /// The network, with the options that are recommended for it.
     #[arg(long, value_name = "NAME", value_parser = recipe_parser(), default_value = Recipe::default().name())]
     net: Recipe,
-    /// What to learn.
-    #[arg(long, value_enum, default_value_t)]
-    data: DataSet,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Measure on the last COUNT training images, or SHARE% of them, which are then not learned, in the place of the test
+    /// images: for data without test images.
+    #[arg(long, value_name = "COUNT|SHARE%")]
+    hold_out: Option<HoldOut>,
     /// Set an option of training.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     train: Vec<Setting>,
@@ -79,15 +82,18 @@ impl Make {
             &self.net.training(),
         ));
         words.extend(compress::changed("--compress", &*method, self.net)?);
+        words.extend(HoldOut::words(self.hold_out));
         if !packs {
             words.extend(["-o".into(), provenance::file_name(&self.output)]);
         }
         let command = provenance::chained(&Default::default(), &words);
 
-        let data = self.data.to_train_on()?;
+        let whole = self.data.read(&Wanted::default())?;
+        let data = HoldOut::apply(self.hold_out, &whole)?;
+        check_measurable(&self.data, &data)?;
         let folder = self
             .work
-            .unwrap_or_else(|| train::work_folder(self.data, self.net));
+            .unwrap_or_else(|| train::work_folder(&self.data, self.net));
         let dense = train::train(&training, &data, folder.clone(), command.clone())?;
         files::save_network(&folder.join("train.safetensors"), &dense)?;
         let small = compress::compress(&*method, &dense, &data, folder.clone(), command.clone())?;
@@ -102,7 +108,7 @@ impl Make {
         };
         let options = PackOptions::default();
         let packed =
-            pack::pack_network(small, config, &data, pack::CALIBRATION, &options, command)?;
+            pack::pack_network(small, config, &whole, pack::CALIBRATION, &options, command)?;
         pack::save(&packed.image, config, &self.output, output)
     }
 }

@@ -1,7 +1,7 @@
 //! `thresh pack`.
 
 use super::plan;
-use crate::input::DataSet;
+use crate::data::{DataArgs, Wanted};
 use crate::output::{Output, Verdict, facts, ratio};
 use crate::{bars, files, provenance, target};
 use anyhow::{Context, Result, ensure};
@@ -33,9 +33,8 @@ pub struct Pack {
     /// Where the image goes.
     #[arg(short, long, value_name = "FILE.thresh")]
     output: PathBuf,
-    /// What the network learned; its training images calibrate.
-    #[arg(long, value_enum, default_value_t)]
-    data: DataSet,
+    #[command(flatten)]
+    data: DataArgs,
     /// Number of training images that calibrate, the first ones.
     #[arg(long, value_name = "COUNT", default_value_t = CALIBRATION)]
     calibration: usize,
@@ -64,7 +63,7 @@ pub const CALIBRATION: usize = 10_000;
 impl Pack {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let input = self.network.unwrap_or_else(|| {
-            super::train::work_folder(self.data, Recipe::default()).join("compressed.safetensors")
+            super::train::work_folder(&self.data, Recipe::default()).join("compressed.safetensors")
         });
         let percentile = self.percentile;
         ensure!(
@@ -97,7 +96,7 @@ impl Pack {
         ]);
         let command = provenance::chained(&network.provenance, &words);
 
-        let data = self.data.to_train_on()?;
+        let data = self.data.read(&Wanted::by(&network))?;
         let packed = pack_network(
             network,
             self.config,

@@ -1,7 +1,7 @@
 //! `thresh report`.
 
 use super::{pack, recipe_parser, train};
-use crate::input::DataSet;
+use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict};
 use crate::report::{Report, Subject};
 use crate::{files, target};
@@ -32,9 +32,11 @@ pub struct ReportCommand {
     /// The network whose folder is the default.
     #[arg(long, value_name = "NAME", value_parser = recipe_parser(), default_value = Recipe::default().name())]
     net: Recipe,
-    /// What the network learned.
-    #[arg(long, value_enum, default_value_t)]
-    data: DataSet,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Measure on the last COUNT training images, or SHARE% of them, in the place of the test images.
+    #[arg(long, value_name = "COUNT|SHARE%")]
+    hold_out: Option<HoldOut>,
     /// The engine that the network is packed for.
     #[arg(long, value_name = "NAME", value_parser = target::config_parser(), default_value = DEFAULT_CONFIG)]
     config: &'static Config,
@@ -55,17 +57,23 @@ pub const DEFAULT_CONFIG: &str = "ulx3s-25f";
 impl ReportCommand {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let input = self.network.unwrap_or_else(|| {
-            train::work_folder(self.data, self.net).join("compressed.safetensors")
+            train::work_folder(&self.data, self.net).join("compressed.safetensors")
         });
         files::check_outputs(&[&input], self.html.as_deref())?;
         let network = files::network(&input)?;
         let folder = self
             .work
             .unwrap_or_else(|| files::folder(&input).to_path_buf());
+        let whole = self.data.read(&Wanted::by(&network))?;
+        let measured = HoldOut::apply(self.hold_out, &whole)?;
+        check_measurable(&self.data, &measured)?;
         let subject = Subject {
             network: &network,
             config: self.config,
-            data: self.data,
+            name: self.data.name(),
+            data: &whole,
+            test: measured.test(),
+            held_out: self.hold_out.is_some(),
             folder: &folder,
             calibration: self.calibration,
         };

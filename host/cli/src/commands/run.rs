@@ -1,6 +1,7 @@
 //! `thresh run`.
 
-use crate::input::{self, DataSet, Input};
+use crate::data::{DataArgs, HoldOut, Wanted};
+use crate::input::{self, Input};
 use crate::output::{Output, Verdict};
 use crate::{draw, files, target};
 use anyhow::{Context, Result};
@@ -8,7 +9,6 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use thresh_driver::Device;
-use thresh_model::idx::Split;
 use thresh_model::{Image, Reference};
 use thresh_regs::Config;
 use thresh_sim::VirtualDevice;
@@ -33,9 +33,11 @@ pub struct Run {
     /// An image of the test set, by its index.
     #[arg(long, value_name = "INDEX")]
     digit: Vec<usize>,
-    /// Whose test set.
-    #[arg(long, value_enum, default_value_t)]
-    data: DataSet,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Measure on the last COUNT training images, or SHARE% of them, in the place of the test images.
+    #[arg(long, value_name = "COUNT|SHARE%")]
+    hold_out: Option<HoldOut>,
     /// Turn black to white and white to black in the INPUTs, not in images of --digit.
     #[arg(long)]
     invert: bool,
@@ -101,7 +103,7 @@ impl Run {
             .collect::<Result<_>>()?;
         if !self.digit.is_empty() {
             let name = self.data.name();
-            let data = self.data.load(Split::Test, image.input)?;
+            let data = self.data.test(&Wanted::by_image(image), self.hold_out)?;
             for &index in &self.digit {
                 inputs.push(input::of_data(&format!("{name} test image"), &data, index)?);
             }

@@ -1,14 +1,15 @@
 //! `thresh train`.
 
 use super::{Setting, apply, parse_setting, recipe_parser, recipe_words};
-use crate::input::DataSet;
+use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict, facts, percent};
 use crate::{bars, files, provenance};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use thresh_compress::{Context, Data, Hidden, Recipe, TrainOptions, train::HELD_OUT};
+use thresh_compress::train::{HELD_OUT, HELD_OUT_ACCURACY};
+use thresh_compress::{Context, Data, Hidden, Recipe, TrainOptions};
 use thresh_model::Network;
 
 pub const EXAMPLES: &str = "\
@@ -28,9 +29,8 @@ pub struct Train {
     /// Where the network goes [default: .work/DATA/train.safetensors, .work/DATA/NET/train.safetensors with --net].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// What to learn.
-    #[arg(long, value_enum, default_value_t)]
-    data: DataSet,
+    #[command(flatten)]
+    data: DataArgs,
     /// The network, with the options that are recommended for it. LeNet-5 has a ReLU behind each convolution, unlike
     /// Caffe's: it costs no parameter, and the engine skips the zeros.
     #[arg(long, value_name = "NAME", value_parser = recipe_parser(), default_value = Recipe::default().name())]
@@ -51,14 +51,14 @@ pub struct Train {
     /// Where checkpoints are kept [default: the folder of the output].
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
-    /// Measure on the last COUNT training images, which are then not learned, in the place of the test images: for a
-    /// network that is to be compressed to a budget.
-    #[arg(long, value_name = "COUNT")]
-    hold_out: Option<usize>,
+    /// Measure on the last COUNT training images, or SHARE% of them, which are then not learned, in the place of the test
+    /// images: for a network that is to be compressed to a budget, and for data without test images.
+    #[arg(long, value_name = "COUNT|SHARE%")]
+    hold_out: Option<HoldOut>,
 }
 
 /// The default place of what belongs to a data set and a network.
-pub fn work_folder(data: DataSet, recipe: Recipe) -> PathBuf {
+pub fn work_folder(data: &DataArgs, recipe: Recipe) -> PathBuf {
     let folder = Path::new(".work").join(data.name());
     match recipe == Recipe::default() {
         true => folder,
@@ -70,7 +70,7 @@ impl Train {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let path = self
             .output
-            .unwrap_or_else(|| work_folder(self.data, self.net).join("train.safetensors"));
+            .unwrap_or_else(|| work_folder(&self.data, self.net).join("train.safetensors"));
         let mut options = self.net.training();
         apply(&self.set, &mut options)?;
         options.hidden = self.hidden.unwrap_or(options.hidden);
@@ -81,20 +81,16 @@ impl Train {
         words.extend(self.data.words());
         words.extend(recipe_words(self.net));
         words.extend(provenance::changed("--set", &options, &self.net.training()));
-        if let Some(count) = self.hold_out {
-            words.extend(["--hold-out".into(), count.to_string()]);
-        }
+        words.extend(HoldOut::words(self.hold_out));
         words.extend(["-o".into(), provenance::file_name(&path)]);
         let command = provenance::chained(&Default::default(), &words);
 
         let folder = self
             .work
             .unwrap_or_else(|| files::folder(&path).to_path_buf());
-        let whole = self.data.to_train_on()?;
-        let data = match self.hold_out {
-            Some(count) => whole.hold_out(count)?,
-            None => whole,
-        };
+        let whole = self.data.read(&Wanted::default())?;
+        let data = HoldOut::apply(self.hold_out, &whole)?;
+        check_measurable(&self.data, &data)?;
         let network = train(&options, &data, folder, command)?;
         files::save_network(&path, &network)?;
         report(output, &network, &path)
@@ -129,13 +125,11 @@ pub fn report(output: &Output, network: &Network, path: &Path) -> Result<Verdict
     let weights: usize = network.layers.iter().map(|layer| layer.weights.len()).sum();
     let live: usize = network.layers.iter().map(nonzero).sum();
     let of = |key: &str| network.provenance.get(key)?.parse::<f64>().ok();
-    let held_out = network.provenance.get(HELD_OUT);
-    let (accuracy, on) = match (of("accuracy"), held_out) {
-        (None, Some(count)) => (
-            of("train.accuracy"),
-            format!("{count} training images held out"),
-        ),
-        (accuracy, _) => (accuracy.or(of("train.accuracy")), "the test set".into()),
+    let accuracy = of("accuracy").or(of("train.accuracy"));
+    let tested = network.provenance.contains_key(HELD_OUT_ACCURACY);
+    let on = match network.provenance.get(HELD_OUT) {
+        Some(count) if !tested => format!("{count} training images held out"),
+        _ => "the test set".into(),
     };
     let text = facts(&[
         ("network", network.name.clone()),

@@ -34,9 +34,18 @@ pub struct StageError {
 }
 
 impl Errors {
-    /// What `provenance` tells, and the accuracy as packed on `images` test images.
-    pub fn new(provenance: &BTreeMap<String, String>, packed: f64, images: usize) -> Self {
-        let test = format!("{images} test images");
+    /// What `provenance` tells, and the accuracy as packed on `images`, of the test images or `held_out`.
+    pub fn new(
+        provenance: &BTreeMap<String, String>,
+        packed: f64,
+        images: usize,
+        held_out: bool,
+    ) -> Self {
+        let test = match held_out {
+            true => "test images".to_string(),
+            false => format!("{images} test images"),
+        };
+        let tested = provenance.contains_key(HELD_OUT_ACCURACY);
         let held = provenance
             .get(HELD_OUT)
             .map(|count| format!("{count} training images held out"));
@@ -44,7 +53,7 @@ impl Errors {
             let accuracy = provenance.get(key)?.parse().ok()?;
             // The last one is measured again on the test images where others were held out.
             let on = match (&held, key) {
-                (Some(held), key) if key != "accuracy" => held.clone(),
+                (Some(held), key) if key != "accuracy" || !tested => held.clone(),
                 _ => test.clone(),
             };
             Some(StageError { name, accuracy, on })
@@ -52,7 +61,10 @@ impl Errors {
         let packed = StageError {
             name: "packed, 8-bit, on the reference",
             accuracy: packed,
-            on: test.clone(),
+            on: match held_out {
+                true => format!("{images} training images held out"),
+                false => test.clone(),
+            },
         };
         let stages = known.chain([packed]).collect();
         let last = provenance
@@ -86,17 +98,25 @@ mod tests {
             .zip(["0.99", "0.98", "0.97", "0.985"])
             .map(|(&(key, _), value)| (key.into(), value.into()))
             .collect();
-        let errors = Errors::new(&provenance, 0.984, 40);
+        let errors = Errors::new(&provenance, 0.984, 40, false);
         assert_eq!(errors.stages.len(), 5);
         assert!(errors.stages.iter().all(|s| s.on == "40 test images"));
         assert_eq!(errors.stages[4].accuracy, 0.984);
 
         provenance.insert(HELD_OUT.into(), "7".into());
         provenance.remove("deep-compression.accuracy.prune");
-        let errors = Errors::new(&provenance, 0.984, 40);
-        let on: Vec<_> = errors.stages.iter().map(|s| s.on.as_str()).collect();
+        let on = |provenance: &BTreeMap<String, String>, held_out| -> Vec<String> {
+            let errors = Errors::new(provenance, 0.984, 40, held_out);
+            errors.stages.into_iter().map(|s| s.on).collect()
+        };
         let (held, test) = ("7 training images held out", "40 test images");
-        assert_eq!(on, [held, held, test, test]);
+        let now = "40 training images held out";
+        assert_eq!(on(&provenance, false), [held, held, held, test]);
+        assert_eq!(on(&provenance, true), [held, held, held, now]);
+        provenance.insert(HELD_OUT_ACCURACY.into(), "0.98".into());
+        assert_eq!(on(&provenance, false), [held, held, test, test]);
+        assert_eq!(on(&provenance, true), [held, held, "test images", now]);
+        let errors = Errors::new(&provenance, 0.984, 40, false);
         assert!(!errors.is_of(&History::default()));
     }
 }

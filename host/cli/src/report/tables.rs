@@ -68,7 +68,7 @@ pub fn summary(report: &Report) -> Vec<(&'static str, String)> {
     vec![
         ("network", report.network.clone()),
         ("packed for", report.config.into()),
-        ("data", report.data.into()),
+        ("data", report.data.clone()),
         (
             "weights",
             format!(

@@ -53,7 +53,7 @@ impl Trials<'_> {
     ) -> Result<(Measured, Network)> {
         let method = DeepCompression {
             options: DeepCompressionOptions {
-                weights,
+                weights: weights.into(),
                 ..self.options.clone()
             },
         };

@@ -7,6 +7,8 @@
 //!
 //! The paper's Huffman coding is done by the packer.
 
+mod cut;
+mod grid;
 pub mod prune;
 pub mod retrain;
 pub mod share;
@@ -15,9 +17,10 @@ pub mod tune;
 use std::ops::ControlFlow;
 
 use sha2::{Digest, Sha256};
-use thresh_model::network::{Activation, Layer, Network, Operator, Weights};
+use thresh_model::network::{Activation, Head, Layer, Network, Operator, Weights};
 
 use crate::{
+    amount::Amount,
     checkpoint::Identity,
     compact::Compact,
     data::{Data, hex},
@@ -39,8 +42,8 @@ use tune::Tuned;
 options! {
     /// Options of [`DeepCompression`]. The defaults are recommended for LeNet-300-100 on MNIST.
     pub struct DeepCompressionOptions {
-        /// Weights that stay in the whole network, where no densities are given.
-        weights: usize = 3000,
+        /// Weights that stay in the whole network, a number or a share (10%), where no densities are given.
+        weights: Amount = Amount::Weights(3000),
         /// Share of the weights that stays in each layer; empty: the layers compete.
         densities: Vec<f64> = Vec::new(),
         /// How much a weight counts less where few share its input or neuron; 0: magnitude alone.
@@ -84,7 +87,7 @@ impl DeepCompressionOptions {
         if self.codes.iter().any(|codes| !(1..=255).contains(codes)) {
             return wrong("codes", codes, "each 1 to 255");
         }
-        if self.weights == 0 && self.densities.is_empty() {
+        if self.weights == Amount::Weights(0) && self.densities.is_empty() {
             return wrong("weights", "0".into(), "at least 1");
         }
         let densities = self.densities.show();
@@ -127,6 +130,7 @@ impl Method for DeepCompression {
         let net = Net::new(network)?;
         let dense = net::layers_of(network);
         check_data(network, data)?;
+        data.check_measurable()?;
         options.check(&dense)?;
         let identity = identity(options, network, &dense, data);
         let before = net.accuracy(&dense, data.test());
@@ -141,7 +145,7 @@ impl Method for DeepCompression {
             shift: options.shift,
         };
 
-        let mut pruning = Masked::new(dense, net.links(), options);
+        let mut pruning = Masked::new(&net, dense, options);
         let how = plan(
             &net,
             Purpose::Prune,
@@ -192,6 +196,9 @@ impl Method for DeepCompression {
                 codes: pruned.expand(index, &shared.codes, inputs, outputs),
             };
             layer.bias = pruned.expand_bias(index, &bias, outputs);
+        }
+        if result.labels.is_empty() && data.labels().len() == result.outputs() {
+            result.labels = data.labels().to_vec();
         }
         let mut note = |key: &str, value: String| result.provenance.insert(key.into(), value);
         note("command", context.command.clone());
@@ -256,11 +263,16 @@ fn identity(
     hash.update(network.input_scale.to_le_bytes());
     let last = network.layers.len() - 1;
     let plain = |(index, layer): (usize, &Layer)| {
-        let relu = layer.activation == Activation::Relu;
-        matches!(layer.operator, Operator::Dense { .. }) && relu == (index < last)
+        let dense = matches!(layer.operator, Operator::Dense { .. });
+        let activation = match index < last {
+            true => Activation::Relu,
+            false => Activation::None,
+        };
+        dense && layer.inputs == [index] && layer.activation == activation
     };
     // All of a network of fully connected layers with ReLU between them follows from its weights.
-    if !network.frame.is_empty() || !network.layers.iter().enumerate().all(plain) {
+    let plain = network.layers.iter().enumerate().all(plain);
+    if !plain || !network.frame.is_empty() || network.head == Head::Sigmoid {
         hash.update(description(network));
     }
     for layer in layers {

@@ -1,40 +1,46 @@
 //! From a [`Network`] to what is trained, and back.
 
-use thresh_model::{Activation, Layer, Network, Operator, Weights};
+use thresh_model::{Layer, Network, Operator, Weights};
 
 use super::{Affine, Net, Step};
 use crate::error::{Error, Result};
-
-/// What a layer must be to be trained.
-const TRAINABLE: &str = "what can be trained are fully connected layers, convolutions and pools, each of which reads \
-     the layer before it, with ReLU or no activation";
 
 impl Net {
     /// The network without its weights.
     ///
     /// # Errors
     ///
-    /// If it is not sound, or a layer cannot be trained.
+    /// If it is not sound, or no layer has weights.
     pub fn new(network: &Network) -> Result<Self> {
         network.check()?;
-        let last = network.layers.len() - 1;
-        let steps = network.layers.iter().enumerate().map(|(index, layer)| {
-            step(index, layer, index == last).map_err(|reason| Error::Network {
-                network: network.name.clone(),
-                reason: format!("layer {:?} {reason}", layer.name),
+        let mut weighted = 0..;
+        let mut steps: Vec<Step> = network
+            .layers
+            .iter()
+            .map(|layer| Step {
+                inputs: layer.inputs.clone(),
+                operator: layer.operator.clone(),
+                activation: layer.activation.clone(),
+                weights: matrix_sizes(&layer.operator).and_then(|_| weighted.next()),
+                wanted: false,
+                spent: Vec::new(),
             })
-        });
+            .collect();
+        follow(&mut steps);
         let net = Self {
             input: network.input,
             input_scale: network.input_scale,
             frame: network.frame,
+            head: network.head,
             live: None,
-            steps: steps.collect::<Result<_>>()?,
+            steps,
         };
         if net.sizes().is_empty() {
             return Err(Error::Network {
                 network: network.name.clone(),
-                reason: format!("no layer has weights; {TRAINABLE}"),
+                reason: "no layer has weights, expected a convolution or a fully connected layer: there is nothing to \
+                         train; choose another network"
+                    .into(),
             });
         }
         Ok(net)
@@ -56,47 +62,59 @@ impl Net {
             .collect()
     }
 
-    /// The operator of each layer with weights.
-    pub(super) fn weighted(&self) -> impl Iterator<Item = (usize, &Operator)> {
-        let operators = self.steps.iter().map(|step| &step.operator).enumerate();
-        operators.filter(|(_, operator)| matrix_sizes(operator).is_some())
+    /// For each layer with weights, whether it only scales channels: every one of its weights is a whole channel.
+    pub fn scaling(&self) -> Vec<bool> {
+        let weighted = self.steps.iter().filter(|step| step.weights.is_some());
+        weighted.map(|step| scales(&step.operator)).collect()
     }
 
-    /// Whether layer `index` of those with weights is fully connected and reads the image, or a fully connected layer,
-    /// directly: each of its inputs is then one value of its own.
-    pub fn reads_values(&self, index: usize) -> bool {
-        let Some((at, operator)) = self.weighted().nth(index) else {
-            return false;
-        };
-        let dense = |operator: &Operator| matches!(operator, Operator::Dense { .. });
-        dense(operator) && (at == 0 || dense(&self.steps[at - 1].operator))
+    /// The layer with weights that alone reads the outputs of layer `index` of those with weights, value by value: both
+    /// are fully connected, and no activation between them has a number for each value.
+    pub fn value_reader(&self, index: usize) -> Option<usize> {
+        let at = self
+            .steps
+            .iter()
+            .position(|step| step.weights == Some(index))?;
+        let step = &self.steps[at];
+        let each =
+            matches!(&step.activation, thresh_model::Activation::Leaky(slopes) if slopes.len() > 1);
+        if !matches!(step.operator, Operator::Dense { .. }) || each {
+            return None;
+        }
+        self.dense_reader(at + 1)
+    }
+
+    /// The layer with weights that alone reads the image, if it is fully connected.
+    pub fn image_reader(&self) -> Option<usize> {
+        self.dense_reader(0)
+    }
+
+    /// The fully connected layer that alone reads `value`.
+    fn dense_reader(&self, value: usize) -> Option<usize> {
+        let mut readers = self.steps.iter().filter(|s| s.inputs.contains(&value));
+        let (reader, other) = (readers.next()?, readers.next());
+        let dense = matches!(reader.operator, Operator::Dense { .. });
+        reader.weights.filter(|_| dense && other.is_none())
     }
 }
 
-fn step(index: usize, layer: &Layer, last: bool) -> Result<Step, String> {
-    let relu = match &layer.activation {
-        Activation::None => false,
-        Activation::Relu if last => return Err("is the last and has a ReLU".into()),
-        Activation::Relu => true,
-        Activation::Clipped(_) => return Err(format!("has a clipped activation; {TRAINABLE}")),
-        Activation::Leaky(_) => return Err(format!("has a leaky activation; {TRAINABLE}")),
-    };
-    let what = match layer.operator {
-        Operator::Add { .. } => Some("is a sum of two maps"),
-        Operator::Concat { .. } => Some("joins maps"),
-        Operator::Shuffle { .. } => Some("shuffles channels"),
-        _ => None,
-    };
-    if let Some(what) = what {
-        return Err(format!("{what}; {TRAINABLE}"));
+/// Says of each step whether the output depends on it, and which values nothing behind it reads.
+fn follow(steps: &mut [Step]) {
+    let mut read = vec![false; steps.len() + 1];
+    read[steps.len()] = true;
+    for index in (0..steps.len()).rev() {
+        let step = &mut steps[index];
+        step.wanted = read[index + 1];
+        if !step.wanted {
+            continue;
+        }
+        for &input in &step.inputs {
+            if !read[input] && !step.spent.contains(&input) {
+                step.spent.push(input);
+            }
+        }
+        step.inputs.iter().for_each(|&input| read[input] = true);
     }
-    if layer.inputs != [index] {
-        return Err(format!("does not read the layer before it; {TRAINABLE}"));
-    }
-    Ok(Step {
-        operator: layer.operator.clone(),
-        relu,
-    })
 }
 
 /// Inputs and outputs of the matrix of an operator with weights.
@@ -104,6 +122,14 @@ pub(crate) fn matrix_sizes(operator: &Operator) -> Option<(usize, usize)> {
     let outputs = operator.biases();
     let weights = operator.weights().filter(|_| outputs > 0)?;
     Some((weights / outputs, outputs))
+}
+
+/// Whether an operator multiplies each channel by one number, and does nothing else.
+pub(crate) fn scales(operator: &Operator) -> bool {
+    matches!(
+        operator,
+        Operator::Conv { input, groups, window, .. } if *groups == input.channels && window.kernel == [1, 1]
+    )
 }
 
 /// The weights of each layer of `network` that has some.
