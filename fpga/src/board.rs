@@ -13,7 +13,7 @@ pub struct Board {
     pub family: Family,
     /// Device as its maker writes it, package and speed grade included.
     pub device: &'static str,
-    /// nextpnr's options for device, package and speed grade.
+    /// nextpnr's options for device, package and speed grade, and what helps it there.
     pub nextpnr_args: &'static [&'static str],
     /// Clock that the engine must reach after routing, MHz.
     pub target_mhz: f64,
@@ -96,7 +96,22 @@ pub const BOARDS: &[Board] = &[
     Board {
         name: "ulx3s-85f-32",
         doc: "ULX3S with the large ECP5, twice the PEs with smaller memories",
+        // Spread out: routing is what is short with so many PEs.
+        nextpnr_args: &[
+            "--85k",
+            "--package",
+            "CABGA381",
+            "--speed",
+            "6",
+            "--placer-heap-beta",
+            "0.5",
+        ],
         target_mhz: 40.0,
+        ..ULX3S_85F
+    },
+    Board {
+        name: "ulx3s-85f-a16",
+        doc: "ULX3S with the large ECP5, activations of 16 bits",
         ..ULX3S_85F
     },
 ];

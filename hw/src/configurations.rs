@@ -3,15 +3,15 @@
 use crate::emit::{Module, emit};
 use crate::engine::{BlockEngine, SinglePortEngine};
 use thresh_regs::{
-    ACT_BITS, CODE_BITS, CONFIGS, Config, DESCRIPTOR_WORDS, ID, MAX_CODE_LENGTH, STEP_BITS,
-    VERSION, WeightStore, map_hash, reg,
+    CODE_BITS, CONFIGS, Config, DESCRIPTOR_WORDS, ID, MAX_CODE_LENGTH, STEP_BITS, VERSION,
+    WeightStore, map_hash, reg,
 };
 
 /// Values of the constant registers of `config`: `ID`, `VERSION`, `SHAPE`, `SIZES`, `LIMITS`,
 /// `MAP_HASH`, `MAPS`.
 pub fn constant_registers(config: &Config) -> [u32; 7] {
     let shape = reg::SHAPE.field("num_pes").put(config.num_pes as u32)
-        | reg::SHAPE.field("act_bits").put(ACT_BITS)
+        | reg::SHAPE.field("act_bits").put(config.act_bits)
         | reg::SHAPE.field("code_bits").put(CODE_BITS)
         | reg::SHAPE.field("step_bits").put(STEP_BITS);
     let sizes = reg::SIZES.field("act_addr_bits").put(config.act_addr_bits)
@@ -49,8 +49,28 @@ const fn log2(value: usize) -> usize {
     value.trailing_zeros() as usize
 }
 
-const fn parts(num_pes: usize) -> usize {
-    if num_pes < 4 { 4 / num_pes } else { 1 }
+/// Addresses of a bank that a word of the activation window takes.
+const fn parts(config: &Config) -> usize {
+    let acts = config.acts_per_word();
+    if config.num_pes < acts {
+        acts / config.num_pes
+    } else {
+        1
+    }
+}
+
+/// Groups of banks that each hold a word at one address.
+const fn bank_groups(config: &Config) -> usize {
+    config.num_pes * parts(config) / config.acts_per_word()
+}
+
+/// Bits of a word at one address of all banks, if it takes more than one.
+const fn part_bits(config: &Config) -> usize {
+    if parts(config) > 1 {
+        config.act_bits as usize * config.num_pes
+    } else {
+        0
+    }
 }
 
 /// Bytes of stack for making an engine, which lies there as a whole: a megabyte with many PEs.
@@ -116,16 +136,18 @@ macro_rules! configurations {
             { $config.codebook_addr_bits as usize },
             { $config.fifo_addr_bits as usize },
             { $config.pass_addr_bits as usize + log2(DESCRIPTOR_WORDS) },
-            { $config.act_addr_bits as usize + log2($config.num_pes) - 2 },
+            { $config.act_addr_bits as usize + log2($config.num_pes) - log2($config.acts_per_word()) },
             { $config.table_addr_bits as usize },
             { $config.row_bits as usize + CODE_BITS as usize },
             { $config.row_bits as usize },
+            { $config.act_bits as usize },
+            { $config.act_bits as usize + 1 },
             { $config.maps as usize },
             { $config.queue_addr_bits as usize },
-            { parts($config.num_pes) },
-            { log2(parts($config.num_pes)) },
-            { if $config.num_pes < 4 { 0 } else { log2($config.num_pes / 4) } },
-            { if $config.num_pes < 4 { 8 * $config.num_pes } else { 0 } },
+            { parts(&$config) },
+            { log2(parts(&$config)) },
+            { log2(bank_groups(&$config)) },
+            { part_bits(&$config) },
         >;
     };
     (@type single_port, $name:ident, $config:expr) => {
@@ -140,15 +162,17 @@ macro_rules! configurations {
             { $config.codebook_addr_bits as usize },
             { $config.fifo_addr_bits as usize },
             { $config.pass_addr_bits as usize + log2(DESCRIPTOR_WORDS) },
-            { $config.act_addr_bits as usize + log2($config.num_pes) - 2 },
+            { $config.act_addr_bits as usize + log2($config.num_pes) - log2($config.acts_per_word()) },
             { $config.table_addr_bits as usize },
             { $config.row_bits as usize + CODE_BITS as usize },
             { $config.row_bits as usize },
+            { $config.act_bits as usize },
+            { $config.act_bits as usize + 1 },
             { $config.maps as usize },
-            { parts($config.num_pes) },
-            { log2(parts($config.num_pes)) },
-            { if $config.num_pes < 4 { 0 } else { log2($config.num_pes / 4) } },
-            { if $config.num_pes < 4 { 8 * $config.num_pes } else { 0 } },
+            { parts(&$config) },
+            { log2(parts(&$config)) },
+            { log2(bank_groups(&$config)) },
+            { part_bits(&$config) },
         >;
     };
 }
@@ -160,10 +184,12 @@ configurations! {
     3 => block, ulx3s_25f;
     4 => block, ulx3s_85f;
     5 => block, ulx3s_85f_32;
+    6 => block, ulx3s_85f_a16;
+    7 => block, tiny16;
     #[cfg(feature = "large")]
-    6 => block, large;
+    8 => block, large;
     #[cfg(feature = "eie")]
-    7 => block, eie64;
+    9 => block, eie64;
 }
 
 /// What to tell who asks for an engine that this build does not have.

@@ -7,7 +7,7 @@ use thresh_driver::{Counters, Device, Transport};
 use thresh_model::cycles::{EntryCounts, PassCycles, dense};
 use thresh_model::synthetic::{SparseLayer, Synthetic};
 use thresh_model::{Image, random};
-use thresh_regs::{ACTIVATION_WINDOW, ACTS_PER_WORD, Config};
+use thresh_regs::{ACTIVATION_WINDOW, Config, acts_per_word};
 use thresh_sim::{BackDoor, VirtualDevice};
 
 /// Networks for each configuration, times the scale.
@@ -37,20 +37,23 @@ fn networks(config: &'static Config, count: u64) -> impl Iterator<Item = (u64, I
         .take(count as usize)
 }
 
-/// What a pass will read, a byte a column.
-fn inputs<T: Transport>(device: &mut Device<T>, image: &Image, pass: usize) -> Vec<u8> {
+/// What a pass will read, an activation a column.
+fn inputs<T: Transport>(device: &mut Device<T>, image: &Image, pass: usize) -> Vec<u16> {
+    let per_word = acts_per_word(image.act_bits);
     let start = usize::from(image.passes[pass].descriptor.in_base) * image.num_pes;
     let columns = image.passes[pass].columns();
-    let first = start / ACTS_PER_WORD;
-    let mut words = vec![0; (start + columns).div_ceil(ACTS_PER_WORD) - first];
+    let first = start / per_word;
+    let mut words = vec![0; (start + columns).div_ceil(per_word) - first];
     let address = ACTIVATION_WINDOW.offset + 4 * first as u32;
     device
         .transport_mut()
         .read(address, &mut words)
         .expect("answers");
-    let bytes = words.iter().flat_map(|word| word.to_le_bytes());
-    let bytes = bytes.skip(start % ACTS_PER_WORD).take(columns);
-    bytes.collect()
+    let (bits, mask) = (image.act_bits, (1u64 << image.act_bits) - 1);
+    let lanes = |word: u32| (0..per_word as u32).map(move |lane| u64::from(word) >> (lane * bits));
+    let acts = words.into_iter().flat_map(lanes);
+    let acts = acts.map(|act| (act & mask) as u16);
+    acts.skip(start % per_word).take(columns).collect()
 }
 
 fn check(expected: &Counters, got: &PassCycles) {
@@ -76,7 +79,7 @@ fn compare(name: &str, count: u64) -> (u64, u64) {
         device.load(&image).expect("fits");
         for density in DENSITIES {
             let input = random::input(&image, density, seed);
-            let mut acts = image.input_bytes(&input).expect("of the right size");
+            let mut acts = image.input_acts(&input).expect("of the right size");
             let run = device.run_with(&input, |device, pass, counters| {
                 let model = dense(config, &image.passes[pass], &counts[pass], &acts);
                 check(counters, &model.cycles);
@@ -108,7 +111,7 @@ fn compare(name: &str, count: u64) -> (u64, u64) {
 
 #[test]
 fn the_model_counts_what_engines_with_block_ram_take() {
-    for name in ["solo", "tiny", "ulx3s-25f"] {
+    for name in ["solo", "tiny", "ulx3s-25f", "tiny16"] {
         let (passes, exact) = compare(name, common::scaled(NETWORKS));
         assert_eq!(passes, exact, "{name}: some passes differ");
     }
@@ -130,7 +133,7 @@ fn the_model_counts_what_a_layer_takes() {
     device.load(&image).expect("fits");
     let counters = device.run(&input).expect("runs").counters;
     let counts = EntryCounts::new(&image.passes[0]).expect("sound");
-    let acts = image.input_bytes(&input).expect("of the right size");
+    let acts = image.input_acts(&input).expect("of the right size");
     let model = dense(config, &image.passes[0], &counts, &acts);
     check(&counters, &model.cycles);
     assert_eq!(counters.fifo_stalls, model.cycles.stalls);
@@ -151,7 +154,7 @@ fn memories(device: &VirtualDevice) -> Vec<(&'static str, Vec<u64>)> {
 
 #[test]
 fn the_back_door_leaves_what_the_loader_leaves() {
-    for name in ["solo", "tiny", "ulx3s-25f"] {
+    for name in ["solo", "tiny", "ulx3s-25f", "tiny16"] {
         let config = config(name);
         for (seed, image) in networks(config, NETWORKS / 3) {
             println!("{name}, network {seed}; {}", common::again(seed));

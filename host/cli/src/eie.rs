@@ -164,7 +164,7 @@ fn run_on<T: Transport>(
     let expected = Reference::new(image)?.run(input)?;
     let pass = &image.passes[0];
     let counts = EntryCounts::new(pass)?;
-    let mut acts = image.input_bytes(input)?;
+    let mut acts = image.input_acts(input)?;
     acts.resize(pass.columns(), 0);
     let shallow = Config {
         fifo_addr_bits: FIFO_BITS,

@@ -12,7 +12,7 @@ use crate::bars;
 use crate::commands::pack::check_source;
 use crate::output::Output;
 use anyhow::{Result, ensure};
-use errors::Errors;
+use errors::{Errors, Packed};
 use paper::Paper;
 use std::path::Path;
 use thresh_compress::budget::packed_accuracy;
@@ -117,7 +117,13 @@ impl Report {
         let bar = bars::bar("reference", set.len() as u64);
         let packed = packed_accuracy(&Reference::new(&image)?, set, &|| bar.inc(1))?;
         bar.finish_and_clear();
-        let errors = Errors::new(&network.provenance, packed, set.len(), subject.held_out);
+        let packed = Packed {
+            accuracy: packed,
+            act_bits: image.act_bits,
+            images: set.len(),
+            held_out: subject.held_out,
+        };
+        let errors = Errors::new(&network.provenance, &packed);
         let mut history = History::read(subject.folder)?;
         if !errors.is_of(&history) {
             if !history.stages.is_empty() {

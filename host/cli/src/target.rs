@@ -28,10 +28,11 @@ pub fn config_for(image: &Image, asked: Option<&'static Config>) -> Result<&'sta
     }
     CONFIGS.iter().find(|config| thresh_hw::is_built(config) && image.check_target(config).is_ok()).ok_or_else(|| {
         let sizes: Vec<String> =
-            CONFIGS.iter().map(|c| format!("{} ({} PEs)", c.name, c.num_pes)).collect();
+            CONFIGS.iter().map(|c| format!("{} ({} PEs, {} bits)", c.name, c.num_pes, c.act_bits)).collect();
         anyhow!(
-            "no configuration holds this image for {} PEs; there are {}; pack the network for one of them",
+            "no configuration holds this image for {} PEs and activations of {} bits; there are {}; pack the network for one of them",
             image.num_pes,
+            image.act_bits,
             sizes.join(", ")
         )
     })

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use thresh_model::Image;
 use thresh_regs::{
-    ACT_BITS, ACTIVATION_WINDOW, ACTS_PER_WORD, CODE_BITS, Register, STEP_BITS, reg,
+    ACT_BITS, ACTIVATION_WINDOW, CODE_BITS, Register, STEP_BITS, acts_per_word, reg,
 };
 
 /// How long a reset may take to clear the accumulators.
@@ -271,16 +271,18 @@ impl<T: Transport> Device<T> {
         &mut self,
         doing: &str,
         window: Range<usize>,
-    ) -> Result<Vec<u8>, DriverError> {
-        let (first, end) = (
-            window.start / ACTS_PER_WORD,
-            window.end.div_ceil(ACTS_PER_WORD),
-        );
+    ) -> Result<Vec<u16>, DriverError> {
+        let act_bits = self.info.act_bits;
+        let per_word = acts_per_word(act_bits);
+        let (first, end) = (window.start / per_word, window.end.div_ceil(per_word));
         let mut words = vec![0; end - first];
         self.read(doing, activation_address(first), &mut words)?;
-        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
-        Ok(bytes
-            .skip(window.start % ACTS_PER_WORD)
+        let mask = (1 << act_bits) - 1;
+        let act = |word: u32, lane: usize| (word >> (lane as u32 * act_bits) & mask) as u16;
+        let lanes = |&word: &u32| (0..per_word).map(move |lane| act(word, lane));
+        let acts = words.iter().flat_map(lanes);
+        Ok(acts
+            .skip(window.start % per_word)
             .take(window.len())
             .collect())
     }
@@ -290,32 +292,37 @@ impl<T: Transport> Device<T> {
         &mut self,
         doing: &str,
         start: usize,
-        bytes: &[u8],
+        acts: &[u16],
     ) -> Result<(), DriverError> {
-        let end = start + bytes.len();
-        let (left, right) = (start % ACTS_PER_WORD, end.next_multiple_of(ACTS_PER_WORD));
+        let act_bits = self.info.act_bits;
+        let per_word = acts_per_word(act_bits);
+        let end = start + acts.len();
+        let (left, right) = (start % per_word, end.next_multiple_of(per_word));
         let mut all = self.read_activations(doing, start - left..start)?;
-        all.extend_from_slice(bytes);
+        all.extend_from_slice(acts);
         all.extend(self.read_activations(doing, end..right)?);
+        // The first activation of a word lies in its lowest bits.
+        let join = |word: u32, &act: &u16| word << act_bits | u32::from(act);
         let words: Vec<u32> = all
-            .chunks_exact(ACTS_PER_WORD)
-            .map(|bytes| u32::from_le_bytes(bytes.try_into().expect("a chunk is a word")))
+            .chunks_exact(per_word)
+            .map(|acts| acts.iter().rfold(0, join))
             .collect();
-        self.write(doing, activation_address(start / ACTS_PER_WORD), &words)
+        self.write(doing, activation_address(start / per_word), &words)
     }
 }
 
 /// Refuses an engine whose formats are not those of this driver.
 fn check_shape(device: &str, shape: u32) -> Result<(), DriverError> {
     let formats = [
-        ("act_bits", ACT_BITS),
-        ("code_bits", CODE_BITS),
-        ("step_bits", STEP_BITS),
+        ("act_bits", &ACT_BITS[..]),
+        ("code_bits", &[CODE_BITS]),
+        ("step_bits", &[STEP_BITS]),
     ];
-    for (what, expected) in formats {
+    for (what, known) in formats {
         let got = reg::SHAPE.field(what).get(shape);
-        if got != expected {
-            let (device, expected) = (device.into(), expected.to_string());
+        if !known.contains(&got) {
+            let expected: Vec<String> = known.iter().map(u32::to_string).collect();
+            let (device, expected) = (device.into(), expected.join(" or "));
             return Err(DriverError::Shape {
                 device,
                 what,

@@ -10,6 +10,8 @@ pub struct EngineInfo {
     pub version: u32,
     /// Number of PEs.
     pub num_pes: usize,
+    /// Bits of an activation.
+    pub act_bits: u32,
     /// Activations in a PE's bank, log2.
     pub act_addr_bits: u32,
     /// Words in a PE's weight store, log2.
@@ -41,6 +43,7 @@ impl EngineInfo {
         EngineInfo {
             version,
             num_pes: get(reg::SHAPE, "num_pes", shape) as usize,
+            act_bits: get(reg::SHAPE, "act_bits", shape),
             act_addr_bits: get(reg::SIZES, "act_addr_bits", sizes),
             weight_addr_bits: get(reg::SIZES, "weight_addr_bits", sizes),
             acc_addr_bits: get(reg::SIZES, "acc_addr_bits", sizes),
@@ -60,6 +63,7 @@ impl EngineInfo {
         EngineInfo {
             version: thresh_regs::VERSION,
             num_pes: config.num_pes,
+            act_bits: config.act_bits,
             act_addr_bits: config.act_addr_bits,
             weight_addr_bits: config.weight_addr_bits,
             acc_addr_bits: config.acc_addr_bits,
@@ -87,6 +91,7 @@ impl EngineInfo {
             doc: "built from other sources",
             feature: None,
             num_pes: self.num_pes,
+            act_bits: self.act_bits,
             act_addr_bits: self.act_addr_bits,
             weight_addr_bits: self.weight_addr_bits,
             acc_addr_bits: self.acc_addr_bits,
@@ -120,10 +125,11 @@ impl fmt::Display for EngineInfo {
             Some(config) => f.write_str(config.name),
             None => write!(
                 f,
-                "an unknown configuration of {} PEs with 2^{} activations, 2^{} weight words, 2^{} \
-                 accumulators and 2^{} columns each",
+                "an unknown configuration of {} PEs with 2^{} activations of {} bits, 2^{} weight \
+                 words, 2^{} accumulators and 2^{} columns each",
                 self.num_pes,
                 self.act_addr_bits,
+                self.act_bits,
                 self.weight_addr_bits,
                 self.acc_addr_bits,
                 self.col_addr_bits

@@ -11,7 +11,7 @@ use crate::geometry::Geometry;
 use crate::image::{Image, ImageError, Pass};
 use crate::reference::Reference;
 use std::collections::VecDeque;
-use thresh_regs::{Config, WIDE_BYTES, WeightStore};
+use thresh_regs::{Config, WeightStore};
 
 /// Stages between the scan's token register and the FIFOs: looked up, sent.
 const SEND_LATENCY: u64 = 2;
@@ -32,7 +32,7 @@ const FETCH_MAP: u64 = 13;
 const POOL_START: u64 = 2;
 /// From a column found to the cycle of its first entry's address, through the queue.
 const QUEUE_LATENCY: u64 = 2;
-/// Cycles of a drain beside one for each byte that a PE writes; one more where pools are built in.
+/// Cycles of a drain beside one for each bank word that a PE writes; one more where pools are built in.
 const DRAIN_LATENCY: u64 = 6;
 /// Cycles of a seek in a single-port store.
 const SEEK: u64 = 2;
@@ -315,14 +315,14 @@ impl DenseCost {
     }
 }
 
-/// The cost of a fully connected pass on the engine of `config`, when its input is `acts`: a byte a
+/// The cost of a fully connected pass on the engine of `config`, when its input is `acts`: one a
 /// column, in packed order. `counts` are those of `pass`.
 ///
 /// # Panics
 /// If the pass has a map, or `acts` has another length.
-pub fn dense(config: &Config, pass: &Pass, counts: &EntryCounts, acts: &[u8]) -> DenseCost {
+pub fn dense(config: &Config, pass: &Pass, counts: &EntryCounts, acts: &[u16]) -> DenseCost {
     assert!(pass.geometry.is_none(), "the pass has a map");
-    assert_eq!(acts.len(), pass.columns(), "a byte for each column");
+    assert_eq!(acts.len(), pass.columns(), "an activation for each column");
     let mut scatter = Scatter::new(config);
     for (group, vector) in acts.chunks(config.num_pes).enumerate() {
         if vector.iter().all(|&act| act == 0) {
@@ -336,14 +336,14 @@ pub fn dense(config: &Config, pass: &Pass, counts: &EntryCounts, acts: &[u8]) ->
         }
     }
     let d = &pass.descriptor;
-    let bytes = if d.out_wide { WIDE_BYTES as u64 } else { 1 };
+    let words = d.value_words(config.act_bits) as u64;
     DenseCost {
         cycles: PassCycles {
             fetch: FETCH,
             drain: if d.keep {
                 0
             } else {
-                u64::from(d.accs) * bytes + DRAIN_LATENCY + u64::from(config.maps)
+                u64::from(d.accs) * words + DRAIN_LATENCY + u64::from(config.maps)
             },
             ..scatter.end()
         },
@@ -469,7 +469,7 @@ fn pass_cycles(
     config: &Config,
     image: &Image,
     index: usize,
-    memory: &[u8],
+    memory: &[u16],
     known: &mut Known,
 ) -> Result<PassCycles, ImageError> {
     let pass = &image.passes[index];
@@ -516,7 +516,7 @@ fn pass_cycles(
     let latency = DRAIN_LATENCY + u64::from(config.maps);
     let drain = match &g.pool {
         _ if d.keep => 0,
-        None => u64::from(d.accs) * if d.out_wide { WIDE_BYTES as u64 } else { 1 } + latency,
+        None => u64::from(d.accs) * d.value_words(config.act_bits) as u64 + latency,
         Some(_) => {
             let rows = u64::from(d.rows);
             let windows = tables.pool_y.iter().flat_map(|y| {

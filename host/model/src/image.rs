@@ -44,6 +44,9 @@ pub struct Image {
     pub name: String,
     /// PEs, and activation banks, of the engine.
     pub num_pes: usize,
+    /// Bits of an activation: 8 or 16. An activation is given as a `u16`, two's complement in its lowest
+    /// `act_bits` bits where it is signed.
+    pub act_bits: u32,
     /// Shape of the input, one byte a value, position by position and channels inside a position.
     pub input: Shape,
     /// What the host adds around the input.
@@ -71,8 +74,8 @@ pub struct Image {
     pub provenance: BTreeMap<String, String>,
 }
 
-/// A map that the host keeps: for each position the bank words of its channels, which are bytes, or
-/// for the last map of an image four words an output, low bytes first.
+/// A map that the host keeps: for each position the bank words of its channels, an activation each, or
+/// for the last map of an image as many words an output as 32 bits take, low bits first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MapSize {
     /// Positions.

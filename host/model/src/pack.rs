@@ -171,6 +171,7 @@ pub fn pack_with(
         let (got, expected) = (input.len(), network.input.len());
         return Err(ImageError::DataLength {
             what,
+            unit: "bytes",
             got,
             expected,
         }
@@ -179,7 +180,12 @@ pub fn pack_with(
     let mut units = unit::units(network)?;
     unit::trim(&mut units);
     let measured = calibrate::measure(network, &units, calibration, options.percentile, progress);
-    let quantised = calibrate::quantise(&units, network.input_scale, &measured.ranges)?;
+    let quantised = calibrate::quantise(
+        &units,
+        network.input_scale,
+        &measured.ranges,
+        config.act_bits,
+    )?;
     let job = emit::Job {
         network,
         units: &units,

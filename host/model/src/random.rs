@@ -8,7 +8,7 @@ use crate::stream::{self, Entry, Frequencies, MAX_STEP, NO_FREQUENCIES};
 use rand::{RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
-use thresh_regs::{Config, PassDescriptor, WIDE_BYTES};
+use thresh_regs::{Config, PassDescriptor};
 
 /// A sound image for `config`, the same for the same seed: several passes, fully connected ones and, where
 /// the configuration has maps, convolutions of any kernel, stride and padding with and without
@@ -70,6 +70,7 @@ pub fn image(config: &Config, seed: u64) -> Image {
     let mut image = Image {
         name: format!("random-{seed}"),
         num_pes: config.num_pes,
+        act_bits: config.act_bits,
         input: plan.input,
         frame: Frame::default(),
         input_map: plan.input_map,
@@ -197,8 +198,7 @@ fn plan(config: &Config, rng: &mut ChaCha8Rng) -> Option<Plan> {
         };
         let (d, g) = (&mut pass.0, &pass.1);
         let drained = g.as_ref().map_or([1, 1], Geometry::drained);
-        let bytes = if d.out_wide { WIDE_BYTES } else { 1 };
-        let words = usize::from(d.rows) * bytes;
+        let words = usize::from(d.rows) * d.value_words(config.act_bits);
         let places = drained[0] * drained[1];
         let stride = words - 1 + usize::from(d.out_step);
         let out_words = (places - 1) * stride + words;
@@ -291,9 +291,9 @@ fn pass(
         let taps = geometry.as_ref().map_or(1, Geometry::taps);
         let pools = geometry.as_ref().is_some_and(|g| g.pool.is_some());
         let out_wide = end && !pools && rng.random_bool(0.6);
-        let bytes = if out_wide { WIDE_BYTES } else { 1 };
+        let parts = if out_wide { config.acts_per_word() } else { 1 };
         let most_rows = (room.accs / sums)
-            .min(room.words / places / bytes)
+            .min(room.words / places / parts)
             .min(room.taps / taps);
         let next_room = if end {
             most_rows

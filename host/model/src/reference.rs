@@ -3,7 +3,7 @@
 use crate::geometry::Geometry;
 use crate::image::{Image, ImageError};
 use std::fmt;
-use thresh_regs::{BIAS_SHIFT, PassDescriptor, WIDE_BYTES};
+use thresh_regs::{PassDescriptor, bias_shift};
 
 /// An image, ready to run.
 ///
@@ -116,13 +116,13 @@ impl Reference {
     pub fn observe(
         &self,
         input: &[u8],
-        mut before: impl FnMut(usize, &[u8]) -> Result<(), ImageError>,
+        mut before: impl FnMut(usize, &[u16]) -> Result<(), ImageError>,
     ) -> Result<Outputs, ImageError> {
         let image = &self.image;
-        let mut maps: Vec<Vec<u8>> = (0..image.maps.len())
-            .map(|map| vec![0; image.map_bytes(map)])
+        let mut maps: Vec<Vec<u16>> = (0..image.maps.len())
+            .map(|map| vec![0; image.map_acts(map)])
             .collect();
-        maps[0] = image.input_bytes(input)?;
+        maps[0] = image.input_acts(input)?;
         let mut memory = vec![0; image.needs().activations * image.num_pes];
         let mut outputs = Outputs {
             logits: Vec::new(),
@@ -133,8 +133,8 @@ impl Reference {
         let mut loaded: Option<(usize, Prepared)> = None;
         for (transfers, passes) in image.runs_with_passes() {
             for write in &transfers.writes {
-                let bytes = image.gather(write, &maps[write.map]);
-                memory[image.window(write)].copy_from_slice(&bytes);
+                let acts = image.gather(write, &maps[write.map]);
+                memory[image.window(write)].copy_from_slice(&acts);
             }
             for i in passes {
                 before(i, &memory)?;
@@ -155,8 +155,8 @@ impl Reference {
                 outputs.acts.push(values);
             }
             for read in &transfers.reads {
-                let bytes = memory[image.window(read)].to_vec();
-                image.scatter(read, &bytes, &mut maps[read.map]);
+                let acts = memory[image.window(read)].to_vec();
+                image.scatter(read, &acts, &mut maps[read.map]);
             }
         }
         outputs.logits = image.logits(&maps[maps.len() - 1]);
@@ -168,7 +168,7 @@ impl Reference {
         &self,
         index: usize,
         prepared: &Prepared,
-        memory: &mut [u8],
+        memory: &mut [u16],
         sums: &mut Vec<i32>,
     ) -> (u64, Vec<i32>) {
         let pass = &self.image.passes[index];
@@ -176,12 +176,16 @@ impl Reference {
         let channels = pass.channels();
         sums.resize(pass.positions() * channels, 0);
         let start = usize::from(d.in_base) * pes;
+        let values = |acts: &[u16]| -> Vec<i32> {
+            let value = |&act| self.image.value(act, d.in_signed);
+            acts.iter().map(value).collect()
+        };
         let macs = match &pass.geometry {
             None => {
-                let acts = &memory[start..start + pass.columns()];
-                let products = acts.iter().enumerate();
+                let acts = values(&memory[start..start + pass.columns()]);
+                let products = acts.into_iter().enumerate();
                 products
-                    .map(|(channel, &act)| prepared.add(channel, act, d.in_signed, sums))
+                    .map(|(channel, act)| prepared.add(channel, act, sums))
                     .sum()
             }
             Some(g) => {
@@ -190,8 +194,8 @@ impl Reference {
                 for y in 0..g.input[0] {
                     for x in 0..g.input[1] {
                         let start = start + (y * g.input[1] + x) * stride;
-                        let acts = &memory[start..start + g.channels];
-                        macs += prepared.convolve(g, [y, x], acts, d.in_signed, channels, sums);
+                        let acts = values(&memory[start..start + g.channels]);
+                        macs += prepared.convolve(g, [y, x], &acts, channels, sums);
                     }
                 }
                 macs
@@ -204,14 +208,14 @@ impl Reference {
         let values: Vec<i32> = sums
             .drain(..)
             .zip(biases)
-            .map(|(sum, &bias)| drain(sum, bias, d))
+            .map(|(sum, &bias)| drain(sum, bias, d, self.image.act_bits))
             .collect();
         let values = match &pass.geometry {
             Some(g) => pool(g, channels, values),
             None => values,
         };
         let step = usize::from(d.out_step) - 1;
-        store(memory, &values, d, channels, pes, step);
+        store(memory, &values, &self.image, d, step);
         (macs, values)
     }
 
@@ -279,19 +283,14 @@ impl Prepared {
 
     /// Adds the products of an activation with the weights of a column segment to the sums of one
     /// position; gives their number.
-    fn add(&self, segment: usize, byte: u8, signed: bool, sums: &mut [i32]) -> u64 {
-        if byte == 0 {
+    fn add(&self, segment: usize, act: i32, sums: &mut [i32]) -> u64 {
+        if act == 0 {
             return 0;
         }
-        let act = if signed {
-            i32::from(byte as i8)
-        } else {
-            i32::from(byte)
-        };
         let column = &self.entries[self.starts[segment]..self.starts[segment + 1]];
         for &(to, weight) in column {
             let sum = &mut sums[to as usize];
-            *sum = sum.wrapping_add(weight * act);
+            *sum = sum.wrapping_add(weight.wrapping_mul(act));
         }
         column.len() as u64
     }
@@ -302,8 +301,7 @@ impl Prepared {
         &self,
         g: &Geometry,
         [y, x]: [usize; 2],
-        acts: &[u8],
-        signed: bool,
+        acts: &[i32],
         channels: usize,
         sums: &mut [i32],
     ) -> u64 {
@@ -321,7 +319,7 @@ impl Prepared {
                 let sums = &mut sums[start..start + channels];
                 for (channel, &act) in acts.iter().enumerate() {
                     let segment = channel * g.segments() + g.segment(ky, kx);
-                    macs += self.add(segment, act, signed, sums);
+                    macs += self.add(segment, act, sums);
                 }
             }
         }
@@ -351,39 +349,34 @@ fn pool(g: &Geometry, channels: usize, values: Vec<i32>) -> Vec<i32> {
 }
 
 /// What an accumulator drains as.
-fn drain(sum: i32, bias: i32, d: &PassDescriptor) -> i32 {
-    let value = sum.wrapping_add(bias << BIAS_SHIFT);
+fn drain(sum: i32, bias: i32, d: &PassDescriptor, act_bits: u32) -> i32 {
+    let value = sum.wrapping_add(bias << bias_shift(act_bits));
     if d.out_wide {
         value
     } else {
-        requantise(value, d.shift, d.relu)
+        requantise(value, d.shift, d.relu, act_bits)
     }
 }
 
-/// `value / 2^shift`, half rounded up, saturated to 0 to 255 with ReLU, to -128 to 127 without.
-/// `shift` is 1 to 31.
-pub fn requantise(value: i32, shift: u8, relu: bool) -> i32 {
-    let (low, high) = if relu { (0, 255) } else { (-128, 127) };
+/// `value / 2^shift`, half rounded up, saturated to what `act_bits` bits hold: unsigned with ReLU,
+/// signed without. `shift` is 1 to 31.
+pub fn requantise(value: i32, shift: u8, relu: bool, act_bits: u32) -> i32 {
+    let range = 1i64 << act_bits;
+    let low = if relu { 0 } else { -range / 2 };
     let rounded = ((i64::from(value) >> (shift - 1)) + 1) >> 1;
-    rounded.clamp(low, high) as i32
+    rounded.clamp(low, low + range - 1) as i32
 }
 
 /// Puts drained values where the engine does; `step` bank words are left out behind each position.
-fn store(
-    memory: &mut [u8],
-    values: &[i32],
-    d: &PassDescriptor,
-    channels: usize,
-    pes: usize,
-    step: usize,
-) {
+fn store(memory: &mut [u16], values: &[i32], image: &Image, d: &PassDescriptor, step: usize) {
+    let pes = image.num_pes;
+    let mask = (1 << image.act_bits) - 1;
     let mut at = usize::from(d.out_base) * pes;
-    for position in values.chunks_exact(channels) {
+    for position in values.chunks_exact(usize::from(d.rows) * pes) {
         for row in position.chunks_exact(pes) {
-            let bytes = if d.out_wide { WIDE_BYTES } else { 1 };
-            for byte in 0..bytes {
+            for part in 0..d.value_words(image.act_bits) as u32 {
                 for (pe, value) in row.iter().enumerate() {
-                    memory[at + pe] = value.to_le_bytes()[byte];
+                    memory[at + pe] = (value >> (part * image.act_bits) & mask) as u16;
                 }
                 at += pes;
             }

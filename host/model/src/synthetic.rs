@@ -18,8 +18,6 @@ const CODES: usize = 15;
 const MOST_WEIGHT: i16 = 2047;
 /// Standard deviations of a sum that an output can hold.
 const RANGE: f64 = 4.0;
-/// The largest output.
-const MOST_OUTPUT: f64 = 127.0;
 
 /// A fully connected layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,7 +37,7 @@ pub struct SparseLayer {
 /// A layer that can be run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Synthetic {
-    /// An image of one pass. Outputs are signed bytes, without biases and ReLU, so that nearly every sum shows;
+    /// An image of one pass. Outputs are signed, without biases and ReLU, so that nearly every sum shows;
     /// they stand in packed order, with those that fill up a row.
     pub image: Image,
     /// Its input.
@@ -107,7 +105,7 @@ impl SparseLayer {
         let pass = Pass {
             descriptor: PassDescriptor {
                 last: true,
-                shift: self.shift(&codebook),
+                shift: self.shift(&codebook, config.act_bits),
                 out_base: short(groups),
                 groups: short(groups),
                 out_step: 1,
@@ -126,6 +124,7 @@ impl SparseLayer {
         let mut image = Image {
             name: self.name.into(),
             num_pes: pes,
+            act_bits: config.act_bits,
             input: Shape {
                 channels: self.inputs,
                 height: 1,
@@ -154,13 +153,14 @@ impl SparseLayer {
     }
 
     /// The shift with which few outputs saturate.
-    fn shift(&self, codebook: &[i16]) -> u8 {
+    fn shift(&self, codebook: &[i16], act_bits: u32) -> u8 {
         let squares = codebook.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>();
         // Of 1 to 255, all as likely.
         let activation = 255.0 * 255.0 / 3.0;
         let terms = self.inputs as f64 * self.weights * self.activations;
         let deviation = (terms * activation * squares / codebook.len() as f64).sqrt();
-        (RANGE * deviation / MOST_OUTPUT)
+        let most_output = ((1 << (act_bits - 1)) - 1) as f64;
+        (RANGE * deviation / most_output)
             .log2()
             .ceil()
             .clamp(1.0, 31.0) as u8

@@ -1,5 +1,7 @@
 //! The configurations: which engine is built for which device.
 
+use crate::acts_per_word;
+
 /// How a PE keeps its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WeightStore {
@@ -21,6 +23,8 @@ pub struct Config {
     pub feature: Option<&'static str>,
     /// Number of PEs and of activation banks: 1, 2, 4, 8, 16, 32 or 64.
     pub num_pes: usize,
+    /// Bits of an activation and of a bank word: 8, or 16.
+    pub act_bits: u32,
     /// Activations in a bank, log2.
     pub act_addr_bits: u32,
     /// Words in a PE's weight store, log2, at most 16.
@@ -58,6 +62,11 @@ impl Config {
         self.store == WeightStore::BlockRam
     }
 
+    /// Activations in 32 bits, and bank words of a wide accumulator: see [`crate::acts_per_word`].
+    pub const fn acts_per_word(&self) -> usize {
+        acts_per_word(self.act_bits)
+    }
+
     /// Words that a PE's weight store has for entries and biases when `columns` pointers are used.
     pub fn store_words(&self, columns: usize) -> usize {
         let words = 1usize << self.weight_addr_bits;
@@ -75,6 +84,7 @@ pub const CONFIGS: &[Config] = &[
         doc: "simulation only: one PE, so that a column holds every row",
         feature: None,
         num_pes: 1,
+        act_bits: 8,
         act_addr_bits: 11,
         weight_addr_bits: 15,
         acc_addr_bits: 10,
@@ -93,6 +103,7 @@ pub const CONFIGS: &[Config] = &[
         doc: "simulation only: small memories, for tests of limits",
         feature: None,
         num_pes: 2,
+        act_bits: 8,
         act_addr_bits: 7,
         weight_addr_bits: 9,
         acc_addr_bits: 8,
@@ -111,6 +122,7 @@ pub const CONFIGS: &[Config] = &[
         doc: "iCE40 UP5K: one SPRAM a PE",
         feature: None,
         num_pes: 4,
+        act_bits: 8,
         act_addr_bits: 9,
         weight_addr_bits: 14,
         acc_addr_bits: 8,
@@ -129,6 +141,7 @@ pub const CONFIGS: &[Config] = &[
         doc: "ECP5-25F: eight PEs, 8 Ki entries",
         feature: None,
         num_pes: 8,
+        act_bits: 8,
         act_addr_bits: 9,
         weight_addr_bits: 10,
         acc_addr_bits: 8,
@@ -147,6 +160,7 @@ pub const CONFIGS: &[Config] = &[
         doc: "ECP5-85F: sixteen PEs, 64 Ki entries",
         feature: None,
         num_pes: 16,
+        act_bits: 8,
         act_addr_bits: 11,
         weight_addr_bits: 12,
         acc_addr_bits: 11,
@@ -165,6 +179,7 @@ pub const CONFIGS: &[Config] = &[
         doc: "ECP5-85F: thirty-two PEs with smaller memories, 64 Ki entries",
         feature: None,
         num_pes: 32,
+        act_bits: 8,
         act_addr_bits: 11,
         weight_addr_bits: 11,
         acc_addr_bits: 9,
@@ -172,10 +187,48 @@ pub const CONFIGS: &[Config] = &[
         codebook_addr_bits: 10,
         pass_addr_bits: 5,
         fifo_addr_bits: 4,
-        queue_addr_bits: 5,
+        queue_addr_bits: 4,
         store: WeightStore::BlockRam,
         maps: true,
         table_addr_bits: 9,
+        row_bits: 8,
+    },
+    Config {
+        name: "ulx3s-85f-a16",
+        doc: "ECP5-85F: sixteen PEs with activations of 16 bits, half as many in a bank, 64 Ki entries",
+        feature: None,
+        num_pes: 16,
+        act_bits: 16,
+        act_addr_bits: 10,
+        weight_addr_bits: 12,
+        acc_addr_bits: 11,
+        col_addr_bits: 11,
+        codebook_addr_bits: 10,
+        pass_addr_bits: 5,
+        fifo_addr_bits: 4,
+        queue_addr_bits: 6,
+        store: WeightStore::BlockRam,
+        maps: true,
+        table_addr_bits: 9,
+        row_bits: 8,
+    },
+    Config {
+        name: "tiny16",
+        doc: "simulation only: as tiny, with activations of 16 bits",
+        feature: None,
+        num_pes: 2,
+        act_bits: 16,
+        act_addr_bits: 7,
+        weight_addr_bits: 9,
+        acc_addr_bits: 8,
+        col_addr_bits: 8,
+        codebook_addr_bits: 8,
+        pass_addr_bits: 3,
+        fifo_addr_bits: 2,
+        queue_addr_bits: 2,
+        store: WeightStore::BlockRam,
+        maps: true,
+        table_addr_bits: 6,
         row_bits: 8,
     },
     Config {
@@ -183,6 +236,7 @@ pub const CONFIGS: &[Config] = &[
         doc: "simulation only: sixteen PEs that hold half a million weights (cargo feature `large`)",
         feature: Some("large"),
         num_pes: 16,
+        act_bits: 8,
         act_addr_bits: 12,
         weight_addr_bits: 15,
         acc_addr_bits: 12,
@@ -201,6 +255,7 @@ pub const CONFIGS: &[Config] = &[
         doc: "simulation only: side by side with EIE (cargo feature `eie`)",
         feature: Some("eie"),
         num_pes: 64,
+        act_bits: 8,
         act_addr_bits: 9,
         weight_addr_bits: 16,
         acc_addr_bits: 8,
@@ -220,7 +275,8 @@ pub const CONFIGS: &[Config] = &[
 mod tests {
     use super::*;
     use crate::{
-        ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS, TABLE_WINDOW,
+        ACT_BITS, ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS,
+        TABLE_WINDOW,
     };
 
     #[test]
@@ -228,7 +284,8 @@ mod tests {
         for c in CONFIGS {
             assert!(c.num_pes.is_power_of_two() && c.num_pes <= 64, "{}", c.name);
             assert!(
-                c.num_pes << c.act_addr_bits <= ACTIVATION_WINDOW.bytes as usize,
+                4 * ((c.num_pes << c.act_addr_bits) / c.acts_per_word())
+                    <= ACTIVATION_WINDOW.bytes as usize,
                 "{}",
                 c.name
             );
@@ -252,8 +309,10 @@ mod tests {
             // Table words hold 12 bits of either.
             let narrow = c.acc_addr_bits <= 12 && c.col_addr_bits <= 12;
             assert!(!c.maps || narrow, "{}", c.name);
-            // One word of a single-port store is 16 bits, and its PE knows no kernels.
-            let small = !c.maps && c.row_bits == 8;
+            assert!(ACT_BITS.contains(&c.act_bits), "{}", c.name);
+            // One word of a single-port store is 16 bits, its PE knows no kernels, and the multiplier
+            // beside it takes factors of 16 bits: a value is one bit wider than an activation.
+            let small = !c.maps && c.row_bits == 8 && c.act_bits == 8;
             assert!(c.store == WeightStore::BlockRam || small, "{}", c.name);
             assert!(
                 c.weight_addr_bits <= 16 && c.col_addr_bits <= 16,

@@ -1,5 +1,7 @@
 //! The pass descriptor: what the engine needs to know to run one pass.
 
+use crate::acts_per_word;
+
 /// Words of 32 bits in a descriptor.
 pub const DESCRIPTOR_WORDS: usize = 16;
 
@@ -68,6 +70,17 @@ macro_rules! descriptor {
     };
 }
 
+impl PassDescriptor {
+    /// Bank words that a value takes which the pass drains, with activations of `act_bits`.
+    pub fn value_words(&self, act_bits: u32) -> usize {
+        if self.out_wide {
+            acts_per_word(act_bits)
+        } else {
+            1
+        }
+    }
+}
+
 trait FromField {
     fn from_field(value: u32) -> Self;
 }
@@ -92,9 +105,9 @@ impl FromField for u16 {
 
 descriptor! {
     last: bool, 0, 0, 1, "The network ends with this pass.";
-    relu: bool, 0, 1, 1, "Negative sums drain as zero, and outputs are unsigned (0 to 255); otherwise signed (-128 to 127).";
-    in_signed: bool, 0, 2, 1, "Input activations are signed bytes; otherwise unsigned.";
-    out_wide: bool, 0, 3, 1, "Drain whole 32-bit sums, four bytes each, lowest first, with no ReLU, shift or saturation.";
+    relu: bool, 0, 1, 1, "Negative sums drain as zero, and outputs are unsigned (0 to 255, or 65535 with 16 bits); otherwise signed (-128 to 127, or -32768 to 32767).";
+    in_signed: bool, 0, 2, 1, "Input activations are signed; otherwise unsigned.";
+    out_wide: bool, 0, 3, 1, "Drain whole 32-bit sums, as many bank words each as it takes (4 of 8 bits, 2 of 16), lowest first, with no ReLU, shift or saturation.";
     keep: bool, 0, 4, 1, "Do not drain: the next pass adds to the same accumulators.";
     map: bool, 0, 5, 1, "The pass goes over a map: words 6 to 11 count. Otherwise the input is one position, and they are zero.";
     pool: bool, 0, 6, 1, "Max-pool in the drain, as the tables say; only in a pass over a map, not with out_wide.";

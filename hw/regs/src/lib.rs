@@ -30,8 +30,8 @@ pub const MAX_CODE_LENGTH: u32 = 15;
 /// Symbols in one code table, at most.
 pub const TABLE_SYMBOLS: usize = 256;
 
-/// Bits of an activation.
-pub const ACT_BITS: u32 = 8;
+/// Bits of an activation that an engine may be built for, see [`Config::act_bits`].
+pub const ACT_BITS: [u32; 2] = [8, 16];
 
 /// Bits of a code, the index of a weight in a pass's codebook.
 pub const CODE_BITS: u32 = 8;
@@ -45,14 +45,17 @@ pub const WEIGHT_BITS: u32 = 16;
 /// Bits of an accumulator, signed; sums wrap.
 pub const ACC_BITS: u32 = 32;
 
-/// A stored bias is a 16-bit signed word that stands for `bias << BIAS_SHIFT` accumulator units.
-pub const BIAS_SHIFT: u32 = 8;
+/// A stored bias is a 16-bit signed word that stands for `bias << bias_shift(act_bits)` accumulator
+/// units: with wider activations a sum that drains as the same part of the range is larger.
+pub const fn bias_shift(act_bits: u32) -> u32 {
+    act_bits / 2 + 4
+}
 
-/// Activations in one 32-bit word of the activation window.
-pub const ACTS_PER_WORD: usize = 4;
-
-/// Bytes that one accumulator takes in activation memory when a pass drains wide.
-pub const WIDE_BYTES: usize = 4;
+/// Activations of `act_bits` in 32 bits: those in one word of the activation window, and also the
+/// bank words that one accumulator takes when a pass drains wide.
+pub const fn acts_per_word(act_bits: u32) -> usize {
+    (32 / act_bits) as usize
+}
 
 /// The three code tables of a column stream, in the order in which their symbols follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

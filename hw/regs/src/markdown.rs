@@ -89,8 +89,8 @@ pub fn registers_markdown() -> String {
     }
     line(
         "\n## Configurations\n\nDepths are those of one PE (codebook and passes: of the engine).\n\n\
-         | name | PEs | activations | store words | accumulators | columns | codebook | passes | FIFO | tables | row bits | store | for |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|---|"
+         | name | PEs | activation bits | activations | store words | accumulators | columns | codebook | passes | FIFO | tables | row bits | store | for |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
             .into(),
     );
     for c in CONFIGS {
@@ -98,7 +98,7 @@ pub fn registers_markdown() -> String {
             WeightStore::BlockRam => "block RAM",
             WeightStore::SinglePort => "single port",
         };
-        let mut row = format!("| `{}` | {}", c.name, c.num_pes);
+        let mut row = format!("| `{}` | {} | {}", c.name, c.num_pes, c.act_bits);
         for bits in [
             c.act_addr_bits,
             c.weight_addr_bits,

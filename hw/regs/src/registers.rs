@@ -615,7 +615,7 @@ pub const ACTIVATION_WINDOW: Window = Window {
     offset: 0x40000,
     bytes: 0x40000,
     access: Access::Rw,
-    doc: "Activation memory, 4 activations a word, lowest byte first. Activation i lies in bank i mod num_pes at address i / num_pes.",
+    doc: "Activation memory, 4 activations of 8 bits or 2 of 16 a word, the first in the lowest bits. Activation i lies in bank i mod num_pes at address i / num_pes.",
 };
 
 /// Every window, by offset.

@@ -12,14 +12,15 @@ use rust_hdl_widgets::prelude::*;
 /// Latency 6 cycles from seek to first entry. Nothing holds the entries back.
 /// Words and pointers that no token under way needs may be written at any time.
 ///
-/// `W` store address bits, `E` bits of an entry, `C` column bits, `R` accumulator address bits; `X` depth of
-/// the column queue, log2.
+/// `W` store address bits, `E` bits of an entry, `C` column bits, `R` accumulator address bits; `V` bits of a value;
+/// `X` depth of the column queue, log2.
 #[derive(LogicBlock, Default)]
 pub struct BlockStore<
     const W: usize,
     const E: usize,
     const C: usize,
     const R: usize,
+    const V: usize,
     const X: usize,
 > {
     /// Clock.
@@ -33,7 +34,7 @@ pub struct BlockStore<
     /// Segments.
     pub seek_count: Signal<In, Bits<4>>,
     /// Activation of the token.
-    pub seek_value: Signal<In, Bits<9>>,
+    pub seek_value: Signal<In, Bits<V>>,
     /// Accumulator base of the token.
     pub seek_base: Signal<In, Bits<R>>,
     /// The token is taken in this cycle if it is offered.
@@ -43,7 +44,7 @@ pub struct BlockStore<
     /// The entry: row and code. While draining, the word at `bias_address` two cycles ago.
     pub entry: Signal<Out, Bits<E>>,
     /// Activation of its token.
-    pub value: Signal<Out, Bits<9>>,
+    pub value: Signal<Out, Bits<V>>,
     /// Accumulator base of its token.
     pub base: Signal<Out, Bits<R>>,
     /// A token or an entry is on its way.
@@ -70,19 +71,19 @@ pub struct BlockStore<
     accept: Signal<Local, Bit>,
     // Pointers read.
     read_valid: DFF<Bit>,
-    read_value: DFF<Bits<9>>,
+    read_value: DFF<Bits<V>>,
     read_base: DFF<Bits<R>>,
     read_moves: Signal<Local, Bit>,
     // Column found.
     found_valid: DFF<Bit>,
     found_start: DFF<Bits<W>>,
     found_end: DFF<Bits<W>>,
-    found_value: DFF<Bits<9>>,
+    found_value: DFF<Bits<V>>,
     found_base: DFF<Bits<R>>,
     found_empty: Signal<Local, Bit>,
     found_moves: Signal<Local, Bit>,
     // Columns found that have entries: empty ones go by while an earlier one is walked.
-    queue: ColumnQueue<X, W, R>,
+    queue: ColumnQueue<X, W, R, V>,
     // Walk through its entries.
     walk_valid: DFF<Bit>,
     walk_address: DFF<Bits<W>>,
@@ -90,23 +91,23 @@ pub struct BlockStore<
     walk_last: DFF<Bit>,
     walk_second: Signal<Local, Bits<W>>,
     found_second: Signal<Local, Bits<W>>,
-    walk_value: DFF<Bits<9>>,
+    walk_value: DFF<Bits<V>>,
     walk_base: DFF<Bits<R>>,
     walk_next: Signal<Local, Bits<W>>,
     walk_moves: Signal<Local, Bit>,
     // Entry in the RAM's output, then behind its register.
     fetch_valid: DFF<Bit>,
-    fetch_value: DFF<Bits<9>>,
+    fetch_value: DFF<Bits<V>>,
     fetch_base: DFF<Bits<R>>,
     out_valid: DFF<Bit>,
     out_entry: DFF<Bits<E>>,
-    out_value: DFF<Bits<9>>,
+    out_value: DFF<Bits<V>>,
     out_base: DFF<Bits<R>>,
     one_word: Literal<W, 1>,
 }
 
-impl<const W: usize, const E: usize, const C: usize, const R: usize, const X: usize> Logic
-    for BlockStore<W, E, C, R, X>
+impl<const W: usize, const E: usize, const C: usize, const R: usize, const V: usize, const X: usize>
+    Logic for BlockStore<W, E, C, R, V, X>
 {
     #[hdl_gen]
     fn update(&mut self) {

@@ -8,9 +8,9 @@ use rust_hdl_widgets::prelude::*;
 /// first pointer; the loader writes it. A token that no PE wants is dropped, so an empty column costs no PE a cycle. A token waits until every FIFO that
 /// it goes to has room, and a cycle where the loader reads. Latency 2, one token a cycle.
 ///
-/// `M` bits of a PE mask (at least 2), `R` accumulator, `C` column address bits.
+/// `M` bits of a PE mask (at least 2), `R` accumulator, `C` column address bits; `V` bits of a value.
 #[derive(LogicBlock, Default)]
-pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
+pub struct Broadcast<const M: usize, const R: usize, const C: usize, const V: usize> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Drops all tokens.
@@ -24,7 +24,7 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
     /// Segments that it means.
     pub count: Signal<In, Bits<4>>,
     /// Its activation.
-    pub value: Signal<In, Bits<9>>,
+    pub value: Signal<In, Bits<V>>,
     /// Its accumulator base.
     pub base: Signal<In, Bits<R>>,
     /// The token is taken in this cycle if it is offered.
@@ -38,7 +38,7 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
     /// Its segments.
     pub push_count: Signal<Out, Bits<4>>,
     /// Activation of the token sent.
-    pub push_value: Signal<Out, Bits<9>>,
+    pub push_value: Signal<Out, Bits<V>>,
     /// Base of the token sent.
     pub push_base: Signal<Out, Bits<R>>,
     /// A token waits for a full FIFO.
@@ -69,25 +69,25 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
     held_column: DFF<Bits<C>>,
     held_start: DFF<Bits<4>>,
     held_count: DFF<Bits<4>>,
-    held_value: DFF<Bits<9>>,
+    held_value: DFF<Bits<V>>,
     held_base: DFF<Bits<R>>,
     in_valid: Signal<Local, Bit>,
     in_column: Signal<Local, Bits<C>>,
     in_start: Signal<Local, Bits<4>>,
     in_count: Signal<Local, Bits<4>>,
-    in_value: Signal<Local, Bits<9>>,
+    in_value: Signal<Local, Bits<V>>,
     in_base: Signal<Local, Bits<R>>,
     look_valid: DFF<Bit>,
     look_column: DFF<Bits<C>>,
     look_count: DFF<Bits<4>>,
-    look_value: DFF<Bits<9>>,
+    look_value: DFF<Bits<V>>,
     look_base: DFF<Bits<R>>,
     look_moves: Signal<Local, Bit>,
     send_valid: DFF<Bit>,
     send_mask: DFF<Bits<M>>,
     send_column: DFF<Bits<C>>,
     send_count: DFF<Bits<4>>,
-    send_value: DFF<Bits<9>>,
+    send_value: DFF<Bits<V>>,
     send_base: DFF<Bits<R>>,
     send_moves: Signal<Local, Bit>,
     wanted: Signal<Local, Bit>,
@@ -96,7 +96,9 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize> {
     nobody: Literal<M, 0>,
 }
 
-impl<const M: usize, const R: usize, const C: usize> Logic for Broadcast<M, R, C> {
+impl<const M: usize, const R: usize, const C: usize, const V: usize> Logic
+    for Broadcast<M, R, C, V>
+{
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(

@@ -7,9 +7,9 @@ use rust_hdl_widgets::prelude::*;
 /// A column pushed into an empty queue can be popped in the next cycle. Push and pop may come
 /// together. It does not protect itself: never push when `full` or pop when not `valid`.
 ///
-/// `W` store, `R` accumulator address bits.
+/// `W` store, `R` accumulator address bits; `V` bits of a value.
 #[derive(LogicBlock, Default)]
-pub struct ColumnQueue<const F: usize, const W: usize, const R: usize> {
+pub struct ColumnQueue<const F: usize, const W: usize, const R: usize, const V: usize> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Empties the queue.
@@ -23,7 +23,7 @@ pub struct ColumnQueue<const F: usize, const W: usize, const R: usize> {
     /// It has one entry.
     pub push_single: Signal<In, Bit>,
     /// Its activation, two's complement.
-    pub push_value: Signal<In, Bits<9>>,
+    pub push_value: Signal<In, Bits<V>>,
     /// Its accumulator base.
     pub push_base: Signal<In, Bits<R>>,
     /// No room.
@@ -39,13 +39,13 @@ pub struct ColumnQueue<const F: usize, const W: usize, const R: usize> {
     /// It has one entry.
     pub single: Signal<Out, Bit>,
     /// Its activation.
-    pub value: Signal<Out, Bits<9>>,
+    pub value: Signal<Out, Bits<V>>,
     /// Its accumulator base.
     pub base: Signal<Out, Bits<R>>,
     starts: LutRam<F, W, 0>,
     lasts: LutRam<F, W, 0>,
     singles: LutRam<F, 1, 0>,
-    values: LutRam<F, 9, 0>,
+    values: LutRam<F, V, 0>,
     bases: LutRam<F, R, 0>,
     single_bit: Signal<Local, Bits<1>>,
     tail: DFF<Bits<F>>,
@@ -63,7 +63,9 @@ pub struct ColumnQueue<const F: usize, const W: usize, const R: usize> {
     no: Literal<1, 0>,
 }
 
-impl<const F: usize, const W: usize, const R: usize> Logic for ColumnQueue<F, W, R> {
+impl<const F: usize, const W: usize, const R: usize, const V: usize> Logic
+    for ColumnQueue<F, W, R, V>
+{
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, tail, head, filled, is_full, is_valid);

@@ -5,18 +5,24 @@ use rust_hdl_widgets::prelude::*;
 /// Sequence of the drain, common to all PEs: which accumulator and bias to read, which to clear,
 /// how far to shift, where the result goes.
 ///
-/// After `start` it steps through `accs` accumulators, one a cycle, or one in four cycles when
-/// wide. When pooling it steps through windows instead: for each pooled position, whose first accumulator
+/// After `start` it steps through `accs` accumulators, one a cycle, or one in `32 / B` cycles when
+/// wide, `B` bits in each. When pooling it steps through windows instead: for each pooled position, whose first accumulator
 /// and size the geometry tables give, for each row, all accumulators of the window, one a
 /// cycle; only the last of a window gives a result. The result of the address that stands in
 /// `address` is written five cycles later, six with `MAPS` 1. With `sweep` a second walk clears the
 /// accumulators, one a cycle.
 ///
-/// `A` activation, `W` store, `R` accumulator, `G` table address bits. With `MAPS` 0 all
+/// `A` activation, `W` store, `R` accumulator, `G` table address bits; `B` bits of an activation, 8 or 16. With `MAPS` 0 all
 /// accumulators are one position.
 #[derive(LogicBlock, Default)]
-pub struct Drain<const A: usize, const W: usize, const R: usize, const G: usize, const MAPS: usize>
-{
+pub struct Drain<
+    const A: usize,
+    const W: usize,
+    const R: usize,
+    const G: usize,
+    const B: usize,
+    const MAPS: usize,
+> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Stops at once.
@@ -33,7 +39,7 @@ pub struct Drain<const A: usize, const W: usize, const R: usize, const G: usize,
     pub out_base: Signal<In, Bits<A>>,
     /// Requantising shift, 1 to 31.
     pub shift: Signal<In, Bits<5>>,
-    /// Four bytes a sum.
+    /// Whole sums, lowest part first.
     pub wide: Signal<In, Bit>,
     /// Words from the last result of a position to the next position.
     pub out_step: Signal<In, Bits<A>>,
@@ -81,6 +87,7 @@ pub struct Drain<const A: usize, const W: usize, const R: usize, const G: usize,
     acc: DFF<Bits<16>>,
     row: DFF<Bits<16>>,
     bias: DFF<Bits<W>>,
+    // Where the part of a sum begins, in bytes.
     part: DFF<Bits<2>>,
     out: DFF<Bits<A>>,
     acc_next: Signal<Local, Bits<16>>,
@@ -160,14 +167,19 @@ pub struct Drain<const A: usize, const W: usize, const R: usize, const G: usize,
     one_word: Literal<W, 1>,
     one_out: Literal<A, 1>,
     first_part: Literal<2, 0>,
-    one_part: Literal<2, 1>,
-    top_part: Literal<2, 3>,
+    act_bits: Literal<5, B>,
     one_place: Literal<5, 1>,
     byte_places: Literal<5, 3>,
 }
 
-impl<const A: usize, const W: usize, const R: usize, const G: usize, const MAPS: usize> Logic
-    for Drain<A, W, R, G, MAPS>
+impl<
+    const A: usize,
+    const W: usize,
+    const R: usize,
+    const G: usize,
+    const B: usize,
+    const MAPS: usize,
+> Logic for Drain<A, W, R, G, B, MAPS>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -227,8 +239,8 @@ impl<const A: usize, const W: usize, const R: usize, const G: usize, const MAPS:
         self.acc_next.next = self.acc.q.val() + self.one.val();
         self.row_next.next = self.row.q.val() + self.one.val();
         self.last_row.next = self.row_next.val() == self.rows.val();
-        self.part_next.next = self.part.q.val() + self.one_part.val();
-        self.last_part.next = !self.wide.val() | (self.part.q.val() == self.top_part.val());
+        self.part_next.next = self.part.q.val() + self.act_bits.val().get_bits::<2>(3);
+        self.last_part.next = !self.wide.val() | (self.part_next.val() == self.first_part.val());
         self.window_x_next.next = self.window_x.q.val() + self.one_tap.val();
         self.window_y_next.next = self.window_y.q.val() + self.one_tap.val();
         self.last_column.next = self.window_x_next.val() == self.columns.q.val();

@@ -5,6 +5,7 @@ use rust_hdl_widgets::prelude::*;
 /// Activation FIFO of one PE: `2^F` tokens of a column, a value, a count of segments and an
 /// accumulator base.
 ///
+/// `C` column, `R` accumulator address bits; `V` bits of a value.
 /// With `MAPS` 0 the count is always 1 and the base 0, and neither is kept.
 /// With `BLOCK` 1, columns and values go to block RAM and the reader must register them ([`LutRam`]).
 /// A token pushed into an empty FIFO can be popped in the next cycle. Push and pop may come
@@ -14,6 +15,7 @@ pub struct Fifo<
     const F: usize,
     const C: usize,
     const R: usize,
+    const V: usize,
     const MAPS: usize,
     const BLOCK: usize = 0,
 > {
@@ -26,7 +28,7 @@ pub struct Fifo<
     /// Its column pointer index.
     pub push_column: Signal<In, Bits<C>>,
     /// Its activation, two's complement.
-    pub push_value: Signal<In, Bits<9>>,
+    pub push_value: Signal<In, Bits<V>>,
     /// Accumulator address of the column's row 0.
     pub push_base: Signal<In, Bits<R>>,
     /// Segments of the column that it means.
@@ -40,13 +42,13 @@ pub struct Fifo<
     /// Column pointer index of the oldest token.
     pub column: Signal<Out, Bits<C>>,
     /// Activation of the oldest token.
-    pub value: Signal<Out, Bits<9>>,
+    pub value: Signal<Out, Bits<V>>,
     /// Accumulator base of the oldest token.
     pub base: Signal<Out, Bits<R>>,
     /// Segments that the oldest token means.
     pub count: Signal<Out, Bits<4>>,
     columns: LutRam<F, C, BLOCK>,
-    values: LutRam<F, 9, BLOCK>,
+    values: LutRam<F, V, BLOCK>,
     bases: LutRam<F, R, 0>,
     counts: LutRam<F, 4, 0>,
     tail: DFF<Bits<F>>,
@@ -65,8 +67,14 @@ pub struct Fifo<
     zero_base: Literal<R, 0>,
 }
 
-impl<const F: usize, const C: usize, const R: usize, const MAPS: usize, const BLOCK: usize> Logic
-    for Fifo<F, C, R, MAPS, BLOCK>
+impl<
+    const F: usize,
+    const C: usize,
+    const R: usize,
+    const V: usize,
+    const MAPS: usize,
+    const BLOCK: usize,
+> Logic for Fifo<F, C, R, V, MAPS, BLOCK>
 {
     #[hdl_gen]
     fn update(&mut self) {

@@ -2,18 +2,19 @@ use crate::primitives::Literal;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-/// Host access to the activation banks: 32-bit words of four activations.
+/// Host access to the activation banks: 32-bit words of `L = 32 / B` activations.
 ///
-/// Activation `i` lies in bank `i mod N` at address `i / N`. With four PEs or more a word lies at
-/// one address of four neighbouring banks; with fewer it takes `4 / N` addresses, one a cycle. A
+/// Activation `i` lies in bank `i mod N` at address `i / N`. With `L` PEs or more a word lies at
+/// one address of `L` neighbouring banks; with fewer it takes `L / N` addresses, one a cycle. A
 /// write ends after `PARTS` cycles, a read after `PARTS + 2`.
 ///
-/// `N` PEs, `A` activation address bits, `PARTS = max(1, 4 / N)`, `LEFT = log2(PARTS)`,
-/// `RIGHT = log2(max(1, N / 4))`, `PART_BITS = 8 N` when `N < 4` (else 0).
+/// `N` PEs, `A` activation address bits, `B` bits of an activation, `PARTS = max(1, L / N)`,
+/// `LEFT = log2(PARTS)`, `RIGHT = log2(max(1, N / L))`, `PART_BITS = B N` when `N < L` (else 0).
 #[derive(LogicBlock)]
 pub struct HostPort<
     const N: usize,
     const A: usize,
+    const B: usize,
     const PARTS: usize,
     const LEFT: usize,
     const RIGHT: usize,
@@ -38,13 +39,13 @@ pub struct HostPort<
     /// Read the banks.
     pub bank_read: Signal<Out, Bit>,
     /// Their words behind a register, two cycles later.
-    pub bank_data: [Signal<In, Bits<8>>; N],
+    pub bank_data: [Signal<In, Bits<B>>; N],
     /// Bank address to write.
     pub bank_write_address: Signal<Out, Bits<A>>,
     /// Write, a bit a bank.
     pub bank_write: [Signal<Out, Bit>; N],
     /// New values.
-    pub bank_write_data: [Signal<Out, Bits<8>>; N],
+    pub bank_write_data: [Signal<Out, Bits<B>>; N],
     writing: DFF<Bit>,
     reading: DFF<Bit>,
     part: DFF<Bits<3>>,
@@ -64,11 +65,13 @@ pub struct HostPort<
     places: Signal<Local, Bits<6>>,
     read_places: Signal<Local, Bits<6>>,
     moved: Signal<Local, Bits<32>>,
-    bytes: [Signal<Local, Bits<8>>; 4],
-    out_bytes: [Signal<Local, Bits<8>>; 4],
+    lanes: [Signal<Local, Bits<32>>; N],
+    lane_act: Signal<Local, Bits<B>>,
     joined: Signal<Local, Bits<32>>,
     last_part: Signal<Local, Bit>,
+    // Group of a bank, and where its activation begins in a word.
     groups: [Constant<Bits<16>>; N],
+    lane_places: [Constant<Bits<32>>; N],
     left: Literal<16, LEFT>,
     right: Literal<16, RIGHT>,
     parts: Literal<3, PARTS>,
@@ -77,20 +80,17 @@ pub struct HostPort<
     part_bits: Literal<6, PART_BITS>,
     no_places: Literal<6, 0>,
     zero: Literal<32, 0>,
-    zero_byte: Literal<8, 0>,
-    byte1: Literal<32, 8>,
-    byte2: Literal<32, 16>,
-    byte3: Literal<32, 24>,
 }
 
 impl<
     const N: usize,
     const A: usize,
+    const B: usize,
     const PARTS: usize,
     const LEFT: usize,
     const RIGHT: usize,
     const PART_BITS: usize,
-> Default for HostPort<N, A, PARTS, LEFT, RIGHT, PART_BITS>
+> Default for HostPort<N, A, B, PARTS, LEFT, RIGHT, PART_BITS>
 {
     fn default() -> Self {
         Self {
@@ -126,11 +126,12 @@ impl<
             places: Default::default(),
             read_places: Default::default(),
             moved: Default::default(),
-            bytes: std::array::from_fn(|_| Default::default()),
-            out_bytes: std::array::from_fn(|_| Default::default()),
+            lanes: std::array::from_fn(|_| Default::default()),
+            lane_act: Default::default(),
             joined: Default::default(),
             last_part: Default::default(),
-            groups: std::array::from_fn(|i| Constant::new((i as u64 / 4).into())),
+            groups: std::array::from_fn(|i| Constant::new(((i * B / 32) as u64).into())),
+            lane_places: std::array::from_fn(|i| Constant::new(((i * B % 32) as u64).into())),
             left: Default::default(),
             right: Default::default(),
             parts: Default::default(),
@@ -139,10 +140,6 @@ impl<
             part_bits: Default::default(),
             no_places: Default::default(),
             zero: Default::default(),
-            zero_byte: Default::default(),
-            byte1: Default::default(),
-            byte2: Default::default(),
-            byte3: Default::default(),
         }
     }
 }
@@ -150,11 +147,12 @@ impl<
 impl<
     const N: usize,
     const A: usize,
+    const B: usize,
     const PARTS: usize,
     const LEFT: usize,
     const RIGHT: usize,
     const PART_BITS: usize,
-> Logic for HostPort<N, A, PARTS, LEFT, RIGHT, PART_BITS>
+> Logic for HostPort<N, A, B, PARTS, LEFT, RIGHT, PART_BITS>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -163,7 +161,7 @@ impl<
             shown_last, result, finished
         );
 
-        // Address and group of four banks of the part at hand.
+        // Address and group of neighbouring banks of the part at hand.
         self.upper.next = self.word.val() >> self.right.val();
         self.group_start.next = self.upper.val() << self.right.val();
         self.group.next = self.word.val() - self.group_start.val();
@@ -174,7 +172,7 @@ impl<
         self.bank_address.next = self.address.val().get_bits::<A>(0);
         self.bank_write_address.next = self.address.val().get_bits::<A>(0);
 
-        // Write: the part's bytes come down to the lowest places.
+        // Write: the part comes down to the lowest places.
         self.places.next = self.no_places.val();
         if self.part.q.val().get_bit(0) {
             self.places.next = self.places.val() + self.part_bits.val();
@@ -183,17 +181,14 @@ impl<
             self.places.next = self.places.val() + (self.part_bits.val() << self.one_part.val());
         }
         self.moved.next = self.write_data.val() >> self.places.val();
-        self.bytes[0].next = self.moved.val().get_bits::<8>(0);
-        self.bytes[1].next = self.moved.val().get_bits::<8>(8);
-        self.bytes[2].next = self.moved.val().get_bits::<8>(16);
-        self.bytes[3].next = self.moved.val().get_bits::<8>(24);
         for i in 0..N {
-            self.bank_write_data[i].next = self.bytes[i % 4].val();
+            self.lanes[i].next = self.moved.val() >> self.lane_places[i].val();
+            self.bank_write_data[i].next = self.lanes[i].val().get_bits::<B>(0);
             self.bank_write[i].next =
                 self.writing.q.val() & (self.group.val() == self.groups[i].val());
         }
 
-        // Read: the bytes of the banks, two cycles after their address, go up to the part's place.
+        // Read: what the banks give, two cycles after their address, goes up to the part's place.
         self.bank_read.next = self.reading.q.val();
         self.taken.d.next = self.reading.q.val();
         self.taken_part.d.next = self.part.q.val();
@@ -201,18 +196,15 @@ impl<
         self.shown.d.next = self.taken.q.val();
         self.shown_part.d.next = self.taken_part.q.val();
         self.shown_last.d.next = self.taken_last.q.val();
-        for i in 0..4 {
-            self.out_bytes[i].next = self.zero_byte.val();
-        }
+        self.joined.next = self.zero.val();
         for i in 0..N {
+            // A cast cannot name an element of an array.
+            self.lane_act.next = self.bank_data[i].val();
             if self.group.val() == self.groups[i].val() {
-                self.out_bytes[i % 4].next = self.bank_data[i].val();
+                self.joined.next = self.joined.val()
+                    | (bit_cast::<32, B>(self.lane_act.val()) << self.lane_places[i].val());
             }
         }
-        self.joined.next = bit_cast::<32, 8>(self.out_bytes[0].val())
-            | (bit_cast::<32, 8>(self.out_bytes[1].val()) << self.byte1.val())
-            | (bit_cast::<32, 8>(self.out_bytes[2].val()) << self.byte2.val())
-            | (bit_cast::<32, 8>(self.out_bytes[3].val()) << self.byte3.val());
         self.read_places.next = self.no_places.val();
         if self.shown_part.q.val().get_bit(0) {
             self.read_places.next = self.read_places.val() + self.part_bits.val();

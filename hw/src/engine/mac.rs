@@ -5,16 +5,23 @@ use rust_hdl_widgets::prelude::*;
 /// Codebook, multiplier and accumulators of one PE: one entry a cycle.
 ///
 /// An entry's accumulator is the token's base plus its row. The sum is written three cycles after the entry comes; entries in
-/// between that hit the same accumulator take the sum from the pipeline. Accumulators wrap.
+/// between that hit the same accumulator take the sum from the pipeline. Products keep their
+/// low 32 bits, and accumulators wrap.
 /// Nothing holds entries back. The drain reads and clears accumulators while no entry is under way.
 ///
 /// `R` accumulator address bits, `K` codebook address bits, both at least 8; `Q` bits of a row, at
-/// most `R`; `E = Q + 8` bits of an entry. `FORWARD` is 1, or 0 to
+/// most `R`; `E = Q + 8` bits of an entry; `V` bits of a value. `FORWARD` is 1, or 0 to
 /// leave the forwarding out where two entries of one accumulator are never less than three cycles
 /// apart.
 #[derive(LogicBlock, Default)]
-pub struct Mac<const R: usize, const K: usize, const E: usize, const Q: usize, const FORWARD: usize>
-{
+pub struct Mac<
+    const R: usize,
+    const K: usize,
+    const E: usize,
+    const Q: usize,
+    const V: usize,
+    const FORWARD: usize,
+> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// An entry stands at the next inputs.
@@ -22,7 +29,7 @@ pub struct Mac<const R: usize, const K: usize, const E: usize, const Q: usize, c
     /// Row (high bits) and code (low byte).
     pub entry: Signal<In, Bits<E>>,
     /// Activation, two's complement.
-    pub value: Signal<In, Bits<9>>,
+    pub value: Signal<In, Bits<V>>,
     /// Accumulator of row 0.
     pub base: Signal<In, Bits<R>>,
     /// Codebook address of code 0.
@@ -47,17 +54,17 @@ pub struct Mac<const R: usize, const K: usize, const E: usize, const Q: usize, c
     pub busy: Signal<Out, Bit>,
     codebook: BlockRam<K, 16>,
     accumulators: BlockRam<R, 32>,
-    multiplier: Multiplier<16, 9, 32>,
+    multiplier: Multiplier<16, V, 32>,
     row: Signal<Local, Bits<R>>,
     address: Signal<Local, Bits<R>>,
     code: Signal<Local, Bits<K>>,
     // Weight in the codebook's output.
     look_valid: DFF<Bit>,
-    look_value: DFF<Bits<9>>,
+    look_value: DFF<Bits<V>>,
     look_address: DFF<Bits<R>>,
     // Factors in registers; accumulator in the RAM's output.
     factor_valid: DFF<Bit>,
-    factor_value: DFF<Bits<9>>,
+    factor_value: DFF<Bits<V>>,
     factor_weight: DFF<Bits<16>>,
     factor_address: DFF<Bits<R>>,
     // Product and old sum in registers.
@@ -79,8 +86,14 @@ pub struct Mac<const R: usize, const K: usize, const E: usize, const Q: usize, c
     zero_sum: Literal<32, 0>,
 }
 
-impl<const R: usize, const K: usize, const E: usize, const Q: usize, const FORWARD: usize> Logic
-    for Mac<R, K, E, Q, FORWARD>
+impl<
+    const R: usize,
+    const K: usize,
+    const E: usize,
+    const Q: usize,
+    const V: usize,
+    const FORWARD: usize,
+> Logic for Mac<R, K, E, Q, V, FORWARD>
 {
     #[hdl_gen]
     fn update(&mut self) {

@@ -17,7 +17,7 @@ macro_rules! pe {
             /// Its column pointer index.
             pub push_column: Signal<In, Bits<C>>,
             /// Its activation, two's complement.
-            pub push_value: Signal<In, Bits<9>>,
+            pub push_value: Signal<In, Bits<V>>,
             /// Its accumulator base.
             pub push_base: Signal<In, Bits<R>>,
             /// Segments of the column that it means.
@@ -58,23 +58,23 @@ macro_rules! pe {
             pub amount: Signal<In, Bits<5>>,
             /// Clamp to unsigned.
             pub relu: Signal<In, Bit>,
-            /// Drain bytes of whole sums.
+            /// Drain whole sums, part by part.
             pub wide: Signal<In, Bit>,
             /// The activation that leaves the quantiser is the first of its pool window.
             pub pool_first: Signal<In, Bit>,
             /// The activation drained.
-            pub activation: Signal<Out, Bits<8>>,
+            pub activation: Signal<Out, Bits<B>>,
             /// A multiply-accumulate begins.
             pub macs: Signal<Out, Bit>,
             /// There is work, but no entry yet.
             pub seeking: Signal<Out, Bit>,
             /// Anything is under way.
             pub busy: Signal<Out, Bit>,
-            fifo: Fifo<F, C, R, MAPS, $block>,
+            fifo: Fifo<F, C, R, V, MAPS, $block>,
             store: $store,
-            mac: Mac<R, K, E, Q, $forward>,
-            quantiser: Quantiser,
-            pool: Pool<MAPS>,
+            mac: Mac<R, K, E, Q, V, $forward>,
+            quantiser: Quantiser<B>,
+            pool: Pool<B, MAPS>,
             waiting: Signal<Local, Bit>,
         }
 
@@ -145,10 +145,10 @@ macro_rules! pe {
 
 pe!(
     /// PE with its weights in block RAM.
-    BlockPe, BlockStore<W, E, C, R, X>, 1, 0, [F, W, C, R, K, E, Q, MAPS, X]
+    BlockPe, BlockStore<W, E, C, R, V, X>, 1, 0, [F, W, C, R, K, E, Q, B, V, MAPS, X]
 );
 pe!(
     /// PE with its weights in one single-port RAM. Columns are at least two cycles apart, and rows
     /// differ within a column, so sums need no forwarding.
-    SinglePortPe, SinglePortStore<W, E, C, R>, 0, 1, [F, W, C, R, K, E, Q, MAPS]
+    SinglePortPe, SinglePortStore<W, E, C, R, V>, 0, 1, [F, W, C, R, K, E, Q, B, V, MAPS]
 );

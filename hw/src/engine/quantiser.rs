@@ -1,13 +1,17 @@
 use crate::primitives::{Literal, Shifter};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
+use thresh_regs::bias_shift;
 
 /// Bias, requantisation and ReLU of one PE's drain: one accumulator a cycle, latency 3.
 ///
-/// `v = sum + (bias << 8)`, wrapping. The result is `v >> (amount + 1)` rounded half up and clamped
-/// to 0..255 with `relu`, else to -128..127. With `wide` it is the low byte of `v >> amount`.
-#[derive(LogicBlock, Default)]
-pub struct Quantiser {
+/// `v = sum + (bias << bias_shift)`, wrapping. The result is `v >> (amount + 1)` rounded half up and
+/// clamped to `B` bits, unsigned with `relu`, else signed. With `wide` it is the low `B` bits of
+/// `v >> amount`.
+///
+/// `B` bits of an activation; [`thresh_regs::bias_shift`] follows from it.
+#[derive(LogicBlock)]
+pub struct Quantiser<const B: usize> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Accumulator, two's complement.
@@ -18,34 +22,79 @@ pub struct Quantiser {
     pub amount: Signal<In, Bits<5>>,
     /// Clamp to unsigned.
     pub relu: Signal<In, Bit>,
-    /// Pass bytes through.
+    /// Pass the low bits through.
     pub wide: Signal<In, Bit>,
     /// The activation, three cycles after `sum`.
-    pub activation: Signal<Out, Bits<8>>,
+    pub activation: Signal<Out, Bits<B>>,
     shifter: Shifter,
     bias_wide: Signal<Local, Bits<32>>,
     bias_units: Signal<Local, Bits<32>>,
     biased: DFF<Bits<32>>,
     shifted: DFF<Bits<32>>,
-    result: DFF<Bits<8>>,
+    result: DFF<Bits<B>>,
     negative: Signal<Local, Bit>,
+    unsigned_high: Signal<Local, Bits<32>>,
     beyond_unsigned: Signal<Local, Bit>,
-    high_any: Signal<Local, Bit>,
-    high_all: Signal<Local, Bit>,
+    signed_high: Signal<Local, Bits<32>>,
+    signed_filled: Signal<Local, Bits<32>>,
     beyond_signed: Signal<Local, Bit>,
-    floor: Signal<Local, Bits<8>>,
-    rounded: Signal<Local, Bits<8>>,
-    top: Signal<Local, Bits<8>>,
+    floor: Signal<Local, Bits<B>>,
+    rounded: Signal<Local, Bits<B>>,
+    top: Signal<Local, Bits<B>>,
     sign_bits: Literal<32, 0xffff_0000>,
-    bias_shift: Literal<5, { thresh_regs::BIAS_SHIFT as usize }>,
-    max_unsigned: Literal<8, 255>,
-    max_signed: Literal<8, 127>,
-    min_signed: Literal<8, 128>,
-    zero: Literal<8, 0>,
-    one: Literal<8, 1>,
+    // Bits that are zero where an unsigned activation holds the value, and equal where a signed one does.
+    unsigned_mask: Constant<Bits<32>>,
+    signed_mask: Constant<Bits<32>>,
+    signed_rest: Constant<Bits<32>>,
+    bias_shift: Constant<Bits<5>>,
+    max_unsigned: Constant<Bits<B>>,
+    max_signed: Constant<Bits<B>>,
+    min_signed: Constant<Bits<B>>,
+    zero: Literal<B, 0>,
+    one: Literal<B, 1>,
 }
 
-impl Logic for Quantiser {
+impl<const B: usize> Default for Quantiser<B> {
+    fn default() -> Self {
+        let below = |bits: usize| (1u64 << bits) - 1;
+        Self {
+            clock: Default::default(),
+            sum: Default::default(),
+            bias: Default::default(),
+            amount: Default::default(),
+            relu: Default::default(),
+            wide: Default::default(),
+            activation: Default::default(),
+            shifter: Default::default(),
+            bias_wide: Default::default(),
+            bias_units: Default::default(),
+            biased: Default::default(),
+            shifted: Default::default(),
+            result: Default::default(),
+            negative: Default::default(),
+            unsigned_high: Default::default(),
+            beyond_unsigned: Default::default(),
+            signed_high: Default::default(),
+            signed_filled: Default::default(),
+            beyond_signed: Default::default(),
+            floor: Default::default(),
+            rounded: Default::default(),
+            top: Default::default(),
+            sign_bits: Default::default(),
+            unsigned_mask: Constant::new((below(31) - below(B + 1)).into()),
+            signed_mask: Constant::new((below(32) - below(B)).into()),
+            signed_rest: Constant::new(below(B).into()),
+            bias_shift: Constant::new(u64::from(bias_shift(B as u32)).into()),
+            max_unsigned: Constant::new(below(B).into()),
+            max_signed: Constant::new(below(B - 1).into()),
+            min_signed: Constant::new((1u64 << (B - 1)).into()),
+            zero: Default::default(),
+            one: Default::default(),
+        }
+    }
+}
+
+impl<const B: usize> Logic for Quantiser<B> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, biased, shifted, result);
@@ -61,12 +110,13 @@ impl Logic for Quantiser {
         self.shifted.d.next = self.shifter.shifted.val();
 
         // The lowest bit of `shifted` is the rounding bit: floor is without it.
-        self.floor.next = self.shifted.q.val().get_bits::<8>(1);
+        self.floor.next = self.shifted.q.val().get_bits::<B>(1);
         self.negative.next = self.shifted.q.val().get_bit(31);
-        self.beyond_unsigned.next = self.shifted.q.val().get_bits::<22>(9).any();
-        self.high_any.next = self.shifted.q.val().get_bits::<24>(8).any();
-        self.high_all.next = self.shifted.q.val().get_bits::<24>(8).all();
-        self.beyond_signed.next = self.high_any.val() & !self.high_all.val();
+        self.unsigned_high.next = self.shifted.q.val() & self.unsigned_mask.val();
+        self.beyond_unsigned.next = self.unsigned_high.val().any();
+        self.signed_high.next = self.shifted.q.val() & self.signed_mask.val();
+        self.signed_filled.next = self.shifted.q.val() | self.signed_rest.val();
+        self.beyond_signed.next = self.signed_high.val().any() & !self.signed_filled.val().all();
         self.top.next = self.max_signed.val();
         if self.relu.val() {
             self.top.next = self.max_unsigned.val();
@@ -92,7 +142,7 @@ impl Logic for Quantiser {
             }
         }
         if self.wide.val() {
-            self.result.d.next = self.shifted.q.val().get_bits::<8>(0);
+            self.result.d.next = self.shifted.q.val().get_bits::<B>(0);
         }
         self.activation.next = self.result.q.val();
     }

@@ -16,7 +16,7 @@ use rust_hdl_widgets::prelude::*;
 /// Without a map there is one position, of which a channel is a column of one segment.
 ///
 /// `N` lanes (PEs), `M = max(N, 2)`, `A` activation, `R` accumulator, `C` column, `G` table address
-/// bits. With `MAPS` 0 there are no maps.
+/// bits; `B` bits of an activation, `V = B + 1` of a token's. With `MAPS` 0 there are no maps.
 #[derive(LogicBlock)]
 pub struct Scan<
     const N: usize,
@@ -25,6 +25,8 @@ pub struct Scan<
     const R: usize,
     const C: usize,
     const G: usize,
+    const B: usize,
+    const V: usize,
     const MAPS: usize,
 > {
     /// Clock.
@@ -68,7 +70,7 @@ pub struct Scan<
     /// Its bank address.
     pub read_address: Signal<Out, Bits<A>>,
     /// The vector, one cycle later, held until the next read.
-    pub vector: [Signal<In, Bits<8>>; N],
+    pub vector: [Signal<In, Bits<B>>; N],
     /// Address in the x table, read with the vector.
     pub x_address: Signal<Out, Bits<G>>,
     /// Its word, one cycle later, held until the next read.
@@ -79,7 +81,7 @@ pub struct Scan<
     pub y_word: Signal<In, Bits<32>>,
     /// The vector that was at the input when it was last taken; while the scan rests, that of the
     /// cycle before.
-    pub sampled: [Signal<Out, Bits<8>>; N],
+    pub sampled: [Signal<Out, Bits<B>>; N],
     /// A token stands at the next outputs.
     pub valid: Signal<Out, Bit>,
     /// Its column pointer index: that of its kernel row's first segment.
@@ -89,7 +91,7 @@ pub struct Scan<
     /// Segments.
     pub count: Signal<Out, Bits<4>>,
     /// Its activation, two's complement.
-    pub value: Signal<Out, Bits<9>>,
+    pub value: Signal<Out, Bits<V>>,
     /// Its accumulator base.
     pub base: Signal<Out, Bits<R>>,
     /// The token is taken in this cycle.
@@ -116,7 +118,7 @@ pub struct Scan<
     here_column: DFF<Bits<C>>,
     here_x: DFF<Bits<32>>,
     here_y: DFF<Bits<32>>,
-    here: [DFF<Bits<8>>; N],
+    here: [DFF<Bits<B>>; N],
     here_mask: Signal<Local, Bits<M>>,
     here_any: Signal<Local, Bit>,
     here_moves: Signal<Local, Bit>,
@@ -128,7 +130,7 @@ pub struct Scan<
     mask: DFF<Bits<M>>,
     some: DFF<Bit>,
     last: DFF<Bit>,
-    lanes: [DFF<Bits<8>>; N],
+    lanes: [DFF<Bits<B>>; N],
     lanes_column: DFF<Bits<C>>,
     lanes_base: DFF<Bits<R>>,
     lanes_first: DFF<Bits<4>>,
@@ -145,13 +147,14 @@ pub struct Scan<
     rest: Signal<Local, Bits<M>>,
     rest_less: Signal<Local, Bits<M>>,
     after_rest: Signal<Local, Bits<M>>,
-    picked: Signal<Local, Bits<8>>,
+    picked: Signal<Local, Bits<B>>,
+    picked_sign: Signal<Local, Bits<B>>,
     picked_lane: Signal<Local, Bits<6>>,
     lanes_move: Signal<Local, Bit>,
     token_moves: Signal<Local, Bit>,
     token_valid: DFF<Bit>,
     token_column: DFF<Bits<C>>,
-    token_value: DFF<Bits<9>>,
+    token_value: DFF<Bits<V>>,
     token_base: DFF<Bits<R>>,
     token_first: DFF<Bits<4>>,
     token_count: DFF<Bits<4>>,
@@ -161,7 +164,7 @@ pub struct Scan<
     low_valid: DFF<Bit>,
     low_column: DFF<Bits<C>>,
     low_lane: DFF<Bits<6>>,
-    low_value: DFF<Bits<9>>,
+    low_value: DFF<Bits<V>>,
     low_base: DFF<Bits<R>>,
     low_first: DFF<Bits<4>>,
     low_count: DFF<Bits<4>>,
@@ -169,13 +172,13 @@ pub struct Scan<
     high_moves: Signal<Local, Bit>,
     high_valid: DFF<Bit>,
     high_column: DFF<Bits<C>>,
-    high_value: DFF<Bits<9>>,
+    high_value: DFF<Bits<V>>,
     high_base: DFF<Bits<R>>,
     high_first: DFF<Bits<4>>,
     high_count: DFF<Bits<4>>,
     high_sum: Signal<Local, Bits<C>>,
     stride: Signal<Local, Bits<C>>,
-    wide: Signal<Local, Bits<9>>,
+    wide: Signal<Local, Bits<V>>,
     maps: Literal<2, MAPS>,
     one_segment: Literal<4, 1>,
     no_taps: Literal<4, 0>,
@@ -195,8 +198,9 @@ pub struct Scan<
     zero_column: Literal<C, 0>,
     zero_mask: Literal<M, 0>,
     one_mask: Literal<M, 1>,
-    zero_byte: Literal<8, 0>,
-    sign: Literal<9, 256>,
+    zero_act: Literal<B, 0>,
+    act_sign: Constant<Bits<B>>,
+    sign: Constant<Bits<V>>,
 }
 
 impl<
@@ -206,8 +210,10 @@ impl<
     const R: usize,
     const C: usize,
     const G: usize,
+    const B: usize,
+    const V: usize,
     const MAPS: usize,
-> Default for Scan<N, M, A, R, C, G, MAPS>
+> Default for Scan<N, M, A, R, C, G, B, V, MAPS>
 {
     fn default() -> Self {
         Self {
@@ -292,6 +298,7 @@ impl<
             rest_less: Default::default(),
             after_rest: Default::default(),
             picked: Default::default(),
+            picked_sign: Default::default(),
             picked_lane: Default::default(),
             lanes_move: Default::default(),
             token_moves: Default::default(),
@@ -340,8 +347,9 @@ impl<
             zero_column: Default::default(),
             zero_mask: Default::default(),
             one_mask: Default::default(),
-            zero_byte: Default::default(),
-            sign: Default::default(),
+            zero_act: Default::default(),
+            act_sign: Constant::new((1u64 << (B - 1)).into()),
+            sign: Constant::new((1u64 << B).into()),
         }
     }
 }
@@ -353,8 +361,10 @@ impl<
     const R: usize,
     const C: usize,
     const G: usize,
+    const B: usize,
+    const V: usize,
     const MAPS: usize,
-> Logic for Scan<N, M, A, R, C, G, MAPS>
+> Logic for Scan<N, M, A, R, C, G, B, V, MAPS>
 {
     #[hdl_gen]
     fn update(&mut self) {
@@ -417,7 +427,7 @@ impl<
         // Lanes of the vector at hand that hold something, and the lowest of those to be given.
         self.here_mask.next = self.zero_mask.val();
         for i in 0..N {
-            if self.here[i].q.val() != self.zero_byte.val() {
+            if self.here[i].q.val() != self.zero_act.val() {
                 self.here_mask.next = self.here_mask.val() | self.lane_bits[i].val();
             }
         }
@@ -433,7 +443,7 @@ impl<
         self.after_rest.next = self.rest.val() & self.rest_less.val();
         self.here_less.next = self.here_mask.val() - self.one_mask.val();
         self.after_here.next = self.here_mask.val() & self.here_less.val();
-        self.picked.next = self.zero_byte.val();
+        self.picked.next = self.zero_act.val();
         self.picked_lane.next = self.zero_lane.val();
         for i in 0..N {
             if self.lowest.val().get_bit(i) {
@@ -441,6 +451,8 @@ impl<
                 self.picked_lane.next = self.picked_lane.val() | self.lane_numbers[i].val();
             }
         }
+
+        self.picked_sign.next = self.picked.val() & self.act_sign.val();
 
         // Which stages move on, from the last to the first.
         self.high_moves.next = !self.high_valid.q.val() | self.ready.val();
@@ -465,9 +477,9 @@ impl<
                     self.lanes_column.q.val() + bit_cast::<C, 6>(self.picked_lane.val());
             }
             self.token_lane.d.next = self.picked_lane.val();
-            self.wide.next = bit_cast::<9, 8>(self.picked.val());
-            if self.in_signed.val() & self.picked.val().get_bit(7) {
-                self.wide.next = bit_cast::<9, 8>(self.picked.val()) | self.sign.val();
+            self.wide.next = bit_cast::<V, B>(self.picked.val());
+            if self.in_signed.val() & self.picked_sign.val().any() {
+                self.wide.next = bit_cast::<V, B>(self.picked.val()) | self.sign.val();
             }
             self.token_value.d.next = self.wide.val();
             self.token_base.d.next = self.lanes_base.q.val();

@@ -9,9 +9,16 @@ use rust_hdl_widgets::prelude::*;
 /// cycles, an entry for one: a column of `n` entries costs `n + 2` cycles, with no cycle between
 /// columns. A column without entries must not be sought (it would yield one stray entry).
 ///
-/// `W` store address bits, `E` bits of a word, `C` column bits (at most `W`), `R` accumulator address bits.
+/// `W` store address bits, `E` bits of a word, `C` column bits (at most `W`), `R` accumulator address bits;
+/// `V` bits of a value.
 #[derive(LogicBlock, Default)]
-pub struct SinglePortStore<const W: usize, const E: usize, const C: usize, const R: usize> {
+pub struct SinglePortStore<
+    const W: usize,
+    const E: usize,
+    const C: usize,
+    const R: usize,
+    const V: usize,
+> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Drops all tokens.
@@ -23,7 +30,7 @@ pub struct SinglePortStore<const W: usize, const E: usize, const C: usize, const
     /// Not used: always one segment.
     pub seek_count: Signal<In, Bits<4>>,
     /// Activation of the token.
-    pub seek_value: Signal<In, Bits<9>>,
+    pub seek_value: Signal<In, Bits<V>>,
     /// Accumulator base of the token.
     pub seek_base: Signal<In, Bits<R>>,
     /// The token is taken in this cycle if it is offered.
@@ -33,7 +40,7 @@ pub struct SinglePortStore<const W: usize, const E: usize, const C: usize, const
     /// The entry: row and code. While draining, the word at `bias_address` two cycles ago.
     pub entry: Signal<Out, Bits<E>>,
     /// Activation of its token.
-    pub value: Signal<Out, Bits<9>>,
+    pub value: Signal<Out, Bits<V>>,
     /// Accumulator base of its token.
     pub base: Signal<Out, Bits<R>>,
     /// A token or an entry is on its way.
@@ -59,7 +66,7 @@ pub struct SinglePortStore<const W: usize, const E: usize, const C: usize, const
     // The next token waits here: on iCE40 this is the output register of the FIFO's block RAM.
     next_valid: DFF<Bit>,
     next_column: DFF<Bits<C>>,
-    next_value: DFF<Bits<9>>,
+    next_value: DFF<Bits<V>>,
     next_base: DFF<Bits<R>>,
     column_after: Signal<Local, Bits<C>>,
     take: Signal<Local, Bit>,
@@ -77,7 +84,7 @@ pub struct SinglePortStore<const W: usize, const E: usize, const C: usize, const
     step: Signal<Local, Bit>,
     at: Signal<Local, Bits<W>>,
     at_next: Signal<Local, Bits<W>>,
-    tag_value: DFF<Bits<9>>,
+    tag_value: DFF<Bits<V>>,
     tag_base: DFF<Bits<R>>,
     fetch_valid: DFF<Bit>,
     out_valid: DFF<Bit>,
@@ -86,8 +93,8 @@ pub struct SinglePortStore<const W: usize, const E: usize, const C: usize, const
     one_word: Literal<W, 1>,
 }
 
-impl<const W: usize, const E: usize, const C: usize, const R: usize> Logic
-    for SinglePortStore<W, E, C, R>
+impl<const W: usize, const E: usize, const C: usize, const R: usize, const V: usize> Logic
+    for SinglePortStore<W, E, C, R, V>
 {
     #[hdl_gen]
     fn update(&mut self) {

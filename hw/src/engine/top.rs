@@ -11,7 +11,7 @@ macro_rules! engine {
         ///
         /// Wiring only. `N` PEs, `M = max(N, 2)`; `A`, `W`, `R`, `C`, `K` address bits of
         /// activations, store, accumulators, columns, codebook; `G` of the geometry tables; `E` bits of
-        /// an entry, `Q` of its row; `F` FIFO depth, log2; `D` descriptor word address bits; `T`
+        /// an entry, `Q` of its row; `B` of an activation, `V = B + 1` of a value on its way; `F` FIFO depth, log2; `D` descriptor word address bits; `T`
         /// activation window word address bits; `MAPS` 1 or 0; `X` depth of
         /// the column queue, log2; the rest as in [`HostPort`].
         #[derive(LogicBlock)]
@@ -33,14 +33,14 @@ macro_rules! engine {
             bus: Bus<D, K, T, G, MAPS, $overlap>,
             sequencer: Sequencer<D, A, W, R, C, K, G, MAPS>,
             loader: Loader<N, M, W, C, E, Q, MAPS>,
-            port: HostPort<N, A, PARTS, LEFT, RIGHT, PART_BITS>,
-            scan: Scan<N, M, A, R, C, G, MAPS>,
-            broadcast: Broadcast<M, R, C>,
-            drain: Drain<A, W, R, G, MAPS>,
+            port: HostPort<N, A, B, PARTS, LEFT, RIGHT, PART_BITS>,
+            scan: Scan<N, M, A, R, C, G, B, V, MAPS>,
+            broadcast: Broadcast<M, R, C, V>,
+            drain: Drain<A, W, R, G, B, MAPS>,
             counters: Counters<N, M>,
             x_table: BlockRam<G, 32>,
             y_table: BlockRam<G, 32>,
-            banks: [BlockRam<A, 8>; N],
+            banks: [BlockRam<A, B>; N],
             pe: [$pe; N],
             pe_bits: [Constant<Bits<M>>; N],
             full: Signal<Local, Bits<M>>,
@@ -373,11 +373,11 @@ const fn event(name: &str) -> usize {
 
 engine!(
     /// The engine with weights in block RAM, which can be loaded while passes run.
-    BlockEngine, BlockPe<F, W, C, R, K, E, Q, MAPS, X>, 1,
-    [N, M, A, W, R, C, K, F, D, T, G, E, Q, MAPS, X, PARTS, LEFT, RIGHT, PART_BITS]
+    BlockEngine, BlockPe<F, W, C, R, K, E, Q, B, V, MAPS, X>, 1,
+    [N, M, A, W, R, C, K, F, D, T, G, E, Q, B, V, MAPS, X, PARTS, LEFT, RIGHT, PART_BITS]
 );
 engine!(
     /// The engine with weights in one single-port RAM a PE.
-    SinglePortEngine, SinglePortPe<F, W, C, R, K, E, Q, MAPS>, 0,
-    [N, M, A, W, R, C, K, F, D, T, G, E, Q, MAPS, PARTS, LEFT, RIGHT, PART_BITS]
+    SinglePortEngine, SinglePortPe<F, W, C, R, K, E, Q, B, V, MAPS>, 0,
+    [N, M, A, W, R, C, K, F, D, T, G, E, Q, B, V, MAPS, PARTS, LEFT, RIGHT, PART_BITS]
 );

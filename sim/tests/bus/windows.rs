@@ -5,9 +5,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use thresh_driver::{Device, Transport, TransportError};
-use thresh_regs::{
-    ACTIVATION_WINDOW, ACTS_PER_WORD, ADDRESS_BITS, Access, CONFIGS, Config, REGISTERS, reg,
-};
+use thresh_regs::{ACTIVATION_WINDOW, ADDRESS_BITS, Access, CONFIGS, Config, REGISTERS, reg};
 use thresh_sim::VirtualDevice;
 
 /// The configurations that have a model in this build.
@@ -40,7 +38,7 @@ fn activation_memory_keeps_every_word() {
     for config in built() {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut device = VirtualDevice::new(config.name).expect("a model");
-        let words = (config.num_pes << config.act_addr_bits) / ACTS_PER_WORD;
+        let words = (config.num_pes << config.act_addr_bits) / config.acts_per_word();
         let mut expected: Vec<u32> = (0..words).map(|_| random.next_u32()).collect();
         device
             .write(ACTIVATION_WINDOW.offset, &expected)

@@ -4,7 +4,7 @@
 use crate::common;
 use rust_hdl_core::prelude::*;
 use thresh_driver::Device;
-use thresh_hw::configurations::{engines, tiny};
+use thresh_hw::configurations::{engines, tiny, tiny16};
 use thresh_model::{Reference, random};
 use thresh_regs::Config;
 use thresh_sim::{EnginePins, Master, Model, Pins, Response};
@@ -16,19 +16,52 @@ const CYCLE_LIMIT: u64 = 40_000;
 /// Most stored entries of the network, which make the load long.
 const MOST_ENTRIES: usize = 150;
 
+/// The pins of an engine in Rust-HDL's own simulation.
+trait Engine: Block {
+    fn drive(&mut self, word_address: u32, write: Option<u32>, strobe: bool);
+    fn clock(&mut self, level: bool);
+    fn response(&self) -> Response;
+}
+
+macro_rules! engine {
+    ($kind:ident) => {
+        impl Engine for engines::$kind {
+            fn drive(&mut self, word_address: u32, write: Option<u32>, strobe: bool) {
+                self.address.next = u64::from(word_address).into();
+                self.write_data.next = u64::from(write.unwrap_or(0)).into();
+                self.write_enable.next = write.is_some();
+                self.strobe.next = strobe;
+            }
+
+            fn clock(&mut self, level: bool) {
+                self.clock.next = level.into();
+            }
+
+            fn response(&self) -> Response {
+                Response {
+                    ack: self.ack.val(),
+                    read_data: self.read_data.val().to_u32(),
+                }
+            }
+        }
+    };
+}
+
+engine!(tiny);
+engine!(tiny16);
+
 /// Both simulations as one engine.
-struct Pair {
-    rust: engines::tiny,
+struct Pair<E> {
+    rust: E,
     verilated: EnginePins,
     cycle: u64,
     acks: u64,
 }
 
-impl Pair {
-    fn new() -> Self {
-        let mut rust = tiny();
+impl<E: Engine> Pair<E> {
+    fn new(name: &str, mut rust: E) -> Self {
         rust.connect_all();
-        let verilated = EnginePins::new(Model::new("tiny").expect("the build script makes it"));
+        let verilated = EnginePins::new(Model::new(name).expect("the build script makes it"));
         Self {
             rust,
             verilated,
@@ -46,27 +79,22 @@ impl Pair {
     }
 }
 
-impl Pins for Pair {
+impl<E: Engine> Pins for Pair<E> {
     fn drive(&mut self, word_address: u32, write: Option<u32>, strobe: bool) {
         self.verilated.drive(word_address, write, strobe);
-        self.rust.address.next = u64::from(word_address).into();
-        self.rust.write_data.next = u64::from(write.unwrap_or(0)).into();
-        self.rust.write_enable.next = write.is_some();
-        self.rust.strobe.next = strobe;
+        self.rust.drive(word_address, write, strobe);
         self.settle();
     }
 
     fn response(&mut self) -> Response {
         let verilated = self.verilated.response();
-        let ack = self.rust.ack.val();
-        let read_data = self.rust.read_data.val().to_u32();
         assert_eq!(
             verilated,
-            Response { ack, read_data },
+            self.rust.response(),
             "Verilog, Rust-HDL in cycle {}",
             self.cycle
         );
-        self.acks += u64::from(ack);
+        self.acks += u64::from(verilated.ack);
         verilated
     }
 
@@ -75,7 +103,7 @@ impl Pins for Pair {
             self.response();
             self.verilated.step(1);
             for level in [true, false] {
-                self.rust.clock.next = level.into();
+                self.rust.clock(level);
                 self.settle();
             }
             self.cycle += 1;
@@ -89,7 +117,16 @@ impl Pins for Pair {
 
 #[test]
 fn tiny_loads_and_runs_alike() {
-    let config = Config::named("tiny").expect("a configuration");
+    loads_and_runs_alike("tiny", tiny());
+}
+
+#[test]
+fn tiny16_loads_and_runs_alike() {
+    loads_and_runs_alike("tiny16", tiny16());
+}
+
+fn loads_and_runs_alike<E: Engine>(name: &str, engine: E) {
+    let config = Config::named(name).expect("a configuration");
     let seeds = common::seed()..;
     let (seed, image) = seeds
         .map(|seed| (seed, random::image(config, seed)))
@@ -107,7 +144,7 @@ fn tiny_loads_and_runs_alike() {
         .run(&input)
         .expect("of the right size");
 
-    let mut device = Device::open(Master::new(Pair::new())).expect("an engine");
+    let mut device = Device::open(Master::new(Pair::new(name, engine))).expect("an engine");
     device.load(&image).expect("loads");
     let result = device.run(&input).expect("runs");
     assert_eq!(result.logits, expected.logits);

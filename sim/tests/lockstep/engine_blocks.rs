@@ -6,6 +6,19 @@ use crate::harness::{Lockstep, Stimulus, dut};
 
 const CYCLES: u64 = 10_000;
 
+/// The same test for instances of a block that differ in the width of activations: `Uut` is the
+/// instance, `NAME` its model.
+macro_rules! widths {
+    ($($name:ident: $kind:ident),* => $body:block) => {
+        $(#[test]
+        fn $name() {
+            type Uut = $kind;
+            const NAME: &str = stringify!($name);
+            $body
+        })*
+    };
+}
+
 /// Keeps the inputs of a job, as `bounds` limits them, from one `start` to the next. Starts and
 /// aborts seldom, and more seldom while the output `busy` is high, so that jobs come to their end.
 fn jobs(busy: &'static str, bounds: &'static [(&str, u64)]) -> impl FnMut(&mut Stimulus) {
@@ -40,30 +53,27 @@ fn tables(inputs: &mut Stimulus) {
     inputs.set("symbol_data", symbol);
 }
 
-#[test]
-fn fifo() {
+widths! { fifo: Fifo, fifo_16: Fifo16 => {
     let ports = dut!(
-        Fifo, clock,
+        Uut, clock,
         in [clear, push, push_column, push_value, push_base, push_count, pop],
         out [full, valid, column, value, base, count]
     );
-    Lockstep::new("fifo", ports).run(CYCLES);
-}
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
-#[test]
-fn column_queue() {
+widths! { column_queue: ColumnQueue, column_queue_16: ColumnQueue16 => {
     let ports = dut!(
-        ColumnQueue, clock,
+        Uut, clock,
         in [clear, push, push_start, push_end, push_single, push_value, push_base, pop],
         out [full, valid, start, last, single, value, base]
     );
-    Lockstep::new("column_queue", ports).run(CYCLES);
-}
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
-#[test]
-fn block_store() {
+widths! { block_store: BlockStore, block_store_16: BlockStore16 => {
     let ports = dut!(
-        BlockStore, clock,
+        Uut, clock,
         in [
             clear, seek, seek_column, seek_count, seek_value, seek_base, draining, bias_address,
             entry_write, entry_address, entry_data, pointer_write, pointer_address,
@@ -71,8 +81,8 @@ fn block_store() {
         ],
         out [ready, entry_valid, entry, value, base, busy]
     );
-    Lockstep::new("block_store", ports).run(CYCLES);
-}
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
 #[test]
 fn single_port_store() {
@@ -88,17 +98,16 @@ fn single_port_store() {
     Lockstep::new("single_port_store", ports).run(CYCLES);
 }
 
-#[test]
-fn mac() {
+widths! { mac: Mac, mac_16: Mac16 => {
     let ports = dut!(
-        Mac, clock,
+        Uut, clock,
         in [
             entry_valid, entry, value, base, codebook_base, codebook_write,
             codebook_address, codebook_data, draining, drain_address, clear, clear_address,
         ],
         out [sum, busy]
     );
-    Lockstep::new("mac", ports).run_with(CYCLES, |inputs| {
+    Lockstep::new(NAME, ports).run_with(CYCLES, |inputs| {
         // Few accumulators, so that sums are taken from the pipeline often.
         let (base, step, code) = (inputs.below(3), inputs.below(2), inputs.below(256));
         inputs.set("base", base);
@@ -107,23 +116,21 @@ fn mac() {
         let clear = inputs.once_in(30);
         inputs.set("clear", clear.into());
     });
-}
+} }
 
-#[test]
-fn pool() {
-    let ports = dut!(Pool, clock, in [first, relu, value], out [largest]);
-    Lockstep::new("pool", ports).run(CYCLES);
-}
+widths! { pool: Pool, pool_16: Pool16 => {
+    let ports = dut!(Uut, clock, in [first, relu, value], out [largest]);
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
-#[test]
-fn quantiser() {
+widths! { quantiser: Quantiser, quantiser_16: Quantiser16 => {
     let ports = dut!(
-        Quantiser, clock,
+        Uut, clock,
         in [sum, bias, amount, relu, wide],
         out [activation]
     );
-    Lockstep::new("quantiser", ports).run(CYCLES);
-}
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
 #[test]
 fn decoder() {
@@ -176,10 +183,9 @@ fn loader() {
     });
 }
 
-#[test]
-fn scan() {
+widths! { scan: Scan, scan_16: Scan16 => {
     let ports = dut!(
-        Scan, clock,
+        Uut, clock,
         in [
             abort, start, in_base, groups, col_base, map, width, height, x_table, y_table,
             segments, group_columns, tap_columns, row_step, in_step, x_word, y_word, in_signed,
@@ -209,7 +215,7 @@ fn scan() {
             ("col_base", 64),
         ],
     );
-    Lockstep::new("scan", ports).run_with(CYCLES, |inputs| {
+    Lockstep::new(NAME, ports).run_with(CYCLES, |inputs| {
         jobs(inputs);
         for lane in ["vector$0", "vector$1", "vector$2", "vector$3"] {
             if !inputs.once_in(3) {
@@ -223,12 +229,11 @@ fn scan() {
             inputs.set(table, count << 28 | word);
         }
     });
-}
+} }
 
-#[test]
-fn broadcast() {
+widths! { broadcast: Broadcast, broadcast_16: Broadcast16 => {
     let ports = dut!(
-        Broadcast, clock,
+        Uut, clock,
         in [
             abort, valid, column, start, count, value, base, full, load_read, load_column, load_write,
             load_occupancy,
@@ -237,13 +242,12 @@ fn broadcast() {
             ready, push, push_column, push_count, push_value, push_base, stalled, sent, busy, load_ready, occupancy,
         ]
     );
-    Lockstep::new("broadcast", ports).run(CYCLES);
-}
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
-#[test]
-fn drain() {
+widths! { drain: Drain, drain_16: Drain16 => {
     let ports = dut!(
-        Drain, clock,
+        Uut, clock,
         in [
             abort, start, accs, rows, bias_base, out_base, shift, wide, out_step, pool, row_step,
             pool_width, pool_height, x_table, y_table, sweep, x_word, y_word,
@@ -272,7 +276,7 @@ fn drain() {
             ("sweep", 2),
         ],
     );
-    Lockstep::new("drain", ports).run_with(10 * CYCLES, |inputs| {
+    Lockstep::new(NAME, ports).run_with(10 * CYCLES, |inputs| {
         jobs(inputs);
         for table in ["x_word", "y_word"] {
             let count = 1 + inputs.below(3);
@@ -280,7 +284,7 @@ fn drain() {
             inputs.set(table, count << 28 | word);
         }
     });
-}
+} }
 
 #[test]
 fn counters() {
@@ -295,36 +299,33 @@ fn counters() {
     Lockstep::new("counters", ports).run(CYCLES);
 }
 
-#[test]
-fn host_port_1() {
+widths! { host_port_1: HostPort1, host_port_1_16: HostPort1Of16 => {
     let ports = dut!(
-        HostPort1, clock,
+        Uut, clock,
         in [write, read, word, write_data, bank_data[0]],
         out [
             done, read_data, bank_address, bank_read, bank_write_address, bank_write[0],
             bank_write_data[0],
         ]
     );
-    Lockstep::new("host_port_1", ports).run(CYCLES);
-}
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
-#[test]
-fn host_port_2() {
+widths! { host_port_2: HostPort2, host_port_2_16: HostPort2Of16 => {
     let ports = dut!(
-        HostPort2, clock,
+        Uut, clock,
         in [write, read, word, write_data, bank_data[0], bank_data[1]],
         out [
             done, read_data, bank_address, bank_read, bank_write_address, bank_write[0],
             bank_write[1], bank_write_data[0], bank_write_data[1],
         ]
     );
-    Lockstep::new("host_port_2", ports).run(CYCLES);
-}
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
-#[test]
-fn host_port_8() {
+widths! { host_port_8: HostPort8, host_port_8_16: HostPort8Of16 => {
     let ports = dut!(
-        HostPort8, clock,
+        Uut, clock,
         in [
             write, read, word, write_data, bank_data[0], bank_data[1], bank_data[2],
             bank_data[3], bank_data[4], bank_data[5], bank_data[6], bank_data[7],
@@ -337,8 +338,8 @@ fn host_port_8() {
             bank_write_data[6], bank_write_data[7],
         ]
     );
-    Lockstep::new("host_port_8", ports).run(CYCLES);
-}
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
 #[test]
 fn sequencer() {
@@ -359,10 +360,9 @@ fn sequencer() {
     Lockstep::new("sequencer", ports).run(CYCLES);
 }
 
-#[test]
-fn block_pe() {
+widths! { block_pe: BlockPe, block_pe_16: BlockPe16 => {
     let ports = dut!(
-        BlockPe, clock,
+        Uut, clock,
         in [
             abort, push, push_column, push_value, push_base, push_count, codebook_base, codebook_write,
             codebook_address, codebook_data, entry_write, entry_address, entry_data,
@@ -371,8 +371,8 @@ fn block_pe() {
         ],
         out [full, activation, macs, seeking, busy]
     );
-    Lockstep::new("block_pe", ports).run(CYCLES);
-}
+    Lockstep::new(NAME, ports).run(CYCLES);
+} }
 
 #[test]
 fn single_port_pe() {

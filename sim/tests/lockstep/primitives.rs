@@ -1,6 +1,8 @@
 //! The hand-written cells: their Verilog body against their Rust body.
 
-use crate::blocks::{BlockRam, LutRam, Multiplier, PointerRam, Shifter, SinglePortRam};
+use crate::blocks::{
+    BlockRam, LutRam, Multiplier, Multiplier16, PointerRam, Shifter, SinglePortRam,
+};
 use crate::harness::{Lockstep, dut};
 
 const CYCLES: u64 = 20_000;
@@ -41,6 +43,12 @@ fn pointer_ram() {
 fn multiplier() {
     let ports = dut!(Multiplier, clock, in [a, b], out [product]);
     Lockstep::new("multiplier", ports).run(CYCLES);
+}
+
+#[test]
+fn multiplier_16() {
+    let ports = dut!(Multiplier16, clock, in [a, b], out [product]);
+    Lockstep::new("multiplier_16", ports).run(CYCLES);
 }
 
 #[test]

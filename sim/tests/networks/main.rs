@@ -133,6 +133,8 @@ fn graphs() {
         "ulx3s-25f",
         "solo",
         "ulx3s-85f-32",
+        "tiny16",
+        "ulx3s-85f-a16",
     ];
     let mut devices: Vec<Device<Limited>> = names[1..]
         .iter()
@@ -263,6 +265,16 @@ fn eight_pes() {
 #[test]
 fn sixteen_pes() {
     check_config("ulx3s-85f");
+}
+
+#[test]
+fn two_pes_with_activations_of_sixteen_bits() {
+    check_config("tiny16");
+}
+
+#[test]
+fn sixteen_pes_with_activations_of_sixteen_bits() {
+    check_config("ulx3s-85f-a16");
 }
 
 #[test]

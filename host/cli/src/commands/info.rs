@@ -84,6 +84,7 @@ fn summary(image: &Image, bytes: usize, sizes: &[Size]) -> String {
             ),
         ),
         ("outputs", image.outputs.to_string()),
+        ("activations", format!("{} bits", image.act_bits)),
         (
             "size",
             format!(
@@ -201,7 +202,7 @@ pub fn parts_table(accounts: &[Account], layers: usize) -> String {
 fn memories_table(image: &Image) -> String {
     let configs: Vec<&Config> = CONFIGS
         .iter()
-        .filter(|c| c.num_pes == image.num_pes)
+        .filter(|c| c.num_pes == image.num_pes && c.act_bits == image.act_bits)
         .collect();
     let mut header = vec!["memory", "needed"];
     header.extend(configs.iter().map(|config| config.name));
@@ -254,6 +255,7 @@ fn to_json(image: &Image, bytes: usize, accounts: &[Account], sizes: &[Size]) ->
     json!({
         "name": image.name,
         "num_pes": image.num_pes,
+        "act_bits": image.act_bits,
         "configs": CONFIGS.iter().filter(|c| image.check_target(c).is_ok()).map(|c| c.name).collect::<Vec<_>>(),
         "input": [image.input.channels, image.input.height, image.input.width],
         "inputs_sent": image.input_map.as_ref().map_or(image.input.len(), Vec::len),

@@ -111,7 +111,7 @@ fn cycles(image: &Image, config: &Config, inputs: &[&[u8]]) -> Result<Vec<u64>> 
 
 fn rows(image: &Image, cycles: &[u64]) -> Vec<Row> {
     let layers = image.pass_layers();
-    let bytes = |list: &[Transfer]| -> usize { list.iter().map(|t| image.window(t).len()).sum() };
+    let bytes = |list: &[Transfer]| -> usize { list.iter().map(|t| image.transfer_bytes(t)).sum() };
     let mut rows = Vec::new();
     for (run, (transfers, passes)) in image.runs_with_passes().enumerate() {
         for i in passes.clone() {

@@ -237,6 +237,15 @@ impl Row {
         error.map_or("-".into(), percent)
     }
 
+    /// The error in percent as packed, which is the last one of a report.
+    fn packed_error(&self) -> String {
+        let last = self.report["errors"]
+            .as_array()
+            .and_then(|stages| stages.last());
+        last.and_then(|stage| stage["error"].as_f64())
+            .map_or("-".into(), percent)
+    }
+
     fn json(&self) -> Value {
         json!({
             "network": self.trained.name,
@@ -258,7 +267,7 @@ impl Row {
         vec![
             format!("{}, {}", self.trained.name, self.experiment.name),
             self.error("float, all weights"),
-            self.error("packed, 8-bit, on the reference"),
+            self.packed_error(),
             whole(self.number(&self.report, "/kept")),
             whole(bytes),
             times.map_or("-".into(), |times| format!("{times:.0}x")),

@@ -54,7 +54,9 @@ impl Report {
             .runs
             .iter()
             .flat_map(|run| run.writes.iter().chain(&run.reads));
-        let bytes: usize = transfers.map(|transfer| image.window(transfer).len()).sum();
+        let bytes: usize = transfers
+            .map(|transfer| image.transfer_bytes(transfer))
+            .sum();
         Report {
             count: records.len(),
             right: records.iter().filter(|record| record.right).count(),

@@ -26,22 +26,30 @@ pub struct Errors {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageError {
     /// What it is.
-    pub name: &'static str,
+    pub name: String,
     /// Share that is classified rightly.
     pub accuracy: f64,
     /// What it was measured on.
     pub on: String,
 }
 
+/// What was measured on the packed network.
+pub struct Packed {
+    /// Share that is classified rightly.
+    pub accuracy: f64,
+    /// Bits of an activation.
+    pub act_bits: u32,
+    /// Images that it was measured on.
+    pub images: usize,
+    /// They were training images held out, not test images.
+    pub held_out: bool,
+}
+
 impl Errors {
-    /// What `provenance` tells, and the accuracy as packed on `images`, of the test images or `held_out`.
-    pub fn new(
-        provenance: &BTreeMap<String, String>,
-        packed: f64,
-        images: usize,
-        held_out: bool,
-    ) -> Self {
-        let test = match held_out {
+    /// What `provenance` tells, and what was measured as packed.
+    pub fn new(provenance: &BTreeMap<String, String>, packed: &Packed) -> Self {
+        let images = packed.images;
+        let test = match packed.held_out {
             true => "test images".to_string(),
             false => format!("{images} test images"),
         };
@@ -56,12 +64,13 @@ impl Errors {
                 (Some(held), key) if key != "accuracy" || !tested => held.clone(),
                 _ => test.clone(),
             };
+            let name = name.into();
             Some(StageError { name, accuracy, on })
         });
         let packed = StageError {
-            name: "packed, 8-bit, on the reference",
-            accuracy: packed,
-            on: match held_out {
+            name: format!("packed, {}-bit, on the reference", packed.act_bits),
+            accuracy: packed.accuracy,
+            on: match packed.held_out {
                 true => format!("{images} training images held out"),
                 false => test.clone(),
             },
@@ -98,7 +107,13 @@ mod tests {
             .zip(["0.99", "0.98", "0.97", "0.985"])
             .map(|(&(key, _), value)| (key.into(), value.into()))
             .collect();
-        let errors = Errors::new(&provenance, 0.984, 40, false);
+        let packed = |held_out| Packed {
+            accuracy: 0.984,
+            act_bits: 8,
+            images: 40,
+            held_out,
+        };
+        let errors = Errors::new(&provenance, &packed(false));
         assert_eq!(errors.stages.len(), 5);
         assert!(errors.stages.iter().all(|s| s.on == "40 test images"));
         assert_eq!(errors.stages[4].accuracy, 0.984);
@@ -106,7 +121,7 @@ mod tests {
         provenance.insert(HELD_OUT.into(), "7".into());
         provenance.remove("deep-compression.accuracy.prune");
         let on = |provenance: &BTreeMap<String, String>, held_out| -> Vec<String> {
-            let errors = Errors::new(provenance, 0.984, 40, held_out);
+            let errors = Errors::new(provenance, &packed(held_out));
             errors.stages.into_iter().map(|s| s.on).collect()
         };
         let (held, test) = ("7 training images held out", "40 test images");
@@ -116,7 +131,7 @@ mod tests {
         provenance.insert(HELD_OUT_ACCURACY.into(), "0.98".into());
         assert_eq!(on(&provenance, false), [held, held, test, test]);
         assert_eq!(on(&provenance, true), [held, held, "test images", now]);
-        let errors = Errors::new(&provenance, 0.984, 40, false);
+        let errors = Errors::new(&provenance, &packed(false));
         assert!(!errors.is_of(&History::default()));
     }
 }

@@ -266,7 +266,7 @@ fn errors(report: &Report) -> Grid {
             _ => None,
         });
         vec![
-            stage.name.into(),
+            stage.name.clone(),
             beside(
                 percent(1.0 - stage.accuracy),
                 paper.map(|error| format!("{error:.2} %")),

@@ -50,7 +50,7 @@ impl Fake {
                 reg::SHAPE,
                 &[
                     ("num_pes", info.num_pes as u32),
-                    ("act_bits", 8),
+                    ("act_bits", info.act_bits),
                     ("code_bits", 8),
                     ("step_bits", 8),
                 ],
@@ -96,7 +96,7 @@ impl Fake {
         self.memory.insert(address, word);
     }
 
-    /// Sets activations from index `start` on.
+    /// Sets bytes of activation memory from byte `start` on.
     pub fn poke_activations(&mut self, start: usize, bytes: &[u8]) {
         for (i, &byte) in bytes.iter().enumerate() {
             let (word, lane) = ((start + i) / 4, (start + i) % 4);

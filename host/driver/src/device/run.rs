@@ -159,9 +159,9 @@ impl<T: Transport> Device<T> {
     fn write_inputs(&mut self, maps: &Maps, run: usize) -> Result<(), DriverError> {
         let image = &maps.image;
         for write in &image.runs[run].writes {
-            let bytes = image.gather(write, &maps.maps[write.map]);
+            let acts = image.gather(write, &maps.maps[write.map]);
             let start = image.window(write).start;
-            self.write_activations("writing activations", start, &bytes)?;
+            self.write_activations("writing activations", start, &acts)?;
         }
         Ok(())
     }
@@ -170,8 +170,8 @@ impl<T: Transport> Device<T> {
     fn read_outputs(&mut self, maps: &mut Maps, run: usize) -> Result<(), DriverError> {
         let image = Arc::clone(&maps.image);
         for read in &image.runs[run].reads {
-            let bytes = self.read_activations("reading activations", image.window(read))?;
-            image.scatter(read, &bytes, &mut maps.maps[read.map]);
+            let acts = self.read_activations("reading activations", image.window(read))?;
+            image.scatter(read, &acts, &mut maps.maps[read.map]);
         }
         Ok(())
     }
@@ -201,8 +201,8 @@ impl<T: Transport> Device<T> {
         self.check_pass(pass)?;
         let window = self.loaded()?.output_window(pass);
         let doing = format!("reading the outputs of pass {pass}");
-        let bytes = self.guarded(|device| device.read_activations(&doing, window))?;
-        Ok(self.loaded()?.output_values(pass, &bytes)?)
+        let acts = self.guarded(|device| device.read_activations(&doing, window))?;
+        Ok(self.loaded()?.output_values(pass, &acts)?)
     }
 
     /// What the engine counted in its last run.
@@ -285,16 +285,16 @@ fn turns(image: &Image, inputs: usize) -> Vec<Turn> {
 /// The maps of an inference that is under way.
 struct Maps {
     image: Arc<Image>,
-    maps: Vec<Vec<u8>>,
+    maps: Vec<Vec<u16>>,
 }
 
 impl Maps {
     /// The maps with the input in the first.
     fn begin(image: &Arc<Image>, input: &[u8]) -> Result<Self, DriverError> {
-        let mut maps: Vec<Vec<u8>> = (0..image.maps.len())
-            .map(|map| vec![0; image.map_bytes(map)])
+        let mut maps: Vec<Vec<u16>> = (0..image.maps.len())
+            .map(|map| vec![0; image.map_acts(map)])
             .collect();
-        maps[0] = image.input_bytes(input)?;
+        maps[0] = image.input_acts(input)?;
         Ok(Maps {
             image: Arc::clone(image),
             maps,

@@ -53,6 +53,7 @@ fn image() -> Image {
     let mut image = Image {
         name: "test".into(),
         num_pes: 2,
+        act_bits: 8,
         input: Shape {
             channels: 3,
             height: 1,
@@ -178,7 +179,11 @@ fn opening_refuses_what_it_cannot_drive() {
             0x1234,
             vec!["0x00001234", "expected 0x", "thresh synth"],
         ),
-        (reg::SHAPE, shape(2, 16), vec!["act_bits 16", "expected 8"]),
+        (
+            reg::SHAPE,
+            shape(2, 12),
+            vec!["act_bits 12", "expected 8 or 16"],
+        ),
         (
             reg::SHAPE,
             shape(0, 8),
@@ -268,6 +273,13 @@ fn an_image_for_another_engine_is_refused_before_the_first_write() {
         "{error}"
     );
     assert_eq!(other.into_transport().writes, []);
+    let mut wider = Device::open(Fake::new(Config::named("tiny16").unwrap())).unwrap();
+    let error = wider.load(&image()).unwrap_err().to_string();
+    assert!(
+        error.contains("activations of 8 bits") && error.contains("tiny16 has 16"),
+        "{error}"
+    );
+    assert_eq!(wider.into_transport().writes, []);
     assert_eq!(
         device.image(),
         Some(&image()),
@@ -454,15 +466,33 @@ fn activations_are_written_at_any_place() {
         for len in 0..9 {
             let mut device = opened();
             device.transport_mut().poke_activations(0, &[0xaa; 16]);
-            let bytes: Vec<u8> = (1..=len).collect();
-            device.write_activations("writing", start, &bytes).unwrap();
+            let acts: Vec<u16> = (1..=len).collect();
+            device.write_activations("writing", start, &acts).unwrap();
             let mut expected = [0xaa; 16];
-            expected[start..start + bytes.len()].copy_from_slice(&bytes);
+            expected[start..start + acts.len()].copy_from_slice(&acts);
             assert_eq!(
                 device.read_activations("reading", 0..16).unwrap(),
                 expected,
                 "{start} {len}"
             );
+        }
+    }
+}
+
+#[test]
+fn activations_of_sixteen_bits_are_two_to_a_word() {
+    for start in 0..3 {
+        for len in 0..5 {
+            let mut device = Device::open(Fake::new(Config::named("tiny16").unwrap())).unwrap();
+            device.transport_mut().poke_activations(0, &[0xaa; 16]);
+            let acts: Vec<u16> = (1..=len).map(|i| 0x0100 * i + 7).collect();
+            device.write_activations("writing", start, &acts).unwrap();
+            let mut expected = [0xaaaa; 8];
+            expected[start..start + acts.len()].copy_from_slice(&acts);
+            let got = device.read_activations("reading", 0..8).unwrap();
+            assert_eq!(got, expected, "{start} {len}");
+            let first = u32::from(expected[0]) | u32::from(expected[1]) << 16;
+            assert_eq!(device.transport_mut().peek(ACTIVATION_WINDOW.offset), first);
         }
     }
 }

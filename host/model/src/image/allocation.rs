@@ -2,12 +2,12 @@
 
 use super::{Image, ImageError, Pass, TableWords};
 use std::fmt;
-use thresh_regs::{ACT_BITS, CODE_BITS, Config, STEP_BITS, WeightStore};
+use thresh_regs::{Config, WeightStore};
 
 /// A memory of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Memory {
-    /// Activations of a bank, in bytes.
+    /// Activations of a bank.
     Activations,
     /// Entries and biases of a PE, in words; with a single-port store, column pointers too.
     WeightStore,
@@ -221,12 +221,19 @@ impl Image {
     /// Whether an engine of this configuration can run the image.
     ///
     /// # Errors
-    /// If the number of PEs differs or a memory is too small, with what is needed and what there is.
+    /// If the number of PEs or the bits of an activation differ, or a memory is too small, with what is needed and what there is.
     pub fn check_target(&self, config: &Config) -> Result<(), ImageError> {
         if self.num_pes != config.num_pes {
             return Err(ImageError::Target {
                 got: self.num_pes,
                 expected: config.num_pes,
+                config: config.name.into(),
+            });
+        }
+        if self.act_bits != config.act_bits {
+            return Err(ImageError::ActBits {
+                got: self.act_bits,
+                expected: config.act_bits,
                 config: config.name.into(),
             });
         }
@@ -255,10 +262,3 @@ impl Needs {
         }
     }
 }
-
-/// The widths that the header states, so that an image never meets an engine of others.
-pub(super) const WIDTHS: [(&str, u32); 3] = [
-    ("activations", ACT_BITS),
-    ("codes", CODE_BITS),
-    ("row steps", STEP_BITS),
-];

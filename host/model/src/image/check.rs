@@ -4,8 +4,8 @@ use super::{Image, ImageError, Memory, Pass, geometry};
 use crate::huffman::{CodeLengths, Decoder};
 use crate::stream::{self, Decoded, Limits};
 use thresh_regs::{
-    ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS, PassDescriptor,
-    TABLE_SYMBOLS, WIDE_BYTES,
+    ACT_BITS, ACTIVATION_WINDOW, CODE_BITS, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS,
+    PassDescriptor, STEP_BITS, TABLE_SYMBOLS, acts_per_word,
 };
 
 /// Words that 16-bit addresses reach.
@@ -15,15 +15,41 @@ pub(super) const ADDRESSES: usize = 1 << 16;
 const MAX_PES: usize = 64;
 
 /// Words of a memory that no engine exceeds, since no address or window goes further.
-pub(super) fn most(memory: Memory, num_pes: usize) -> usize {
+pub(super) fn most(memory: Memory, image: &Image) -> usize {
     match memory {
-        Memory::Activations => (ACTIVATION_WINDOW.bytes as usize / num_pes).min(ADDRESSES),
+        Memory::Activations => {
+            let words = ACTIVATION_WINDOW.bytes as usize / 4;
+            (words * acts_per_word(image.act_bits) / image.num_pes).min(ADDRESSES)
+        }
         Memory::WeightStore | Memory::Columns | Memory::Accumulators => ADDRESSES,
         Memory::Codebook => CODEBOOK_WINDOW.bytes as usize / 4,
         Memory::Passes => DESCRIPTOR_WINDOW.bytes as usize / 4 / DESCRIPTOR_WORDS,
         Memory::Tables => geometry::MOST_WORDS,
         Memory::Rows => 1 << 16,
     }
+}
+
+/// The widths that the header states, of activations, codes and row steps: an image never meets an
+/// engine of others.
+pub(super) fn widths([act_bits, code_bits, step_bits]: [u8; 3]) -> Result<(), ImageError> {
+    const {
+        assert!(CODE_BITS == 8 && STEP_BITS == 8 && ACT_BITS[0] == 8 && ACT_BITS[1] == 16);
+    };
+    let known = ACT_BITS.contains(&act_bits.into());
+    for (what, got, sound, expected) in [
+        ("activations", act_bits, known, "8 or 16"),
+        ("codes", code_bits, code_bits == 8, "8"),
+        ("row steps", step_bits, step_bits == 8, "8"),
+    ] {
+        if !sound {
+            return Err(ImageError::Widths {
+                what,
+                got,
+                expected,
+            });
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn at_most(what: &'static str, got: usize, most: usize) -> Result<(), ImageError> {
@@ -81,7 +107,7 @@ pub(super) fn runs(image: &Image) -> Result<(), ImageError> {
         at_most(
             "end of the descriptors of a run",
             run.passes.saturating_add(run.first.into()),
-            most(Memory::Passes, image.num_pes),
+            most(Memory::Passes, image),
         )?;
         sum += run.passes;
     }
@@ -96,12 +122,12 @@ pub(super) fn runs(image: &Image) -> Result<(), ImageError> {
     }
     for map in &image.maps {
         let words = map.positions.checked_mul(map.words);
-        let bytes = words.and_then(|words| words.checked_mul(image.num_pes));
-        if bytes.is_none_or(|bytes| bytes == 0 || bytes > MOST_MAP) {
+        let acts = words.and_then(|words| words.checked_mul(image.num_pes));
+        if acts.is_none_or(|acts| acts == 0 || acts > MOST_MAP) {
             let expected = format!("1 to {MOST_MAP}");
             return Err(ImageError::value(
-                "bytes of a map",
-                bytes.unwrap_or(usize::MAX),
+                "activations of a map",
+                acts.unwrap_or(usize::MAX),
                 expected,
             ));
         }
@@ -207,7 +233,7 @@ pub(super) fn descriptor(image: &Image, pass: &Pass) -> Result<(), ImageError> {
     }
     let accs = rows.saturating_mul(pass.positions());
     equal("accs", d.accs.into(), accs)?;
-    let most_activations = most(Memory::Activations, image.num_pes);
+    let most_activations = most(Memory::Activations, image);
     let (positions, stride) = match &pass.geometry {
         Some(g) => (
             g.input[0].saturating_mul(g.input[1]),
@@ -224,7 +250,7 @@ pub(super) fn descriptor(image: &Image, pass: &Pass) -> Result<(), ImageError> {
         most_activations,
     )?;
     if !d.keep {
-        let words = rows * if d.out_wide { WIDE_BYTES } else { 1 };
+        let words = rows * d.value_words(image.act_bits);
         let stride = words - 1 + usize::from(d.out_step);
         let outputs = (pass.drained() - 1)
             .saturating_mul(stride)
@@ -289,15 +315,15 @@ impl Pass {
     }
 
     /// Gives the PEs that have an entry or a bias, by row: none for a pass without weights of its own.
-    fn check(&self, num_pes: usize) -> Result<Vec<u64>, ImageError> {
-        equal("number of PEs", self.pes.len(), num_pes)?;
+    fn check(&self, image: &Image) -> Result<Vec<u64>, ImageError> {
+        equal("number of PEs", self.pes.len(), image.num_pes)?;
         let d = &self.descriptor;
         at_most("number of codes", self.codebook.len(), TABLE_SYMBOLS)?;
         let codebook_end = usize::from(d.codebook_base) + self.codebook.len();
         at_most(
             "end of the codebook",
             codebook_end,
-            most(Memory::Codebook, num_pes),
+            most(Memory::Codebook, image),
         )?;
         let own = self.reuse == 0;
         let rows = if d.keep || !own {
@@ -380,6 +406,8 @@ impl Image {
     /// What is wrong first.
     pub fn check(&self) -> Result<(), ImageError> {
         pes(self.num_pes)?;
+        let act_bits = u8::try_from(self.act_bits).unwrap_or(u8::MAX);
+        widths([act_bits, CODE_BITS as u8, STEP_BITS as u8])?;
         passes(self.passes.len())?;
         runs(self)?;
         input(self)?;
@@ -387,7 +415,7 @@ impl Image {
         let mut volume = Volume::default();
         for (i, pass) in self.passes.iter().enumerate() {
             volume.add(pass).map_err(|e| e.in_pass(i))?;
-            let lanes = descriptor(self, pass).and_then(|()| pass.check(self.num_pes));
+            let lanes = descriptor(self, pass).and_then(|()| pass.check(self));
             live.push(lanes.map_err(|e| e.in_pass(i))?);
         }
         let runs: Vec<usize> = (self.runs.iter().enumerate())

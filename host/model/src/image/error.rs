@@ -26,15 +26,15 @@ pub enum ImageError {
     },
     /// Other field widths.
     #[error(
-        "got an image for {what} of {got} bits, expected {expected}; pack the network again for this engine"
+        "got an image for {what} of {got} bits, expected {expected}; pack the network again with this version of thresh"
     )]
     Widths {
         /// The field.
         what: &'static str,
         /// Bits in the image.
         got: u8,
-        /// Bits that this engine has.
-        expected: u32,
+        /// Bits that engines have.
+        expected: &'static str,
     },
     /// Cut off or with something appended.
     #[error("got {got} bytes, the header says {expected}; copy the file again")]
@@ -118,6 +118,18 @@ pub enum ImageError {
         /// Name of the configuration.
         config: String,
     },
+    /// For an engine with other activations.
+    #[error(
+        "got an image for activations of {got} bits, configuration {config} has {expected}; pack the network with --config {config}"
+    )]
+    ActBits {
+        /// Bits in the image.
+        got: u32,
+        /// Bits in the configuration.
+        expected: u32,
+        /// Name of the configuration.
+        config: String,
+    },
     /// Too large.
     #[error(
         "the image does not fit configuration {config}: {shortage}; use a larger configuration or a smaller network"
@@ -129,13 +141,15 @@ pub enum ImageError {
         shortage: Shortage,
     },
     /// An input of another size.
-    #[error("got {got} bytes, expected {expected}: {what}")]
+    #[error("got {got} {unit}, expected {expected}: {what}")]
     DataLength {
-        /// What the bytes are for.
+        /// What they are for.
         what: &'static str,
-        /// Bytes there are.
+        /// What is counted.
+        unit: &'static str,
+        /// How many there are.
         got: usize,
-        /// Bytes there should be.
+        /// How many there should be.
         expected: usize,
     },
 }

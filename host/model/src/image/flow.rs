@@ -11,7 +11,7 @@ impl Image {
         self.check_maps()?;
         // For every bank word of a map, once it is there, the banks that may hold other than zero.
         let mut done: Vec<Vec<Option<u64>>> = (0..self.maps.len())
-            .map(|map| vec![None; self.map_bytes(map) / self.num_pes])
+            .map(|map| vec![None; self.map_acts(map) / self.num_pes])
             .collect();
         let input = self.maps[0].words;
         for (word, lanes) in done[0].iter_mut().enumerate() {
@@ -26,7 +26,7 @@ impl Image {
         };
         // The PEs of each row that may have a sum other than zero; sums may be kept from run to run.
         let mut live = Vec::new();
-        let mut written = vec![None; most(Memory::Activations, self.num_pes)];
+        let mut written = vec![None; most(Memory::Activations, self)];
         for (Run { writes, reads, .. }, passes) in self.runs_with_passes() {
             written.fill(None);
             for transfer in writes {
@@ -88,8 +88,9 @@ impl Image {
         let words = (len / first.positions).div_ceil(self.num_pes);
         equal("bank words of an input position", first.words, words)?;
         let rows = self.outputs.div_ceil(self.num_pes);
-        let bytes = self.passes[self.passes.len() - 1].output_bytes();
-        equal("bank words of an output position", last.words, rows * bytes)
+        let drained = self.passes[self.passes.len() - 1].descriptor;
+        let words = rows * drained.value_words(self.act_bits);
+        equal("bank words of an output position", last.words, words)
     }
 
     fn check_transfer(&self, t: &Transfer) -> Result<(), ImageError> {
@@ -107,11 +108,7 @@ impl Image {
         )?;
         let words = t.positions.saturating_mul(t.words);
         let end = usize::from(t.address).saturating_add(words);
-        at_most(
-            "end of a transfer",
-            end,
-            most(Memory::Activations, self.num_pes),
-        )
+        at_most("end of a transfer", end, most(Memory::Activations, self))
     }
 
     /// The passes of one run, where `written` says which bank words hold something, and which banks
@@ -168,7 +165,7 @@ impl Image {
             }
             let rows = usize::from(d.rows);
             for (index, word) in self.output_words(i).into_iter().enumerate() {
-                let row = index / pass.output_bytes() % rows;
+                let row = index / d.value_words(self.act_bits) % rows;
                 written[word] = Some(live[row]);
             }
             if !d.keep {

@@ -129,6 +129,7 @@ impl Image {
         Image {
             name: String::new(),
             num_pes: self.num_pes,
+            act_bits: self.act_bits,
             input: self.input,
             frame: self.frame,
             input_map: None,

@@ -6,8 +6,7 @@ use super::write::{
     SIZE_BITS, crc,
 };
 use super::{
-    FORMAT_VERSION, Image, ImageError, MAGIC, MapSize, Pass, PeData, Run, Transfer, allocation,
-    check, map,
+    FORMAT_VERSION, Image, ImageError, MAGIC, MapSize, Pass, PeData, Run, Transfer, check, map,
 };
 use crate::bits::{BitReader, BitWriter};
 use crate::geometry::Geometry;
@@ -41,7 +40,7 @@ impl Image {
         reader
             .take_bytes(HEADER_BYTES)
             .ok_or(truncated("the header"))?;
-        let mut image = head(&mut reader, bytes[MAGIC.len() + 1])?;
+        let mut image = head(&mut reader, bytes[MAGIC.len() + 1], bytes[MAGIC.len() + 2])?;
         let count = read_runs(&mut reader, &mut image)?;
         image.name = text(&mut reader, "the name")?;
         let labels = number(&mut reader, "the number of labels")? as usize;
@@ -115,20 +114,10 @@ fn header(bytes: &[u8]) -> Result<(), ImageError> {
         return Err(ImageError::Crc { got, expected });
     }
     check::pes(bytes[MAGIC.len() + 1].into())?;
-    for (i, (what, expected)) in allocation::WIDTHS.into_iter().enumerate() {
-        let got = bytes[MAGIC.len() + 2 + i];
-        if u32::from(got) != expected {
-            return Err(ImageError::Widths {
-                what,
-                got,
-                expected,
-            });
-        }
-    }
-    Ok(())
+    check::widths(std::array::from_fn(|i| bytes[MAGIC.len() + 2 + i]))
 }
 
-fn head(reader: &mut Reader<'_>, num_pes: u8) -> Result<Image, ImageError> {
+fn head(reader: &mut Reader<'_>, num_pes: u8, act_bits: u8) -> Result<Image, ImageError> {
     let mut size = || Ok::<_, ImageError>(number(reader, "the shapes")? as usize);
     let input = Shape {
         channels: size()?,
@@ -153,6 +142,7 @@ fn head(reader: &mut Reader<'_>, num_pes: u8) -> Result<Image, ImageError> {
     Ok(Image {
         name: String::new(),
         num_pes: num_pes.into(),
+        act_bits: act_bits.into(),
         input,
         frame,
         input_map: None,

@@ -136,13 +136,21 @@ fn each_header_field_has_its_error() {
             ..
         }
     ));
-    assert!(matches!(
-        change(6, 9, true),
-        ImageError::Widths {
-            what: "activations",
-            ..
-        }
-    ));
+    for bits in [0, 9, 32] {
+        let error = change(6, bits, true);
+        assert!(
+            matches!(
+                error,
+                ImageError::Widths {
+                    what: "activations",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+        let text = format!("activations of {bits} bits, expected 8 or 16");
+        assert!(error.to_string().contains(&text), "{error}");
+    }
     assert!(matches!(change(9, 1, false), ImageError::Length { .. }));
     assert!(matches!(change(20, 77, false), ImageError::Crc { .. }));
     assert!(matches!(

@@ -2,11 +2,11 @@
 
 use super::account::{Part, Tally};
 use super::predict::{self, Context, FIELDS};
-use super::{CodeLengths, FORMAT_VERSION, Image, ImageError, MAGIC, Pass, Run, allocation, map};
+use super::{CodeLengths, FORMAT_VERSION, Image, ImageError, MAGIC, Pass, Run, map};
 use crate::bits::BitWriter;
 use crate::network::Head;
 use std::convert::Infallible;
-use thresh_regs::Table;
+use thresh_regs::{CODE_BITS, STEP_BITS, Table};
 
 /// Byte offset of the file's length, and of its CRC behind it.
 pub(super) const LENGTH_AT: usize = 9;
@@ -110,7 +110,8 @@ impl Image {
     fn write_head(&self, out: &mut BitWriter, tally: &mut Tally) {
         out.put_bytes(&MAGIC);
         out.put_bytes(&[FORMAT_VERSION, self.num_pes as u8]);
-        out.put_bytes(&allocation::WIDTHS.map(|(_, width)| width as u8));
+        let widths = [self.act_bits, CODE_BITS, STEP_BITS];
+        out.put_bytes(&widths.map(|width| width as u8));
         out.put_bytes(&[0; HEADER_BYTES - LENGTH_AT]);
         for size in [
             self.input.channels,

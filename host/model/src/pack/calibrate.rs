@@ -3,7 +3,7 @@
 use super::unit::{Clip, Term, Unit};
 use super::{PackError, Step};
 use crate::network::Network;
-use thresh_regs::BIAS_SHIFT;
+use thresh_regs::bias_shift;
 
 /// Biases are rounded to this part of an output unit, log2: a finer one costs bytes and, measured,
 /// agrees with the float network no better.
@@ -123,11 +123,12 @@ fn count(activity: &mut [f64], values: &[f32], halves: bool, inputs: usize) {
     }
 }
 
-/// What is known of a value that a term reads: real value of one unit, and largest magnitude.
+/// What is known of a value that a term reads: real value of one unit, and the least and the largest
+/// that it can be.
 #[derive(Clone, Copy)]
 struct Source {
     scale: f64,
-    largest: f64,
+    range: [f64; 2],
 }
 
 /// Folds the scales of inputs and outputs into weights and biases, so that requantising is a shift.
@@ -135,10 +136,13 @@ pub(super) fn quantise(
     units: &[Unit],
     input_scale: f32,
     ranges: &[f64],
+    act_bits: u32,
 ) -> Result<Vec<Quantised>, PackError> {
+    let half = f64::from(1 << (act_bits - 1));
+    // Samples have 8 bits whatever activations have.
     let mut sources = vec![Source {
         scale: input_scale.into(),
-        largest: 255.0,
+        range: [0.0, 255.0],
     }];
     let mut quantised = Vec::new();
     for (i, unit) in units.iter().enumerate() {
@@ -147,12 +151,15 @@ pub(super) fn quantise(
         let hidden = ranges.get(i);
         // The last unit drains sums: any power of two will do as its unit.
         let shifts = if hidden.is_some() { 1..=31 } else { -40..=60 };
-        let top = if relu { 255.0 } else { 127.0 };
-        let step = hidden.map_or(1.0, |range| range / top);
+        let range = match relu {
+            true => [0.0, 2.0 * half - 1.0],
+            false => [-half, half - 1.0],
+        };
+        let step = hidden.map_or(1.0, |reached| reached / range[1]);
         let mut what = "weights";
         let found = shifts.rev().find_map(|shift| {
             let grain = if hidden.is_some() {
-                shift - (BIAS_SHIFT + BIAS_FRACTION_BITS) as i32
+                shift - (bias_shift(act_bits) + BIAS_FRACTION_BITS) as i32
             } else {
                 0
             };
@@ -162,6 +169,7 @@ pub(super) fn quantise(
                 &sources,
                 2f64.powi(shift) / step,
                 grain.max(0),
+                f64::from(1 << bias_shift(act_bits)),
             ) {
                 Ok((bias, terms)) => Some(Quantised {
                     relu,
@@ -186,7 +194,7 @@ pub(super) fn quantise(
         })?;
         sources.push(Source {
             scale: found.scale,
-            largest: if relu { 255.0 } else { 128.0 },
+            range,
         });
         quantised.push(found);
     }
@@ -230,28 +238,28 @@ impl Histogram {
 }
 
 /// A unit whose sums are `factor` times the real ones, or what is out of range. Biases are multiples
-/// of `2^grain` words.
+/// of `2^grain` words, each worth `bias_unit`.
 fn integers(
     unit: &Unit,
     histograms: &[Histogram],
     sources: &[Source],
     factor: f64,
     grain: i32,
+    bias_unit: f64,
 ) -> Result<(Vec<i16>, Vec<QuantisedTerm>), &'static str> {
     let limit = f64::from(i16::MAX);
     let step = 2f64.powi(grain);
     let bias: Vec<f64> = unit
         .bias
         .iter()
-        .map(|b| (b * factor / f64::from(1 << BIAS_SHIFT) / step).round() * step)
+        .map(|b| (b * factor / bias_unit / step).round() * step)
         .collect();
     if bias.iter().any(|b| b.abs() > limit) {
         return Err("biases");
     }
-    let mut sums: Vec<f64> = bias
-        .iter()
-        .map(|bias| bias.abs() * f64::from(1 << BIAS_SHIFT))
-        .collect();
+    // The least and the largest that a sum can be; on the way there it may wrap.
+    let ends = |bias: &f64| [bias * bias_unit; 2];
+    let mut sums: Vec<[f64; 2]> = bias.iter().map(ends).collect();
     let mut terms = Vec::new();
     for (term, histogram) in unit.terms.iter().zip(histograms) {
         let source = sources[term.source];
@@ -272,12 +280,15 @@ fn integers(
         };
         for (output, sum) in sums.iter_mut().enumerate() {
             let counts = histogram.output(output).iter().zip(&weights);
-            let size: f64 = counts.map(|(&n, w)| f64::from(n) * w.abs()).sum();
-            *sum += size * source.largest * positions;
+            for (&n, w) in counts {
+                let [a, b] = source.range.map(|act| act * w * f64::from(n) * positions);
+                *sum = [sum[0] + a.min(b), sum[1] + a.max(b)];
+            }
         }
         terms.push(merged(term, &weights, &frequencies));
     }
-    if sums.iter().any(|&sum| sum > f64::from(i32::MAX)) {
+    let fits = |&[low, high]: &[f64; 2]| low >= f64::from(i32::MIN) && high <= f64::from(i32::MAX);
+    if !sums.iter().all(fits) {
         return Err("sums");
     }
     Ok((bias.iter().map(|b| *b as i16).collect(), terms))

@@ -11,7 +11,7 @@ use crate::image::{
 use crate::network::Network;
 use crate::stream::{self, Entry, NO_FREQUENCIES};
 use std::ops::Range;
-use thresh_regs::{Config, PassDescriptor, WIDE_BYTES};
+use thresh_regs::{Config, PassDescriptor};
 
 /// What is packed.
 pub(super) struct Job<'a> {
@@ -628,12 +628,12 @@ impl Job<'_> {
                     short(input + first * source.side[1] * source.words + draft.groups.start);
                 d.in_step = short(source.words - draft.groups.len() + 1);
             }
-            let bytes = if d.out_wide { WIDE_BYTES } else { 1 };
+            let parts = d.value_words(config.act_bits);
             let position = draft.area.start[0] * output.side[1];
-            let start = (position * output.words + draft.rows.start) * bytes;
+            let start = (position * output.words + draft.rows.start) * parts;
             d.out_base = short(bases[draft.unit + 1] + start);
             if draft.pass.geometry.is_some() {
-                d.out_step = short((output.words - draft.rows.len()) * bytes + 1);
+                d.out_step = short((output.words - draft.rows.len()) * parts + 1);
             }
             d.last = false;
         }
@@ -647,7 +647,10 @@ impl Job<'_> {
             words: size.words,
             address: short(address),
         };
-        let maps = [self.map(layouts, 0), self.map(layouts, self.units.len())];
+        let maps = [
+            self.map(config, layouts, 0),
+            self.map(config, layouts, self.units.len()),
+        ];
         let run = Run {
             passes: drafts.len(),
             entry_base: short(bias),
@@ -676,13 +679,13 @@ impl Job<'_> {
         };
         let mut bases: Vec<usize> = Vec::new();
         for value in 0..layouts.len() {
-            let size = self.map(layouts, value);
+            let size = self.map(config, layouts, value);
             let length = size.positions * size.words;
             // Maps that are read when this one is written, or later.
             let mut taken: Vec<Range<usize>> = (0..value)
                 .filter(|&other| last_use(other) >= value)
                 .map(|other| {
-                    let size = self.map(layouts, other);
+                    let size = self.map(config, layouts, other);
                     bases[other]..bases[other] + size.positions * size.words
                 })
                 .collect();
@@ -709,12 +712,12 @@ impl Job<'_> {
     }
 
     /// Size of a value as the host keeps it.
-    fn map(&self, layouts: &[Layout], value: usize) -> MapSize {
+    fn map(&self, config: &Config, layouts: &[Layout], value: usize) -> MapSize {
         let layout = &layouts[value];
         let wide = value == self.units.len();
         MapSize {
             positions: layout.positions(),
-            words: layout.words * if wide { WIDE_BYTES } else { 1 },
+            words: layout.words * if wide { config.acts_per_word() } else { 1 },
         }
     }
 
@@ -729,7 +732,7 @@ impl Job<'_> {
         overlap: bool,
     ) -> Image {
         let maps: Vec<MapSize> = (0..layouts.len())
-            .map(|value| self.map(layouts, value))
+            .map(|value| self.map(config, layouts, value))
             .collect();
         let mut runs = Vec::new();
         let mut passes: Vec<Pass> = Vec::new();
@@ -762,7 +765,7 @@ impl Job<'_> {
                 d.codebook_base = short(codebook);
             }
             d.last = true;
-            let bytes = if d.out_wide { WIDE_BYTES } else { 1 };
+            let parts = d.value_words(config.act_bits);
             let mut writes = Vec::new();
             let mut reads = Vec::new();
             let mut address = 0;
@@ -806,7 +809,7 @@ impl Job<'_> {
             }
             if !d.keep {
                 let (start, size) = (draft.area.start, draft.area.size);
-                let (word, count) = (draft.rows.start * bytes, draft.rows.len() * bytes);
+                let (word, count) = (draft.rows.start * parts, draft.rows.len() * parts);
                 let base = part(0, 0, 0, 0, 0).address;
                 d.out_base = base;
                 if size[1] == output.side[1] {
@@ -859,6 +862,7 @@ impl Job<'_> {
         Image {
             name: network.name.clone(),
             num_pes: config.num_pes,
+            act_bits: config.act_bits,
             input: network.input,
             frame: network.frame,
             input_map: partial.then_some(kept),

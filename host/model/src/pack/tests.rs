@@ -75,8 +75,10 @@ proptest! {
         prop_assert_eq!(&Image::from_bytes(&image.to_bytes().unwrap()).unwrap(), &image);
         let error = error(&network, &image, &inputs);
         prop_assert!(error < 0.02, "{}", error);
-        // Without hidden activations, only weights and biases are rounded.
-        prop_assert!(sizes.len() > 2 || error < 0.001, "{}", error);
+        // Without hidden activations, only weights and biases are rounded; the unit of a bias is larger
+        // where activations are wide.
+        let limit = if image.act_bits == 8 { 0.001 } else { 0.004 };
+        prop_assert!(sizes.len() > 2 || error < limit, "{}", error);
         let again = pack(&float(&network), &CONFIGS[config], &calibration, &PackOptions::default());
         prop_assert_eq!(again.unwrap(), image);
     }
@@ -91,6 +93,39 @@ fn signed_activations_are_packed_too() {
     assert!(image.passes[1].descriptor.in_signed && !image.passes[2].descriptor.in_signed);
     let error = error(&network, &image, &inputs);
     assert!(error < 0.02, "{error}");
+}
+
+#[test]
+fn wider_activations_are_closer_to_the_float_network() {
+    for seed in 0..10 {
+        let network = random(&[60, 40, 30, 10], 0.3, 15, seed);
+        let inputs = inputs(&network, 50, seed);
+        let [narrow, wide] =
+            ["tiny", "tiny16"].map(|name| packed(&network, name, &inputs).unwrap());
+        assert_eq!((narrow.act_bits, wide.act_bits), (8, 16));
+        let [narrow, wide] = [narrow, wide].map(|image| error(&network, &image, &inputs));
+        assert!(wide < narrow / 4.0, "seed {seed}: {wide}, {narrow}");
+    }
+}
+
+#[test]
+fn sums_use_their_range_and_do_not_wrap() {
+    let ones = [1.0; 4];
+    let weights = [ones, ones.map(|w: f32| -w)].concat();
+    let network = Network {
+        layers: Layer::in_sequence([
+            dense("a", 1, &ones, &[0.0; 4], Activation::Relu),
+            dense("b", 4, &weights, &[0.01, -0.01], Activation::None),
+        ]),
+        ..random(&[1, 4, 2], 1.0, 1, 1)
+    };
+    let image = packed(&network, "tiny16", &[vec![1], vec![200]]).unwrap();
+    // Beyond what was measured all hidden activations are at their largest.
+    let logits = run(&image, &[255]).logits;
+    assert!(
+        logits[0] > 1 << 29 && logits[1] < -1 << 29,
+        "{logits:?} do not use 32 bits, or wrap"
+    );
 }
 
 fn dense(

@@ -6,7 +6,7 @@ use super::unit::{Order, Term, Unit};
 use crate::geometry::{Geometry, Kernel, MOST_SEGMENTS, MOST_TAPS, Places};
 use crate::image::{Memory, words};
 use std::ops::Range;
-use thresh_regs::{Config, WIDE_BYTES};
+use thresh_regs::Config;
 
 /// How a value lies in the banks.
 #[derive(Clone, Debug)]
@@ -345,7 +345,7 @@ impl Subject<'_> {
                 shrinks
             };
             let spilled = limits.spilled;
-            let large = self.outputs(&cut) > limits.words(memory) / 2;
+            let large = self.outputs(&cut, limits) > limits.words(memory) / 2;
             let [height, width] = &mut cut.window;
             let shrunk = match memory {
                 Memory::Accumulators | Memory::Tables => {
@@ -372,9 +372,13 @@ impl Subject<'_> {
     }
 
     /// Bank words that a pass drains to, at most.
-    fn outputs(&self, cut: &Cut) -> usize {
-        let bytes = if self.wide { WIDE_BYTES } else { 1 };
-        cut.rows * cut.window[0] * cut.window[1] * bytes
+    fn outputs(&self, cut: &Cut, limits: &Limits<'_>) -> usize {
+        cut.rows * cut.window[0] * cut.window[1] * self.value_words(limits.config)
+    }
+
+    /// Bank words of a value that is drained.
+    fn value_words(&self, config: &Config) -> usize {
+        if self.wide { config.acts_per_word() } else { 1 }
     }
 
     /// The first memory that is too small for a pass of this cut, and what it would need.
@@ -422,8 +426,7 @@ impl Subject<'_> {
                     return found;
                 }
                 if limits.spilled {
-                    let bytes = if self.wide { WIDE_BYTES } else { 1 };
-                    let outputs = cut.rows * area.positions() * bytes;
+                    let outputs = cut.rows * area.positions() * self.value_words(config);
                     let found = exceeds(Memory::Activations, inputs + outputs);
                     if found.is_some() {
                         return found;

@@ -20,15 +20,34 @@ fn requantising_rounds_half_up_and_saturates() {
         (1 << 30, 31, 1, 1),
     ] {
         assert_eq!(
-            requantise(value, shift, false),
+            requantise(value, shift, false, 8),
             signed,
             "{value} >> {shift}"
         );
         assert_eq!(
-            requantise(value, shift, true),
+            requantise(value, shift, true, 8),
             unsigned,
             "{value} >> {shift}"
         );
+    }
+}
+
+#[test]
+fn activations_of_sixteen_bits_saturate_at_theirs() {
+    for (value, shift, signed, unsigned) in [
+        (5, 1, 3, 3),
+        (-5, 1, -2, 0),
+        (1000, 1, 500, 500),
+        (65_533, 1, 32_767, 32_767),
+        (65_536, 1, 32_767, 32_768),
+        (131_071, 1, 32_767, 65_535),
+        (-65_536, 1, -32_768, 0),
+        (-65_538, 1, -32_768, 0),
+        (i32::MIN, 15, -32_768, 0),
+        (i32::MAX, 15, 32_767, 65_535),
+    ] {
+        let got = [false, true].map(|relu| requantise(value, shift, relu, 16));
+        assert_eq!(got, [signed, unsigned], "{value} >> {shift}");
     }
 }
 
@@ -36,15 +55,15 @@ fn requantising_rounds_half_up_and_saturates() {
 /// geometry tables, segments, entries with steps, one accumulator at a time.
 fn plain(image: &Image, input: &[u8]) -> (Vec<Vec<i32>>, Vec<u64>) {
     let pes = image.num_pes;
-    let mut banks = vec![vec![0u8; 1 << 16]; pes];
-    let bytes = image.input_bytes(input).unwrap();
+    let mut banks = vec![vec![0u16; 1 << 16]; pes];
+    let acts = image.input_acts(input).unwrap();
     let write = &image.runs[0].writes[0];
-    for (byte, at) in image
-        .gather(write, &bytes)
+    for (act, at) in image
+        .gather(write, &acts)
         .into_iter()
         .zip(image.window(write))
     {
-        banks[at % pes][at / pes] = byte;
+        banks[at % pes][at / pes] = act;
     }
     let words = image.table_words(0);
     let (mut all, mut macs) = (Vec::new(), Vec::new());
@@ -82,9 +101,10 @@ fn plain(image: &Image, input: &[u8]) -> (Vec<Vec<i32>>, Vec<u64>) {
                 let y = table(&words.y, d.y_table, position / width);
                 for group in 0..usize::from(d.groups) {
                     for (lane, bank) in banks.iter().enumerate() {
-                        let act = match d.in_signed {
-                            true => i32::from(bank[at] as i8),
-                            false => i32::from(bank[at]),
+                        let act = match (d.in_signed, image.act_bits) {
+                            (true, 8) => i32::from(bank[at] as u8 as i8),
+                            (true, _) => i32::from(bank[at] as i16),
+                            (false, _) => i32::from(bank[at]),
                         };
                         if act == 0 {
                             continue;
@@ -115,10 +135,13 @@ fn plain(image: &Image, input: &[u8]) -> (Vec<Vec<i32>>, Vec<u64>) {
         if !d.keep {
             let narrow = |v: i32| {
                 let exact = (f64::from(v) / 2f64.powi(d.shift.into()) + 0.5).floor();
-                match d.relu {
-                    true => exact.clamp(0.0, 255.0) as i32,
-                    false => exact.clamp(-128.0, 127.0) as i32,
-                }
+                let (low, high) = match (d.relu, image.act_bits) {
+                    (true, 8) => (0.0, 255.0),
+                    (false, 8) => (-128.0, 127.0),
+                    (true, _) => (0.0, 65_535.0),
+                    (false, _) => (-32_768.0, 32_767.0),
+                };
+                exact.clamp(low, high) as i32
             };
             // The accumulators of each result: one, or a window of the pool.
             let windows: Vec<(usize, Vec<usize>)> = if d.pool {
@@ -145,26 +168,41 @@ fn plain(image: &Image, input: &[u8]) -> (Vec<Vec<i32>>, Vec<u64>) {
             for (row, window) in windows {
                 for pe in 0..pes {
                     let bias = i32::from(pass.pes[pe].biases[row]);
-                    let biased = |&k: &usize| accs[pe][k].wrapping_add(bias.wrapping_mul(256));
+                    let unit = if image.act_bits == 8 { 256 } else { 4096 };
+                    let biased = |&k: &usize| accs[pe][k].wrapping_add(bias.wrapping_mul(unit));
                     if d.out_wide {
                         let v = biased(&window[0]);
-                        banks[pe][out..out + 4].copy_from_slice(&v.to_le_bytes());
+                        let words = v.to_le_bytes();
+                        let mut words = words.chunks(image.act_bits as usize / 8);
+                        banks[pe][out..out + words.len()].fill_with(|| {
+                            let word = words.next().unwrap();
+                            word.iter()
+                                .rfold(0, |all, &byte| all << 8 | u16::from(byte))
+                        });
                         values.push(v);
                     } else {
                         let v = window.iter().map(biased).map(narrow).max().unwrap();
-                        banks[pe][out] = v as u8;
+                        banks[pe][out] = if image.act_bits == 8 {
+                            u16::from(v as u8)
+                        } else {
+                            v as u16
+                        };
                         values.push(v);
                     }
                 }
-                out += if d.out_wide { 4 } else { 1 };
+                out += match (d.out_wide, image.act_bits) {
+                    (true, 8) => 4,
+                    (true, _) => 2,
+                    (false, _) => 1,
+                };
                 if row + 1 == rows {
                     out += usize::from(d.out_step) - 1;
                 }
             }
             accs.iter_mut().for_each(|accs| accs.fill(0));
             let window = image.output_window(i);
-            let bytes: Vec<u8> = window.map(|at| banks[at % pes][at / pes]).collect();
-            assert_eq!(image.output_values(i, &bytes).unwrap(), values);
+            let acts: Vec<u16> = window.map(|at| banks[at % pes][at / pes]).collect();
+            assert_eq!(image.output_values(i, &acts).unwrap(), values);
         }
         all.push(values);
     }
@@ -173,7 +211,7 @@ fn plain(image: &Image, input: &[u8]) -> (Vec<Vec<i32>>, Vec<u64>) {
 
 #[test]
 fn random_images_give_what_the_contract_says() {
-    let (mut saturated, mut macs) = (0, 0);
+    let (mut saturated, mut macs) = ([0; 2], 0);
     for config in CONFIGS {
         for seed in 0..40 {
             let image = random::image(config, seed);
@@ -187,15 +225,18 @@ fn random_images_give_what_the_contract_says() {
             }
             assert_eq!(outputs.macs, counts, "{} seed {seed}", config.name);
             macs += counts.iter().sum::<u64>();
-            saturated += outputs
-                .acts
-                .iter()
-                .flatten()
-                .filter(|&&v| v == 255 || v == -128)
-                .count();
+            let (wide, ends) = match config.act_bits {
+                8 => (0, [255, -128]),
+                _ => (1, [65_535, -32_768]),
+            };
+            let values = outputs.acts.iter().flatten();
+            saturated[wide] += values.filter(|v| ends.contains(v)).count();
         }
     }
-    assert!(macs > 100_000 && saturated > 1_000, "{macs} {saturated}");
+    assert!(
+        macs > 100_000 && saturated.iter().all(|&n| n > 1_000),
+        "{macs} {saturated:?}"
+    );
 }
 
 #[test]
