@@ -10,12 +10,15 @@ struct Taken {
     store: Vec<Range<usize>>,
     columns: Vec<Range<usize>>,
     codebook: Vec<Range<usize>>,
-    descriptors: Vec<Range<usize>>,
-    tables: Vec<Range<usize>>,
+    descriptors: Range<usize>,
+    tables: Range<usize>,
+}
+
+fn clash(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
 }
 
 fn apart(a: &[Range<usize>], b: &[Range<usize>]) -> bool {
-    let clash = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
     !a.iter().any(|a| b.iter().any(|b| clash(a, b)))
 }
 
@@ -24,8 +27,8 @@ impl Taken {
         apart(&self.store, &other.store)
             && apart(&self.columns, &other.columns)
             && apart(&self.codebook, &other.codebook)
-            && apart(&self.descriptors, &other.descriptors)
-            && apart(&self.tables, &other.tables)
+            && !clash(&self.descriptors, &other.descriptors)
+            && !clash(&self.tables, &other.tables)
     }
 }
 
@@ -51,8 +54,8 @@ impl Image {
         let first = usize::from(at.first);
         let words = self.table_words(run);
         let mut taken = Taken {
-            descriptors: vec![first..first + at.passes],
-            tables: vec![words.range()],
+            descriptors: first..first + at.passes,
+            tables: words.range(),
             ..Taken::default()
         };
         for i in self.run_passes(run) {
@@ -66,19 +69,13 @@ impl Image {
             taken
                 .codebook
                 .push(range(d.codebook_base, owner.codebook.len()));
-            let parts = |words: fn(&super::PeData) -> (u16, usize)| {
-                let parts = owner.pes.iter().map(words);
-                parts.map(|(start, words)| range(start, words))
-            };
             // Most of all PEs: they are loaded alike.
             let hull = |a: Range<usize>, b: Range<usize>| a.start.min(b.start)..a.end.max(b.end);
-            let entries = parts(|pe| (pe.entry_address, pe.entries)).reduce(hull);
-            let biases = owner
-                .pes
-                .iter()
-                .map(|pe| range(d.bias_base, pe.biases.len()))
-                .reduce(hull);
-            taken.store.extend(entries.into_iter().chain(biases));
+            let pes = owner.pes.iter();
+            let entries = pes.clone().map(|pe| range(pe.entry_address, pe.entries));
+            let biases = pes.map(|pe| range(d.bias_base, pe.biases.len()));
+            taken.store.extend(entries.reduce(hull));
+            taken.store.extend(biases.reduce(hull));
         }
         taken
     }
