@@ -113,7 +113,7 @@ fn images_that_are_none_or_not_for_the_engine() {
             "version.thresh",
             &[
                 "version.thresh",
-                "image format 67, expected 3",
+                "image format 68, expected 4",
                 "pack the network again",
             ],
         ),
