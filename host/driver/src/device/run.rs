@@ -136,20 +136,20 @@ impl<T: Transport> Device<T> {
         let mut ready = None;
         for (at, &turn) in turns.iter().enumerate() {
             let run = turn.run;
+            let mut ahead = None;
             if loaded != Some(run) {
                 if ready != Some(run) {
                     self.guarded(|device| device.load_run(&image, run))?;
                 }
-                (loaded, ready) = (Some(run), None);
+                // The next one is loaded beside the first turn of this one.
+                let mut later = turns[at..].iter().map(|turn| turn.run);
+                let next = later.find(|&next| next != run);
+                ahead = next.filter(|&next| beside && image.loads_beside(next, run));
+                (loaded, ready) = (Some(run), ahead);
             }
-            let mut later = turns[at..].iter().map(|turn| turn.run);
-            let next = later.find(|&next| next != run);
-            let fits = |next: &usize| beside && ready.is_none() && image.loads_beside(*next, run);
-            let ahead = next.filter(fits);
             let maps = &mut batch[turn.input];
             self.guarded(|device| device.write_inputs(maps, run))?;
             compute(self, turn, ahead)?;
-            ready = ready.or(ahead);
             self.guarded(|device| device.read_outputs(maps, run))?;
         }
         Ok(batch)
