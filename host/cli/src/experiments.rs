@@ -30,16 +30,20 @@ const LENET_300_100: &[&str] = &["--net", "lenet-300-100"];
 const LENET_5: &[&str] = &["--net", "lenet-5"];
 
 /// Nothing is removed, and 255 values a layer are as good as 8-bit weights.
-const EIGHT_BITS: &[&str] = &[
-    "densities=1,1",
-    "structure=0",
-    "codes=255",
-    "prune-epochs=1",
-    "prune-rate=0.001",
-    "retrain-epochs=0",
-    "tune-epochs=2",
-    "tune-rate=0.0003",
-];
+const DENSE: Experiment = Experiment {
+    name: "dense, 8 bits",
+    set: &[
+        "densities=1,1",
+        "structure=0",
+        "codes=255",
+        "prune-epochs=1",
+        "prune-rate=0.001",
+        "retrain-epochs=0",
+        "tune-epochs=2",
+        "tune-rate=0.0003",
+    ],
+    config: "ulx3s-85f",
+};
 
 /// The paper's shares and code words of 6 bits for LeNet-300-100.
 const PAPER_300_100: Experiment = Experiment {
@@ -91,11 +95,7 @@ pub const TRAINED: &[Trained] = &[
         train: &["--hidden", "32"],
         recipe: LENET_300_100,
         experiments: &[
-            Experiment {
-                name: "dense, 8 bits",
-                set: EIGHT_BITS,
-                config: "ulx3s-85f",
-            },
+            DENSE,
             Experiment {
                 name: "2,000 weights",
                 set: &["weights=2000", "retrain-epochs=60"],
@@ -109,11 +109,7 @@ pub const TRAINED: &[Trained] = &[
         train: &["--hidden", "16"],
         recipe: LENET_300_100,
         experiments: &[
-            Experiment {
-                name: "dense, 8 bits",
-                set: EIGHT_BITS,
-                config: "ulx3s-85f",
-            },
+            DENSE,
             Experiment {
                 name: "1,500 weights",
                 set: &["weights=1500", "retrain-epochs=60"],
@@ -127,11 +123,7 @@ pub const TRAINED: &[Trained] = &[
         train: &["--hidden", "64"],
         recipe: LENET_300_100,
         experiments: &[
-            Experiment {
-                name: "dense, 8 bits",
-                set: EIGHT_BITS,
-                config: "ulx3s-85f",
-            },
+            DENSE,
             Experiment {
                 name: "2,500 weights",
                 set: &["weights=2500", "retrain-epochs=60"],

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Place;
+use common::{Place, refused};
 use std::path::Path;
 use thresh_model::{Head, Network, Shape, Weights};
 
@@ -206,20 +206,7 @@ fn what_cannot_be_imported_is_said() {
         ),
     ];
     for (arguments, status, texts) in cases {
-        let output = place.thresh(&arguments);
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(status),
-            "thresh {arguments}: {stderr}"
-        );
-        for text in texts {
-            assert!(
-                stderr.contains(text),
-                "thresh {arguments}: no {text:?} in: {stderr}"
-            );
-        }
-        assert_eq!(output.stdout, b"");
+        refused(&place, &arguments, status, &texts);
     }
     assert!(!place.path("x.safetensors").exists());
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Place, idx};
+use common::{Place, idx, refused};
 use std::path::Path;
 use thresh_model::{Image, Network, Shape, Weights};
 
@@ -242,26 +242,6 @@ fn images_are_held_out_where_no_test_images_are() {
         "{command}"
     );
     assert!(command.ends_with("--hold-out 20%"), "{command}");
-}
-
-/// Runs `arguments`, which must fail with `status` and a message that holds all of `texts`.
-#[track_caller]
-fn refused(place: &Place, arguments: &str, status: i32, texts: &[&str]) {
-    let output = place.thresh(arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(status),
-        "thresh {arguments}: {stderr}"
-    );
-    for text in texts {
-        assert!(
-            stderr.contains(text),
-            "thresh {arguments}: no {text:?} in: {stderr}"
-        );
-    }
-    assert!(!stderr.contains("panicked"), "thresh {arguments}: {stderr}");
-    assert_eq!(output.stdout, b"", "thresh {arguments} fails, and prints");
 }
 
 /// What is refused of a folder of pictures that `change` damages.

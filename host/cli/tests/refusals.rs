@@ -3,31 +3,11 @@
 
 mod common;
 
-use common::{Place, SIDE, idx};
+use common::{Place, SIDE, idx, refused};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::Stdio;
 use thresh_model::{Activation, Frame, Head, Layer, Network, Operator, Shape, Weights};
-
-/// Runs `arguments`, which must fail with `status` and a message that holds all of `texts`.
-#[track_caller]
-fn refused(place: &Place, arguments: &str, status: i32, texts: &[&str]) {
-    let output = place.thresh(arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(
-        output.status.code(),
-        Some(status),
-        "thresh {arguments}: {stderr}"
-    );
-    for text in texts {
-        assert!(
-            stderr.contains(text),
-            "thresh {arguments}: no {text:?} in: {stderr}"
-        );
-    }
-    assert!(!stderr.contains("panicked"), "thresh {arguments}: {stderr}");
-    assert_eq!(output.stdout, b"", "thresh {arguments} fails, and prints");
-}
 
 /// One hidden layer of `hidden` outputs; all weights are equal.
 fn network(hidden: usize) -> Network {

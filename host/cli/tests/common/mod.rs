@@ -130,3 +130,23 @@ fn data(seed: u32, count: usize) -> (Vec<u8>, Vec<u8>) {
     }
     (images, labels)
 }
+
+/// Runs `arguments`, which must fail with `status` and a message that holds all of `texts`.
+#[track_caller]
+pub fn refused(place: &Place, arguments: &str, status: i32, texts: &[&str]) {
+    let output = place.thresh(arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(status),
+        "thresh {arguments}: {stderr}"
+    );
+    for text in texts {
+        assert!(
+            stderr.contains(text),
+            "thresh {arguments}: no {text:?} in: {stderr}"
+        );
+    }
+    assert!(!stderr.contains("panicked"), "thresh {arguments}: {stderr}");
+    assert_eq!(output.stdout, b"", "thresh {arguments} fails, and prints");
+}
