@@ -55,6 +55,13 @@ impl BitWriter {
         self.put(value, width);
     }
 
+    /// Appends `value` in Rice code: a one for each `2^low`, a zero, then its `low` lowest bits.
+    pub fn put_rice(&mut self, value: u32, low: u32) {
+        (0..value >> low).for_each(|_| self.put(1, 1));
+        self.put(0, 1);
+        self.put(value & ((1 << low) - 1), low);
+    }
+
     /// The bytes; the last one is filled up with zeros.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
@@ -155,6 +162,18 @@ impl<'a> BitReader<'a> {
             }
         }
         None
+    }
+
+    /// The next number in Rice code with `low` lowest bits, at most 15, if it is below 2^16.
+    pub fn take_rice(&mut self, low: u32) -> Option<u32> {
+        let mut high = 0;
+        while self.bit()? == 1 {
+            high += 1;
+            if high >> (16 - low) != 0 {
+                return None;
+            }
+        }
+        Some(high << low | self.take(low)?)
     }
 
     /// The next number in Elias gamma code.

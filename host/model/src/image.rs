@@ -32,7 +32,7 @@ use thresh_regs::{PassDescriptor, Table};
 pub const MAGIC: [u8; 4] = *b"THRI";
 
 /// Version of the format: grows with every change of a byte's meaning.
-pub const FORMAT_VERSION: u8 = 4;
+pub const FORMAT_VERSION: u8 = 5;
 
 /// A network, packed for one number of PEs.
 ///

@@ -2,8 +2,8 @@
 
 use super::predict::{self, Context, FIELDS};
 use super::write::{
-    BIAS_SHIFT_BITS, BIAS_WIDTH_BITS, CRC_AT, HEAD_BITS, HEADER_BYTES, LENGTH_AT, LENGTH_BITS,
-    SIZE_BITS, crc,
+    CRC_AT, FIRST_LENGTH, HEAD_BITS, HEADER_BYTES, LENGTH_AT, LOW_BITS, NO_WORD, SHIFT_BITS,
+    SIZE_BITS, WIDTH_BITS, crc, follows,
 };
 use super::{
     FORMAT_VERSION, Image, ImageError, MAGIC, MapSize, Pass, PeData, Run, Transfer, check, map,
@@ -14,7 +14,7 @@ use crate::huffman::CodeLengths;
 use crate::network::{Frame, Head, Shape};
 use crate::stream;
 use std::collections::BTreeMap;
-use thresh_regs::{PassDescriptor, TABLE_SYMBOLS, Table};
+use thresh_regs::{MAX_CODE_LENGTH, PassDescriptor, Table};
 
 /// The most labels, and the most entries of the provenance: more is no network of ours.
 const MOST_TEXTS: usize = 1 << 16;
@@ -279,13 +279,17 @@ fn read_pass(
         pass.tables[table as usize] = read_table(reader, table, before)?;
     }
     let codes = reader.take(SIZE_BITS).ok_or(truncated("the codebook"))?;
-    let weight = |_| Some(reader.take(16)? as u16 as i16);
-    pass.codebook = (0..codes)
-        .map(weight)
-        .collect::<Option<_>>()
-        .ok_or(truncated("the codebook"))?;
+    if codes > 0 {
+        let lengths = pass.tables[Table::Code as usize].lengths();
+        pass.codebook =
+            read_codebook(reader, codes as usize, lengths).ok_or(truncated("the codebook"))?;
+    }
     if !descriptor.keep {
-        read_biases(reader, &mut pass).ok_or(truncated("the biases"))?;
+        let rows = usize::from(descriptor.rows);
+        let biases = read_numbers(reader, rows * image.num_pes).ok_or(truncated("the biases"))?;
+        for (pe, biases) in pass.pes.iter_mut().zip(biases.chunks(rows.max(1))) {
+            pe.biases = biases.to_vec();
+        }
     }
     let decoders = check::decoders(&pass.tables);
     for (pe, next) in next.iter_mut().enumerate() {
@@ -361,30 +365,98 @@ fn read_table(
     }
     let symbols = reader.take(SIZE_BITS).ok_or(end.clone())? as usize;
     let mut lengths = Vec::new();
-    while lengths.len() < symbols.min(TABLE_SYMBOLS) {
-        let length = reader.take(LENGTH_BITS).ok_or(end.clone())?;
-        lengths.push(length as u8);
-        if length == 0 {
-            let zeros = reader.take(LENGTH_BITS).ok_or(end.clone())? as usize;
-            lengths.resize(lengths.len() + zeros, 0);
+    if reader.bit().ok_or(end.clone())? == 1 {
+        for length in 1..=MAX_CODE_LENGTH {
+            if lengths.len() >= symbols {
+                break;
+            }
+            let count = reader.take_gamma().ok_or(end.clone())? as usize - 1;
+            if count > symbols - lengths.len() {
+                return Err(ImageError::value(
+                    "symbols of one length",
+                    count,
+                    "at most those of the table",
+                ));
+            }
+            lengths.resize(lengths.len() + count, length as u8);
         }
+        if lengths.len() < symbols {
+            return Err(ImageError::value(
+                "symbols of all lengths",
+                lengths.len(),
+                "those of the table",
+            ));
+        }
+    }
+    let mut before = FIRST_LENGTH;
+    while lengths.len() < symbols {
+        let mut gamma = || reader.take_gamma().ok_or(end.clone());
+        let number = gamma()?;
+        if number == NO_WORD {
+            let zeros = gamma()? as usize;
+            if zeros > symbols - lengths.len() {
+                return Err(ImageError::value(
+                    "symbols without a code word",
+                    zeros,
+                    "at most those of the table",
+                ));
+            }
+            lengths.resize(lengths.len() + zeros, 0);
+            continue;
+        }
+        before = length_of(number, before).ok_or(ImageError::value(
+            "difference of code lengths",
+            number,
+            "one that gives a length of 1 to 15",
+        ))?;
+        lengths.push(before);
     }
     CodeLengths::new(lengths).map_err(|source| ImageError::Code { table, source })
 }
 
-fn read_biases(reader: &mut Reader<'_>, pass: &mut Pass) -> Option<()> {
-    let shift = reader.take(BIAS_SHIFT_BITS)?;
-    let width = reader.take(BIAS_WIDTH_BITS)?;
-    let rows = usize::from(pass.descriptor.rows);
-    for pe in &mut pass.pes {
-        for _ in 0..rows {
-            // Moved to the top and back down, so that the sign fills the bits above.
-            let value = reader.take(width)?.checked_shl(32 - width).unwrap_or(0) as i32;
-            let value = value.checked_shr(32 - width).unwrap_or(0);
-            pe.biases.push((value << shift) as i16);
-        }
+/// The length behind `before` that `number` stands for.
+fn length_of(number: u32, before: u8) -> Option<u8> {
+    let number = number - u32::from(number > NO_WORD);
+    let difference = match number.is_multiple_of(2) {
+        true => i64::from(number / 2),
+        false => -i64::from(number / 2),
+    };
+    let length = u8::try_from(i64::from(before) + difference).ok()?;
+    (1..=MAX_CODE_LENGTH)
+        .contains(&length.into())
+        .then_some(length)
+}
+
+fn read_numbers(reader: &mut Reader<'_>, count: usize) -> Option<Vec<i16>> {
+    let (shift, width) = (reader.take(SHIFT_BITS)?, reader.take(WIDTH_BITS)?);
+    (0..count)
+        .map(|_| read_number(reader, shift, width))
+        .collect()
+}
+
+fn read_number(reader: &mut Reader<'_>, shift: u32, width: u32) -> Option<i16> {
+    // Moved to the top and back down, so that the sign fills the bits above.
+    let value = reader.take(width)?.checked_shl(32 - width).unwrap_or(0) as i32;
+    let value = value.checked_shr(32 - width).unwrap_or(0);
+    Some((value << shift) as i16)
+}
+
+fn read_codebook(reader: &mut Reader<'_>, count: usize, lengths: &[u8]) -> Option<Vec<i16>> {
+    let (shift, width) = (reader.take(SHIFT_BITS)?, reader.take(WIDTH_BITS)?);
+    let rising = reader.bit()? == 1;
+    let low = if rising { reader.take(LOW_BITS)? } else { 0 };
+    let mut codebook: Vec<i16> = Vec::new();
+    for code in 0..count {
+        let weight = match codebook.last() {
+            Some(&before) if rising && follows(lengths, code) => {
+                let gap = u64::from(reader.take_rice(low)?) + 1;
+                i16::try_from(i64::from(before) + (gap << shift) as i64).ok()?
+            }
+            _ => read_number(reader, shift, width)?,
+        };
+        codebook.push(weight);
     }
-    Some(())
+    Some(codebook)
 }
 
 fn copy_bits(mut reader: Reader<'_>, bits: usize) -> Vec<u8> {

@@ -18,12 +18,12 @@ pub(super) const HEADER_BYTES: usize = 17;
 /// Bits of the number of symbols of a code table, and of the number of codes.
 pub(super) const SIZE_BITS: u32 = 9;
 
-/// Bits of a code length.
-pub(super) const LENGTH_BITS: u32 = 4;
+/// Bits of the shift and of the width of a pass's weights, and of its biases.
+pub(super) const SHIFT_BITS: u32 = 4;
+pub(super) const WIDTH_BITS: u32 = 5;
 
-/// Bits of a pass's bias shift and bias width.
-pub(super) const BIAS_SHIFT_BITS: u32 = 4;
-pub(super) const BIAS_WIDTH_BITS: u32 = 5;
+/// Bits of the number of lowest bits of the distances in a codebook.
+pub(super) const LOW_BITS: u32 = 4;
 
 /// Bits of the head.
 pub(super) const HEAD_BITS: u32 = 2;
@@ -73,12 +73,13 @@ impl Image {
             }
             owner = Some(pass);
             out.put(pass.codebook.len() as u32, SIZE_BITS);
-            pass.codebook
-                .iter()
-                .for_each(|&weight| out.put(weight as u16 as u32, 16));
+            if !pass.codebook.is_empty() {
+                write_codebook(&mut out, &pass.codebook, pass.table(Table::Code).lengths());
+            }
             tally.upto(out.len(), Part::Codebook, layer);
             if !pass.descriptor.keep {
-                write_biases(&mut out, pass);
+                let biases = pass.pes.iter().flat_map(|pe| pe.biases.iter().copied());
+                write_numbers(&mut out, &biases.collect::<Vec<_>>());
                 tally.upto(out.len(), Part::Biases, layer);
             }
             for data in &pass.pes {
@@ -192,8 +193,9 @@ fn write_text(out: &mut BitWriter, text: &str) {
     out.put_bytes(text.as_bytes());
 }
 
-/// A table: one bit if it is that of the pass before; else the number of symbols and their lengths,
-/// where a zero is followed by how many zeros follow it, up to 15.
+/// A table: one bit if it is that of the pass before; else the number of symbols, and whether lengths rise with them. If they do,
+/// how many there are of each length; else each by its difference from the one before, where one without a code word is followed by how many
+/// others follow it.
 fn write_table(out: &mut BitWriter, code: &CodeLengths, before: Option<&CodeLengths>) {
     if let Some(before) = before {
         out.put(u32::from(code == before), 1);
@@ -203,19 +205,54 @@ fn write_table(out: &mut BitWriter, code: &CodeLengths, before: Option<&CodeLeng
     }
     let mut lengths = code.lengths();
     out.put(lengths.len() as u32, SIZE_BITS);
-    while let [length, rest @ ..] = lengths {
-        out.put(u32::from(*length), LENGTH_BITS);
-        lengths = rest;
-        if *length == 0 {
-            let zeros = rest
-                .iter()
-                .take((1 << LENGTH_BITS) - 1)
-                .take_while(|&&l| l == 0)
-                .count();
-            out.put(zeros as u32, LENGTH_BITS);
-            lengths = &rest[zeros..];
+    let rising = rises(lengths);
+    out.put(u32::from(rising), 1);
+    if rising {
+        for length in 1.. {
+            if lengths.is_empty() {
+                return;
+            }
+            let count = lengths.iter().take_while(|&&l| l == length).count();
+            out.put_gamma(count as u32 + 1);
+            lengths = &lengths[count..];
         }
     }
+    let mut before = FIRST_LENGTH;
+    while let [length, rest @ ..] = lengths {
+        out.put_gamma(step_number(*length, before));
+        lengths = rest;
+        if *length == 0 {
+            let zeros = rest.iter().take_while(|&&l| l == 0).count();
+            out.put_gamma(zeros as u32 + 1);
+            lengths = &rest[zeros..];
+        } else {
+            before = *length;
+        }
+    }
+}
+
+/// The length that the first one of a table is compared with.
+pub(super) const FIRST_LENGTH: u8 = 4;
+
+/// What stands for a symbol without a code word in the place of a difference of lengths.
+pub(super) const NO_WORD: u32 = 4;
+
+/// The number of a length behind `before`: differences 0, 1, -1, 2, -2 ... from 1 on, but for [`NO_WORD`].
+fn step_number(length: u8, before: u8) -> u32 {
+    if length == 0 {
+        return NO_WORD;
+    }
+    let difference = i32::from(length) - i32::from(before);
+    let number = match difference > 0 {
+        true => 2 * difference.unsigned_abs(),
+        false => 2 * difference.unsigned_abs() + 1,
+    };
+    number + u32::from(number >= NO_WORD)
+}
+
+/// Whether every symbol has a code word, none a shorter one than a symbol before it.
+fn rises(lengths: &[u8]) -> bool {
+    lengths.first() != Some(&0) && lengths.is_sorted()
 }
 
 /// Bits that the lengths of a code take in the file.
@@ -225,21 +262,61 @@ pub(crate) fn table_bits(code: &CodeLengths) -> u64 {
     out.len() as u64
 }
 
-/// The biases: zero bits that all of them end with, bits that the rest takes, then each of them.
-fn write_biases(out: &mut BitWriter, pass: &Pass) {
-    let biases = || pass.pes.iter().flat_map(|pe| pe.biases.iter().copied());
-    let shift = biases()
-        .filter(|&b| b != 0)
-        .map(i16::trailing_zeros)
-        .min()
-        .unwrap_or(0);
-    let width = biases().map(|b| signed_bits(b >> shift)).max().unwrap_or(0);
-    out.put(shift, BIAS_SHIFT_BITS);
-    out.put(width, BIAS_WIDTH_BITS);
-    for bias in biases() {
-        let value = (bias >> shift) as u16;
-        out.put(u32::from(value) & ((1 << width) - 1), width);
+/// Numbers: zero bits that all of them end with, bits that the rest takes, then each of them.
+fn write_numbers(out: &mut BitWriter, numbers: &[i16]) {
+    let (shift, width) = write_widths(out, numbers);
+    numbers
+        .iter()
+        .for_each(|n| write_number(out, *n, shift, width));
+}
+
+fn write_widths(out: &mut BitWriter, numbers: &[i16]) -> (u32, u32) {
+    let others = numbers.iter().filter(|n| **n != 0);
+    let shift = others.map(|n| n.trailing_zeros()).min().unwrap_or(0);
+    let widths = numbers.iter().map(|n| signed_bits(n >> shift));
+    let width = widths.max().unwrap_or(0);
+    out.put(shift, SHIFT_BITS);
+    out.put(width, WIDTH_BITS);
+    (shift, width)
+}
+
+fn write_number(out: &mut BitWriter, number: i16, shift: u32, width: u32) {
+    let value = (number >> shift) as u16;
+    out.put(u32::from(value) & ((1 << width) - 1), width);
+}
+
+/// The weights of a codebook: where those whose code words are equally long rise, all but the first of them by the distance from the one before.
+fn write_codebook(out: &mut BitWriter, codebook: &[i16], lengths: &[u8]) {
+    let follows = |code: usize| follows(lengths, code);
+    let risen = |code: usize| (i32::from(codebook[code]) - i32::from(codebook[code - 1])) as u32;
+    let mut pairs = (1..codebook.len()).filter(|&code| follows(code));
+    let rising = pairs.all(|code| codebook[code] > codebook[code - 1]);
+    let (shift, width) = write_widths(out, codebook);
+    out.put(u32::from(rising), 1);
+    if !rising {
+        return codebook
+            .iter()
+            .for_each(|n| write_number(out, *n, shift, width));
     }
+    let gaps = (1..codebook.len())
+        .filter(|&code| follows(code))
+        .map(|code| (risen(code) >> shift) - 1);
+    let gaps: Vec<u32> = gaps.collect();
+    let bits = |low: u32| -> u32 { gaps.iter().map(|gap| (gap >> low) + 1 + low).sum() };
+    let low = (0..1 << LOW_BITS).min_by_key(|&low| bits(low)).unwrap_or(0);
+    out.put(low, LOW_BITS);
+    let mut gaps = gaps.into_iter();
+    for (code, &weight) in codebook.iter().enumerate() {
+        match follows(code) {
+            true => out.put_rice(gaps.next().expect("one for each that follows"), low),
+            false => write_number(out, weight, shift, width),
+        }
+    }
+}
+
+/// Whether the code word of `code` is as long as that of the code before.
+pub(super) fn follows(lengths: &[u8], code: usize) -> bool {
+    code > 0 && lengths.get(code) == lengths.get(code - 1)
 }
 
 /// Bits that a number takes in two's complement; none for zero.

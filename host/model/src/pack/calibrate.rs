@@ -9,6 +9,10 @@ use thresh_regs::bias_shift;
 /// agrees with the float network no better.
 const BIAS_FRACTION_BITS: u32 = 2;
 
+/// Bits of the largest weight of a codebook, its sign included, above those of an activation: finer ones cost bytes and, measured,
+/// read no better.
+const WEIGHT_BITS: u32 = 2;
+
 /// A unit in integers.
 #[derive(Clone, Debug)]
 pub(super) struct Quantised {
@@ -170,6 +174,7 @@ pub(super) fn quantise(
                 2f64.powi(shift) / step,
                 grain.max(0),
                 f64::from(1 << bias_shift(act_bits)),
+                act_bits + WEIGHT_BITS,
             ) {
                 Ok((bias, terms)) => Some(Quantised {
                     relu,
@@ -238,7 +243,7 @@ impl Histogram {
 }
 
 /// A unit whose sums are `factor` times the real ones, or what is out of range. Biases are multiples
-/// of `2^grain` words, each worth `bias_unit`.
+/// of `2^grain` words, each worth `bias_unit`; weights have `weight_bits` bits at most.
 fn integers(
     unit: &Unit,
     histograms: &[Histogram],
@@ -246,6 +251,7 @@ fn integers(
     factor: f64,
     grain: i32,
     bias_unit: f64,
+    weight_bits: u32,
 ) -> Result<(Vec<i16>, Vec<QuantisedTerm>), &'static str> {
     let limit = f64::from(i16::MAX);
     let step = 2f64.powi(grain);
@@ -263,12 +269,13 @@ fn integers(
     let mut terms = Vec::new();
     for (term, histogram) in unit.terms.iter().zip(histograms) {
         let source = sources[term.source];
-        let weights: Vec<f64> = term
+        let mut weights: Vec<f64> = term
             .codebook
             .iter()
             .map(|w| (w * source.scale * factor).round())
             .collect();
         let frequencies = histogram.total();
+        round(&mut weights, &frequencies, weight_bits);
         let mut in_use = weights.iter().zip(&frequencies).filter(|(_, n)| **n > 0);
         if in_use.any(|(w, _)| w.abs() > limit) {
             return Err("weights");
@@ -292,6 +299,17 @@ fn integers(
         return Err("sums");
     }
     Ok((bias.iter().map(|b| *b as i16).collect(), terms))
+}
+
+/// Rounds weights so that those in use have `bits` bits before zeros that all end with.
+fn round(weights: &mut [f64], frequencies: &[u64], bits: u32) {
+    let in_use = weights.iter().zip(frequencies).filter(|(_, n)| **n > 0);
+    let most = in_use.fold(0.0, |most: f64, (w, _)| most.max(w.abs()));
+    let step = (most.max(1.0).log2().floor() as i32 + 2 - bits as i32).max(0);
+    let step = 2f64.powi(step);
+    weights
+        .iter_mut()
+        .for_each(|w| *w = (*w / step).round() * step);
 }
 
 /// Centroids that are equal now share a code, zeros and unused ones have none.

