@@ -18,8 +18,33 @@ pub mod train;
 pub mod verilog;
 
 use anyhow::{Result, bail};
+use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use thresh_compress::{Options, Recipe};
+use thresh_compress::{Backend, Options, Recipe};
+
+/// What training computes on.
+#[derive(Clone, Copy, Debug, Args)]
+struct Compute {
+    /// What training computes on: cpu, or a GPU by wgpu or cuda where thresh was built with that cargo feature. Only on the cpu a seed
+    /// gives the same network to the bit on every machine.
+    #[arg(long, value_name = "NAME", default_value = Backend::Cpu.name())]
+    backend: Backend,
+}
+
+impl Compute {
+    /// Uses it from now on.
+    fn choose(self) -> Result<()> {
+        Ok(self.backend.choose()?)
+    }
+
+    /// Its words on a command line.
+    fn words(self) -> Vec<String> {
+        match self.backend {
+            Backend::Cpu => vec![],
+            other => vec!["--backend".into(), other.name().into()],
+        }
+    }
+}
 
 /// A `NAME=VALUE` of `--set`.
 type Setting = (String, String);

@@ -93,7 +93,7 @@ fn images_that_are_none_or_not_for_the_engine() {
             "version.thresh",
             &[
                 "version.thresh",
-                "image format 68, expected 4",
+                "image format 69, expected 5",
                 "pack the network again",
             ],
         ),

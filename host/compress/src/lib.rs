@@ -9,6 +9,7 @@
 //! that.
 
 pub mod amount;
+pub mod backend;
 pub mod budget;
 pub mod data;
 pub mod deep_compression;
@@ -30,6 +31,7 @@ mod run;
 mod sgd;
 
 pub use amount::Amount;
+pub use backend::Backend;
 pub use budget::Budget;
 pub use data::Data;
 pub use deep_compression::{DeepCompression, DeepCompressionOptions};

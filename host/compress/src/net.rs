@@ -47,6 +47,8 @@ pub(crate) struct Step {
     pub inputs: Vec<usize>,
     pub operator: Operator,
     pub activation: Activation,
+    /// Positions of its outputs.
+    pub positions: usize,
     /// Its place among the layers with weights; `None` for a layer without.
     pub weights: Option<usize>,
     /// Whether the output of the network depends on it.

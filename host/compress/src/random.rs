@@ -11,6 +11,7 @@ pub(crate) enum Purpose {
     Prune,
     Retrain,
     FineTune,
+    Share,
 }
 
 /// The generator of one epoch.

@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use thresh_model::Dataset;
 
 use crate::{
+    Backend,
     checkpoint::{Identity, State, Store},
     data::Data,
     error::{Error, Result},
@@ -72,10 +73,13 @@ pub(crate) fn run(
     stage: &mut dyn Stage,
     plan: &Plan<'_>,
     data: &Data,
-    identity: Identity,
+    mut identity: Identity,
     context: &mut Context<'_>,
 ) -> Result<f64> {
     data.check_measurable()?;
+    if Backend::chosen() != Backend::Cpu {
+        identity.insert("backend".into(), Backend::chosen().name().into());
+    }
     let name = stage.name();
     let store = match &context.folder {
         Some(folder) => Some(Store::new(folder, name, identity.clone())?),

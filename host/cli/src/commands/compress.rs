@@ -1,7 +1,9 @@
 //! `thresh compress`.
 
 use super::import::{ModelArgs, is_model};
-use super::{Setting, apply, budget, parse_setting, recipe_parser, recipe_words, report, train};
+use super::{
+    Compute, Setting, apply, budget, parse_setting, recipe_parser, recipe_words, report, train,
+};
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict};
 use crate::report::Subject;
@@ -48,6 +50,8 @@ pub struct Compress {
     /// How.
     #[arg(long, default_value = DEFAULT_METHOD)]
     method: String,
+    #[command(flatten)]
+    compute: Compute,
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
@@ -98,6 +102,7 @@ impl Compress {
             .output
             .clone()
             .unwrap_or_else(|| files::folder(&input).join("compressed.safetensors"));
+        self.compute.choose()?;
         let reports = self.report || self.html.is_some();
         let image = self.budget.is_some().then(|| path.with_extension("thresh"));
         let inputs = [input.as_path()];
@@ -145,6 +150,7 @@ impl Compress {
         if self.method != DEFAULT_METHOD {
             words.extend(["--method".into(), self.method.clone()]);
         }
+        words.extend(self.compute.words());
         words.extend(self.data.words());
         match self.net {
             Some(net) if imported => words.extend(["--net".into(), net.name().into()]),

@@ -1,6 +1,8 @@
 //! `thresh make`.
 
-use super::{Setting, apply, compress, pack, parse_setting, recipe_parser, recipe_words, train};
+use super::{
+    Compute, Setting, apply, compress, pack, parse_setting, recipe_parser, recipe_words, train,
+};
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict};
 use crate::{files, provenance, target};
@@ -36,6 +38,8 @@ pub struct Make {
     #[arg(long, value_name = "NAME", value_parser = recipe_parser(), default_value = Recipe::default().name())]
     net: Recipe,
     #[command(flatten)]
+    compute: Compute,
+    #[command(flatten)]
     data: DataArgs,
     /// Measure on the last COUNT training images, or SHARE% of them, which are then not learned, in the place of the test
     /// images: for data without test images.
@@ -65,6 +69,7 @@ impl Make {
             "got --config with the output {}, which is not packed, expected an output FILE.thresh, or no --config",
             self.output.display()
         );
+        self.compute.choose()?;
         let mut training = self.net.training();
         apply(&self.train, &mut training)?;
         let mut method = self.net.method(compress::DEFAULT_METHOD)?;
@@ -74,6 +79,7 @@ impl Make {
         if let Some(config) = self.config.filter(|config| config.name != DEFAULT_CONFIG) {
             words.extend(["--config".into(), config.name.into()]);
         }
+        words.extend(self.compute.words());
         words.extend(self.data.words());
         words.extend(recipe_words(self.net));
         words.extend(provenance::changed(

@@ -129,7 +129,7 @@ impl Reproduce {
         }
         files::check_outputs(&[], self.output.as_deref())?;
         let bar = bars::bar("reproduce", chosen.len() as u64);
-        let mut rows = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
         for pair in &chosen {
             let commands = commands(pair);
             let (trained, experiment) = *pair;
@@ -137,7 +137,10 @@ impl Reproduce {
                 "{} on {}: {}",
                 trained.name, trained.data, experiment.name
             ));
-            run(&commands.train)?;
+            // A network that is compressed in several ways is trained once.
+            if rows.last().map(|row| &row.commands.train) != Some(&commands.train) {
+                run(&commands.train)?;
+            }
             run(&commands.compress)?;
             run(&commands.pack)?;
             rows.push(Row {

@@ -1,6 +1,6 @@
 //! `thresh train`.
 
-use super::{Setting, apply, parse_setting, recipe_parser, recipe_words};
+use super::{Compute, Setting, apply, parse_setting, recipe_parser, recipe_words};
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict, facts, percent};
 use crate::{bars, files, provenance};
@@ -29,6 +29,8 @@ pub struct Train {
     /// Where the network goes [default: .work/DATA/train.safetensors, .work/DATA/NET/train.safetensors with --net].
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    compute: Compute,
     #[command(flatten)]
     data: DataArgs,
     /// The network, with the options that are recommended for it. LeNet-5 has a ReLU behind each convolution, unlike
@@ -78,6 +80,7 @@ impl Train {
         options.seed = self.seed.unwrap_or(options.seed);
 
         let mut words = vec!["train".to_string()];
+        words.extend(self.compute.words());
         words.extend(self.data.words());
         words.extend(recipe_words(self.net));
         words.extend(provenance::changed("--set", &options, &self.net.training()));
@@ -91,6 +94,7 @@ impl Train {
         let whole = self.data.read(&Wanted::default())?;
         let data = HoldOut::apply(self.hold_out, &whole)?;
         check_measurable(&self.data, &data)?;
+        self.compute.choose()?;
         let network = train(&options, &data, folder, command)?;
         files::save_network(&path, &network)?;
         report(output, &network, &path)

@@ -2,14 +2,17 @@
 //!
 //! 1. `prune`: more and more weights of small magnitude are removed while the others are trained on ([`prune`]).
 //! 2. `retrain`: the others are trained while the rate falls ([`retrain`]).
-//! 3. `share`: k-means in each layer; every weight becomes a code ([`share`]).
-//! 4. `fine-tune`: the shared values are trained, the codes stay ([`tune`]).
+//! 3. `share-train`: weights are trained while each is used as the shared value that stands for it ([`rate`]); 0 epochs unless asked for.
+//! 4. `share`: k-means in each layer; every weight becomes a code ([`share`]).
+//! 5. `fine-tune`: the shared values are trained, the codes stay ([`tune`]).
 //!
 //! The paper's Huffman coding is done by the packer.
 
+mod balance;
 mod cut;
 mod grid;
 pub mod prune;
+pub mod rate;
 pub mod retrain;
 pub mod share;
 pub mod tune;
@@ -35,9 +38,13 @@ use crate::{
     train::{check_data, check_loop, description, note_held_out},
 };
 use prune::Masked;
+use rate::Sharing;
 use retrain::Retrained;
-use share::Shared;
+
 use tune::Tuned;
+
+/// PEs of the largest engine.
+const MOST_PES: usize = 64;
 
 options! {
     /// Options of [`DeepCompression`]. The defaults are recommended for LeNet-300-100 on MNIST.
@@ -48,6 +55,12 @@ options! {
         densities: Vec<f64> = Vec::new(),
         /// How much a weight counts less where few share its input or neuron; 0: magnitude alone.
         structure: f64 = 2.0,
+        /// Bits that a weight counts for, beside those it takes, at each position where it is multiplied; structure must not be 0.
+        mac_price: f64 = 0.0,
+        /// PEs of which each keeps equally many weights of a layer; 0: as it comes.
+        balance: usize = 0,
+        /// Share of the weights of a layer that may come back by their gradients, while pruning begins; 0: what is removed stays so.
+        regrow: f64 = 0.0,
         /// Passes over the training images while weights are removed.
         prune_epochs: usize = 40,
         /// Rate while weights are removed.
@@ -60,6 +73,12 @@ options! {
         decay: f64 = 0.0002,
         /// Shared values of each layer, or one number for all layers.
         codes: Vec<usize> = vec![16],
+        /// What the bits of codes count for beside the error of sharing; 0: nothing, 1: as much as at the error that k-means makes.
+        code_price: f64 = 0.0,
+        /// Passes over the training images while weights are trained as they are shared.
+        share_epochs: usize = 0,
+        /// Rate of the first step of these; it falls to 0 along half a cosine.
+        share_rate: f64 = 0.01,
         /// Passes over the training images while tuning shared values.
         tune_epochs: usize = 20,
         /// Rate of the first step of tuning; it falls to 0 along half a cosine.
@@ -93,6 +112,12 @@ impl DeepCompressionOptions {
         let densities = self.densities.show();
         if !self.densities.is_empty() && self.densities.len() != layers.len() {
             return wrong("densities", densities, &expected);
+        }
+        if self.balance > MOST_PES {
+            return wrong("balance", self.balance.show(), "0 to 64");
+        }
+        if self.regrow > 0.5 {
+            return wrong("regrow", self.regrow.show(), "0 to 0.5");
         }
         if self.densities.iter().any(|&density| density > 1.0) {
             return wrong("densities", densities, "each 0 to 1");
@@ -133,6 +158,7 @@ impl Method for DeepCompression {
         data.check_measurable()?;
         options.check(&dense)?;
         let identity = identity(options, network, &dense, data);
+        let until = |stage: &str| until(&identity, stage);
         let before = net.accuracy(&dense, data.test());
         let plan = |net, purpose, epochs, rate, fall| Plan {
             net,
@@ -153,7 +179,7 @@ impl Method for DeepCompression {
             options.prune_rate,
             Fall::None,
         );
-        run::run(&mut pruning, &how, data, identity.clone(), context)?;
+        run::run(&mut pruning, &how, data, until("prune"), context)?;
         let pruned = Compact::new(&net, &pruning.finish());
         let small = net.reading(pruned.inputs());
 
@@ -165,18 +191,25 @@ impl Method for DeepCompression {
             Fall::Cosine,
         );
         let mut retraining = Retrained::new(pruned.layers.clone(), options.momentum, options.decay);
-        let after_prune = run::run(&mut retraining, &how, data, identity.clone(), context)?;
+        let after_prune = run::run(&mut retraining, &how, data, until("retrain"), context)?;
         let retrained = retraining.weights();
 
-        let shared = retrained
-            .iter()
-            .zip(options.codes.iter().cycle())
-            .map(|(layer, &codes)| Shared::new(layer, codes))
-            .collect();
+        let mut sharing = Sharing::new(&retrained, options);
+        if options.share_epochs > 0 {
+            let how = plan(
+                &small,
+                Purpose::Share,
+                options.share_epochs,
+                options.share_rate,
+                Fall::Cosine,
+            );
+            run::run(&mut sharing, &how, data, until("share"), context)?;
+        }
+        let (retrained, shared) = sharing.finish();
         let mut tuning = Tuned::new(&retrained, shared, options.momentum);
         let shared = tuning.weights();
         let after_share = small.accuracy(&shared, data.test());
-        report_sharing(after_share, &retrained, &shared, &identity, context)?;
+        report_sharing(after_share, &retrained, &shared, &until("share"), context)?;
 
         let how = plan(
             &small,
@@ -185,7 +218,7 @@ impl Method for DeepCompression {
             options.tune_rate,
             Fall::Cosine,
         );
-        let after = run::run(&mut tuning, &how, data, identity, context)?;
+        let after = run::run(&mut tuning, &how, data, until("tune"), context)?;
 
         let mut result = network.clone();
         let tuned = tuning.finish();
@@ -251,6 +284,26 @@ fn report_sharing(
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(Error::Stopped { stage, epochs: 1 }),
     }
+}
+
+/// The options that no stage before theirs depends on, by the beginnings of their names, in the order of the stages.
+const STAGES: [(&str, &[&str]); 4] = [
+    ("prune", &["prune-"]),
+    ("retrain", &["retrain-"]),
+    ("share", &["codes", "code-price", "share-"]),
+    ("tune", &["tune-"]),
+];
+
+/// What a checkpoint of `stage` belongs to: nothing of the stages behind it.
+fn until(identity: &Identity, stage: &str) -> Identity {
+    let mut later = STAGES.iter().skip_while(|(name, _)| *name != stage).skip(1);
+    let later: Vec<&str> = later
+        .by_ref()
+        .flat_map(|(_, names)| names.iter().copied())
+        .collect();
+    let mut identity = identity.clone();
+    identity.retain(|key, _| !later.iter().any(|name| key.starts_with(name)));
+    identity
 }
 
 fn identity(

@@ -1,7 +1,5 @@
 //! Weight sharing by k-means, with the linear start of Deep Compression.
 
-use crate::net::Affine;
-
 /// Most rounds of k-means; it converges far earlier.
 const MAX_ROUNDS: usize = 1000;
 
@@ -15,13 +13,6 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Shares the weights of `layer` that are not zero among at most `count` values.
-    pub(crate) fn new(layer: &Affine, count: usize) -> Self {
-        let rows = layer.to_rows();
-        let alive: Vec<f32> = rows.iter().copied().filter(|&w| w != 0.0).collect();
-        Self::among(&rows, k_means(&alive, count))
-    }
-
     /// Gives each of `weights` that is not zero the nearest of at most 255 shared values.
     pub(crate) fn among(weights: &[f32], codebook: Vec<f32>) -> Self {
         let codes = weights
@@ -90,7 +81,7 @@ pub fn k_means(values: &[f32], count: usize) -> Vec<f32> {
 }
 
 /// Index of the value nearest to `value`; the first of equally near ones.
-fn nearest(codebook: &[f32], value: f32) -> usize {
+pub(super) fn nearest(codebook: &[f32], value: f32) -> usize {
     let distance = |index: usize| (codebook[index] - value).abs();
     (1..codebook.len()).fold(0, |best, i| {
         if distance(i) < distance(best) {
@@ -104,7 +95,6 @@ fn nearest(codebook: &[f32], value: f32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net;
     use proptest::prelude::*;
 
     #[test]
@@ -131,18 +121,6 @@ mod tests {
         assert!(k_means(&[], 4).is_empty());
         assert_eq!(k_means(&[0.5, 0.5], 4), [0.5]);
         assert_eq!(k_means(&[-1.0, 2.0, 2.0], 16), [-1.0, 2.0]);
-    }
-
-    #[test]
-    fn pruned_weights_get_code_0_and_the_order_is_by_output() {
-        // Two inputs, three outputs.
-        let layer = Affine {
-            weight: net::matrix(&[1.0, 0.0, -1.0, 0.0, 1.0, -1.0], 2, 3),
-            bias: net::vector(&[0.0; 3]),
-        };
-        let shared = Shared::new(&layer, 16);
-        assert_eq!(shared.codebook, [-1.0, 1.0]);
-        assert_eq!(shared.codes, [2, 0, 0, 2, 1, 1]);
     }
 
     fn error(values: &[f32], centroids: &[f32]) -> f64 {

@@ -198,11 +198,20 @@ impl Stage for Tuned {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deep_compression::{DeepCompressionOptions, rate::Sharing};
     use crate::{
         net::Batch,
         random::{Purpose, generator},
     };
     use rand::RngExt;
+
+    fn shared(layers: &[Affine], codes: usize) -> Vec<Shared> {
+        let options = DeepCompressionOptions {
+            codes: vec![codes],
+            ..DeepCompressionOptions::default()
+        };
+        Sharing::new(layers, &options).finish().1
+    }
 
     /// A network of 6 - 5 - 3 with shared weights, and a batch for it.
     fn example() -> (Vec<Affine>, Tuned, Batch) {
@@ -228,7 +237,7 @@ mod tests {
                 }
             })
             .collect();
-        let shared = layers.iter().map(|layer| Shared::new(layer, 4)).collect();
+        let shared = shared(&layers, 4);
         let inputs: Vec<f32> = (0..8 * 6).map(|_| random.random_range(0.0..1.0)).collect();
         let labels = (0..8).map(|_| random.random_range(0..3)).collect();
         let batch = Batch {
@@ -284,7 +293,7 @@ mod tests {
     fn centroids_move_and_codes_stay() {
         let net = net::dense(&[6, 5, 3]);
         let (layers, mut tuned, batch) = example();
-        let before: Vec<Shared> = layers.iter().map(|layer| Shared::new(layer, 4)).collect();
+        let before: Vec<Shared> = shared(&layers, 4);
         let (first, _) = net.gradients(&tuned.weights(), &batch);
         for _ in 0..40 {
             let (_, gradients) = net.gradients(&tuned.weights(), &batch);
@@ -317,7 +326,7 @@ mod tests {
         };
         let mut tuned = Tuned::new(
             std::slice::from_ref(&layer),
-            vec![Shared::new(&layer, 4)],
+            shared(std::slice::from_ref(&layer), 4),
             0.9,
         );
         let batch = Batch {

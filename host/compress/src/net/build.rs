@@ -17,10 +17,12 @@ impl Net {
         let mut steps: Vec<Step> = network
             .layers
             .iter()
-            .map(|layer| Step {
+            .enumerate()
+            .map(|(index, layer)| Step {
                 inputs: layer.inputs.clone(),
                 operator: layer.operator.clone(),
                 activation: layer.activation.clone(),
+                positions: network.value(index + 1).height * network.value(index + 1).width,
                 weights: matrix_sizes(&layer.operator).and_then(|_| weighted.next()),
                 wanted: false,
                 spent: Vec::new(),
@@ -60,6 +62,12 @@ impl Net {
             .iter()
             .filter_map(|step| matrix_sizes(&step.operator))
             .collect()
+    }
+
+    /// For each layer with weights, at how many positions each of them is used.
+    pub fn positions(&self) -> Vec<usize> {
+        let weighted = self.steps.iter().filter(|step| step.weights.is_some());
+        weighted.map(|step| step.positions).collect()
     }
 
     /// For each layer with weights, whether it only scales channels: every one of its weights is a whole channel.

@@ -2,9 +2,11 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::Backend;
+
 /// The device that everything runs on.
 pub(crate) fn device() -> Device {
-    Device::flex()
+    Backend::chosen().device()
 }
 
 /// Weights (or their gradient, or their velocity) and biases of one layer; no tensor is tracked.
