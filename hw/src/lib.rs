@@ -1,11 +1,12 @@
 //! The Thresh engine in Rust-HDL.
 //!
 //! [`primitives`] are a few hand-written cells; [`engine`] is built from them, one block a file;
-//! [`configurations`] makes engines of the table in `thresh-regs`.
+//! [`configurations`] makes engines of the table in `thresh-regs`; [`pcie`] is a link to one.
 
 pub mod configurations;
 pub mod emit;
 pub mod engine;
+pub mod pcie;
 pub mod primitives;
 
 pub use configurations::{configuration, is_built, not_built};

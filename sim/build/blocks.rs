@@ -2,6 +2,7 @@
 //! corners. The build script and the lock-step benches share this list.
 
 use thresh_hw::engine;
+use thresh_hw::pcie;
 use thresh_hw::primitives;
 
 macro_rules! blocks {
@@ -57,6 +58,14 @@ blocks! {
     bus: Bus = engine::Bus<6, 6, 6, 6, 1, 1>, new_bus;
     block_pe: BlockPe = engine::BlockPe<2, 4, 5, 8, 8, 16, 8, 8, 9, 1, 2>;
     block_pe_16: BlockPe16 = engine::BlockPe<2, 4, 5, 8, 8, 16, 8, 16, 17, 1, 2>;
+    pcie_check: PcieCheck = pcie::Check;
+    pcie_intake: PcieIntake = pcie::Intake<8>;
+    pcie_unpack: PcieUnpack = pcie::Unpack;
+    pcie_span: PcieSpan = pcie::Span;
+    pcie_bridge: PcieBridge = pcie::Bridge;
+    pcie_sender: PcieSender = pcie::Sender;
+    pcie_counters: PcieCounters = pcie::Counters;
+    pcie_endpoint: PcieEndpoint = pcie::Endpoint;
     single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8, 16, 8, 8, 9, 0>;
 }
 

@@ -83,6 +83,11 @@ impl VirtualDevice {
         self.master.idle(cycles);
     }
 
+    /// Its bus pins, for another master.
+    pub fn into_pins(self) -> EnginePins {
+        self.master.pins
+    }
+
     /// The Verilated model.
     pub fn model(&self) -> &Model {
         &self.master.pins.model
@@ -118,6 +123,10 @@ impl Transport for VirtualDevice {
 
     fn describe(&self) -> String {
         format!("virtual device {}", self.config.name)
+    }
+
+    fn cycles(&self) -> Option<u64> {
+        Some(self.master.cycles())
     }
 }
 

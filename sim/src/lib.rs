@@ -14,6 +14,7 @@ mod device;
 mod ffi;
 mod master;
 mod model;
+pub mod pcie;
 
 pub use back_door::{BackDoor, BackDoorError};
 pub use device::{DeviceError, EnginePins, VirtualDevice, WAVES_VARIABLE};

@@ -1,8 +1,8 @@
 //! The command line as clap sees it.
 
 use crate::commands::{
-    bench, bench_eie, compress, demo, import, info, make, pack, report, reproduce, run, synth,
-    train, verilog,
+    bench, bench_eie, compress, demo, devices, import, info, make, pack, report, reproduce, run,
+    serve, synth, train, verilog,
 };
 use crate::output::{Output, Verdict};
 use anyhow::Result;
@@ -23,6 +23,7 @@ Examples:
   thresh info net.thresh
   thresh run net.thresh --digit 0 digit.png
   thresh bench net.thresh --json > bench.json
+  thresh devices                                boards that are connected
 
 The data sets mnist and fashion-mnist are read from the folder THRESH_DATA, or .data, which scripts/setup fills; --data takes
 your own as well (docs/compress.md).";
@@ -53,6 +54,8 @@ pub enum Command {
     Run(run::Run),
     Bench(bench::Bench),
     BenchEie(bench_eie::BenchEie),
+    Devices(devices::Devices),
+    Serve(serve::Serve),
     Verilog(verilog::Verilog),
     Synth(synth::Synth),
 }
@@ -72,6 +75,8 @@ impl Command {
             Command::Run(command) => command.run(output),
             Command::Bench(command) => command.run(output),
             Command::BenchEie(command) => command.run(output),
+            Command::Devices(command) => command.run(output),
+            Command::Serve(command) => command.run(output),
             Command::Verilog(command) => command.run(output),
             Command::Synth(command) => command.run(output),
         }

@@ -5,6 +5,7 @@ mod calibration;
 mod cli;
 mod commands;
 mod data;
+mod device;
 mod draw;
 mod eie;
 mod experiments;

@@ -6,7 +6,9 @@ mod report;
 pub use compare::difference;
 pub use report::Report;
 
+use crate::device::Spec;
 use crate::output::Output;
+use crate::target::AnyDevice;
 use crate::{bars, target};
 use anyhow::{Context, Result};
 use compare::{profile_difference, wrong_logits};
@@ -16,10 +18,9 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use thresh_driver::{Counters, Device};
+use thresh_driver::Counters;
 use thresh_model::{Dataset, Image, Reference};
 use thresh_regs::Config;
-use thresh_sim::VirtualDevice;
 
 /// Passes are counted one by one in so many inferences at most.
 const PROFILED: usize = 200;
@@ -32,6 +33,8 @@ const BATCH: usize = 50;
 pub struct Plan<'a> {
     pub image: &'a Image,
     pub config: &'static Config,
+    /// What runs it: one device, or virtual ones.
+    pub spec: &'a Spec,
     pub data: &'a Dataset,
     /// How many images, the first ones.
     pub count: usize,
@@ -57,10 +60,12 @@ pub struct Record {
 /// All inferences, by index.
 pub struct Measurement {
     pub records: Vec<Record>,
-    /// Cycles that all virtual devices were clocked, loading left out.
-    pub simulated_cycles: u64,
+    /// Cycles that all virtual devices were clocked, loading left out; none where they cannot be told.
+    pub simulated_cycles: Option<u64>,
     /// Of these, the cycles of the batches that the records tell of, with loads and transfers between runs.
     pub batch_cycles: u64,
+    /// Time that the batches took, over all threads.
+    pub batch_time: Duration,
     pub elapsed: Duration,
     pub threads: usize,
     /// Where the first wrong inference goes wrong.
@@ -74,8 +79,12 @@ pub fn measure(plan: &Plan<'_>, output: &Output) -> Result<Measurement> {
     let bar = bars::bar("bench", plan.count as u64);
     if !std::io::stderr().is_terminal() {
         output.note(format!(
-            "running {} inferences on {threads} virtual devices",
-            plan.count
+            "running {} inferences on {threads} {}",
+            plan.count,
+            match plan.spec {
+                Spec::Virtual => "virtual devices".into(),
+                Spec::Link(..) => format!("device, {}", plan.spec.name()),
+            }
         ));
     }
     let shared = Shared {
@@ -100,11 +109,15 @@ pub fn measure(plan: &Plan<'_>, output: &Output) -> Result<Measurement> {
     });
     let elapsed = start.elapsed();
     bar.finish_and_clear();
-    let (mut simulated_cycles, mut batch_cycles) = (0, 0);
+    let (mut simulated_cycles, mut batch_cycles) = (Some(0), 0);
+    let mut batch_time = Duration::ZERO;
     for clocked in workers {
         let clocked = clocked?;
-        simulated_cycles += clocked.all;
+        simulated_cycles = simulated_cycles
+            .zip(clocked.all)
+            .map(|(sum, more)| sum + more);
         batch_cycles += clocked.batches;
+        batch_time += clocked.time;
     }
     let mut records = shared
         .records
@@ -122,6 +135,7 @@ pub fn measure(plan: &Plan<'_>, output: &Output) -> Result<Measurement> {
         records,
         simulated_cycles,
         batch_cycles,
+        batch_time,
         elapsed,
         threads,
         first_mismatch,
@@ -131,9 +145,11 @@ pub fn measure(plan: &Plan<'_>, output: &Output) -> Result<Measurement> {
 /// Cycles that a device was clocked, once the image was loaded.
 #[derive(Default)]
 struct Clocked {
-    all: u64,
+    all: Option<u64>,
     /// In batches, not pass by pass.
     batches: u64,
+    /// Time that they took.
+    time: Duration,
 }
 
 /// What the threads share.
@@ -160,7 +176,7 @@ impl Shared<'_> {
     }
 
     fn run(&self) -> Result<Clocked> {
-        let mut device = target::virtual_device(self.plan.config, self.plan.image)?;
+        let mut device = target::open(self.plan.spec, self.plan.config, self.plan.image)?;
         let loaded = device.transport_mut().cycles();
         let batch = match self.plan.image.is_resident() {
             true => 1,
@@ -179,7 +195,7 @@ impl Shared<'_> {
             }
             let indices = first..self.plan.count.min(first + batch);
             let done = self
-                .infer(&mut device, indices.clone(), &mut clocked.batches)
+                .infer(&mut device, indices.clone(), &mut clocked)
                 .with_context(|| format!("test images {indices:?}"))?;
             for record in done {
                 if record.difference.is_some() {
@@ -190,7 +206,8 @@ impl Shared<'_> {
                 self.bar.inc(1);
             }
         }
-        clocked.all = device.transport_mut().cycles() - loaded;
+        let cycles = device.transport_mut().cycles();
+        clocked.all = cycles.zip(loaded).map(|(end, start)| end - start);
         self.records
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -200,9 +217,9 @@ impl Shared<'_> {
 
     fn infer(
         &self,
-        device: &mut Device<VirtualDevice>,
+        device: &mut AnyDevice,
         indices: Range<usize>,
-        clocked: &mut u64,
+        clocked: &mut Clocked,
     ) -> Result<Vec<Record>> {
         let data = self.plan.data;
         let profiled = match self.plan.image.is_resident() {
@@ -213,9 +230,11 @@ impl Shared<'_> {
         let counted = indices.clone().filter(|index| index.is_multiple_of(every));
         let counted: Vec<&[u8]> = counted.map(|index| data.image(index)).collect();
         let inputs: Vec<&[u8]> = indices.clone().map(|index| data.image(index)).collect();
-        let start = device.transport_mut().cycles();
+        let (start, begun) = (device.transport_mut().cycles(), Instant::now());
         let inferences = device.run_batch(&inputs)?;
-        *clocked += device.transport_mut().cycles() - start;
+        let end = device.transport_mut().cycles();
+        clocked.time += begun.elapsed();
+        clocked.batches += end.zip(start).map_or(0, |(end, start)| end - start);
         device.set_overlap(false);
         let mut profiles = device.profile_batch(&counted)?.into_iter();
         device.set_overlap(true);
@@ -254,7 +273,7 @@ fn locate(
 ) -> Result<String> {
     let input = plan.data.image(index);
     let expected = reference.run(input)?;
-    let mut device = target::virtual_device(plan.config, plan.image)?;
+    let mut device = target::open(plan.spec, plan.config, plan.image)?;
     let mut first = None;
     device.run_with(input, |device, pass, _| {
         let got = device.activations(pass)?;

@@ -1,8 +1,9 @@
 //! Which engine an image runs on, and how it is opened.
 
+use crate::device::Spec;
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use thresh_driver::Device;
+use thresh_driver::{Device, Transport};
 use thresh_model::Image;
 use thresh_regs::{CONFIGS, Config};
 use thresh_sim::VirtualDevice;
@@ -44,11 +45,54 @@ pub fn check_built(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// A virtual device of `config` that holds `image`.
-pub fn virtual_device(config: &Config, image: &Image) -> Result<Device<VirtualDevice>> {
-    let doing = || format!("virtual device {}", config.name);
-    check_built(config)?;
-    let mut device = Device::open(VirtualDevice::new(config.name).with_context(doing)?)?;
+/// A device over any link.
+pub type AnyDevice = Device<Box<dyn Transport>>;
+
+/// The configuration that `image` is run on by `spec`: that of [`config_for`], or the one of the device at the end of a link,
+/// which must be the one asked for.
+pub fn config_on(
+    spec: &Spec,
+    image: &Image,
+    asked: Option<&'static Config>,
+) -> Result<&'static Config> {
+    let Spec::Link(link, end) = spec else {
+        return config_for(image, asked);
+    };
+    let device = Device::open((link.open)(end)?)?;
+    let config = device.info().config().ok_or_else(|| {
+        anyhow!(
+            "{} is {}: this thresh was built without it; use the one that its bitstream was built with",
+            spec.name(),
+            device.info()
+        )
+    })?;
+    if let Some(asked) = asked {
+        ensure!(
+            asked == config,
+            "{} is the engine {}, not {}; leave --config out, or connect the other board",
+            spec.name(),
+            config.name,
+            asked.name
+        );
+    }
+    image.check_target(config)?;
+    Ok(config)
+}
+
+/// The device of `spec`, with the engine `config`, that holds `image`.
+pub fn open(spec: &Spec, config: &Config, image: &Image) -> Result<AnyDevice> {
+    let doing = || match spec {
+        Spec::Virtual => format!("virtual device {}", config.name),
+        Spec::Link(..) => spec.name(),
+    };
+    let transport: Box<dyn Transport> = match spec {
+        Spec::Virtual => {
+            check_built(config)?;
+            Box::new(VirtualDevice::new(config.name).with_context(doing)?)
+        }
+        Spec::Link(link, end) => (link.open)(end).with_context(doing)?,
+    };
+    let mut device = Device::open(transport)?;
     device.load(image).with_context(doing)?;
     Ok(device)
 }

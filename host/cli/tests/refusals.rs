@@ -241,7 +241,7 @@ fn inputs_that_the_network_does_not_take() {
     place.write("other.idx", idx(&[1, 2, 2], &[0; 4]));
     place.write("cut.idx", idx(&[2, 4, 4], &[0; 20]));
     let idx3 = "data/mnist/test-images.idx3-ubyte";
-    let cases: [(&str, i32, &[&str]); 13] = [
+    let cases: [(&str, i32, &[&str]); 15] = [
         (
             "wide.png",
             1,
@@ -297,7 +297,20 @@ fn inputs_that_the_network_does_not_take() {
         ),
         ("--digit 40", 1, &["no image 40", "expected 0 to 39"]),
         ("", 2, &["INPUT"]),
-        ("good.png --on board", 2, &["board", "virtual, reference"]),
+        ("good.png --on board", 2, &["board", "engine, reference"]),
+        (
+            "good.png --device usb:1",
+            2,
+            &["usb:1", "virtual or", "pcie:[DOMAIN:BUS:DEVICE.FUNCTION]"],
+        ),
+        (
+            "good.png --device pcie:4",
+            1,
+            &[
+                "got \"4\"",
+                "expected a PCI address in hexadecimal as 0000:00:04.0",
+            ],
+        ),
     ];
     for (arguments, status, texts) in cases {
         refused(
@@ -469,6 +482,43 @@ fn a_checkpoint_of_another_run_is_refused() {
         &["hidden", "\"4\"", "\"5\"", "another folder"],
     );
     place.ok("train --hidden 5 --epochs 1 -o b.safetensors --work other");
+}
+
+#[test]
+fn a_link_that_cannot_be_served() {
+    let place = Place::new();
+    let serve = "serve --config tiny";
+    refused(
+        &place,
+        serve,
+        1,
+        &["got no link", "expected --pcie -- COMMAND"],
+    );
+    refused(
+        &place,
+        &format!("{serve} --pcie"),
+        1,
+        &["without a command"],
+    );
+    refused(
+        &place,
+        &format!("{serve} --pcie -- ./nothing"),
+        1,
+        &["./nothing", "No such file"],
+    );
+    // One that does not speak as QEMU does is ended, one that says nothing is done.
+    place.write(
+        "speaks",
+        "#!/bin/sh\nexec 3>&0; head -c 64 /dev/zero | tr '\\0' x >&3; exec sleep 30\n",
+    );
+    let shell = format!("{serve} --pcie -- sh ./speaks");
+    refused(&place, &shell, 1, &["QEMU sent", "as QEMU 7.2 does"]);
+    let silent = place.json(&format!("{serve} --json --pcie -- true"));
+    assert_eq!(
+        (&silent["status"], &silent["reads"]),
+        (&0.into(), &0.into()),
+        "{silent}"
+    );
 }
 
 #[test]

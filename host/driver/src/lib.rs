@@ -7,6 +7,7 @@ mod counters;
 mod device;
 mod engine;
 mod error;
+mod pcie;
 mod transport;
 
 pub use counters::Counters;
@@ -15,4 +16,5 @@ pub use device::{
 };
 pub use engine::EngineInfo;
 pub use error::{DriverError, EngineErrors};
+pub use pcie::{PcieError, PcieTransport, Slot};
 pub use transport::{Transport, TransportError};

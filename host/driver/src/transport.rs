@@ -3,7 +3,7 @@
 use std::time::Duration;
 use thiserror::Error;
 
-/// A link to an engine: the virtual device, and later a serial port or a PCIe BAR.
+/// A link to an engine: the virtual device, or a PCIe BAR.
 ///
 /// Addresses are byte offsets from the engine's base, multiples of four.
 pub trait Transport {
@@ -27,6 +27,11 @@ pub trait Transport {
 
     /// What is at the other end, for messages, as `virtual device ulx3s-25f`.
     fn describe(&self) -> String;
+
+    /// Clock cycles that the engine has had, where the link can tell: a simulated one.
+    fn cycles(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
@@ -44,6 +49,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn describe(&self) -> String {
         (**self).describe()
+    }
+
+    fn cycles(&self) -> Option<u64> {
+        (**self).cycles()
     }
 }
 
@@ -78,6 +87,9 @@ pub enum TransportError {
         /// How many cycles were waited.
         cycles: u64,
     },
+    /// There is no PCIe device, or no longer.
+    #[error(transparent)]
+    Pcie(#[from] crate::pcie::PcieError),
     /// The operating system refused.
     #[error(transparent)]
     Io(#[from] std::io::Error),

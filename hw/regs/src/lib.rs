@@ -6,6 +6,7 @@
 mod config;
 mod descriptor;
 mod markdown;
+pub mod pcie;
 mod registers;
 mod table;
 

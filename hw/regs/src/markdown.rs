@@ -2,7 +2,7 @@
 
 use crate::{
     ADDRESS_BITS, CONFIGS, DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, REGISTERS, TABLE_FIELDS, WINDOWS,
-    WeightStore, map_hash,
+    WeightStore, map_hash, pcie,
 };
 use std::fmt::Write as _;
 
@@ -85,6 +85,25 @@ pub fn registers_markdown() -> String {
             bits(f.lsb, f.width),
             f.name,
             f.doc
+        ));
+    }
+    line(format!(
+        "\n## PCIe\n\nVendor `{:04x}`, device `{:04x}`, class `{:06x}`. BAR0 has {} KiB: the map above, and from `{:#x}` on the registers of \
+         the endpoint ([docs/pcie.md](pcie.md)), which count since power-on and wrap.\n\n\
+         | offset | name | access | meaning |\n|---|---|---|---|",
+        pcie::VENDOR_ID,
+        pcie::DEVICE_ID,
+        pcie::CLASS,
+        pcie::BAR0_BYTES / 1024,
+        pcie::ENDPOINT_BASE
+    ));
+    for r in pcie::ENDPOINT_REGISTERS {
+        line(format!(
+            "| `{:#x}` | `{}` | {} | {} |",
+            pcie::ENDPOINT_BASE + r.offset,
+            r.name,
+            r.access.name(),
+            r.doc
         ));
     }
     line(

@@ -9,4 +9,5 @@ mod harness;
 mod broken;
 mod engine;
 mod engine_blocks;
+mod pcie_blocks;
 mod primitives;

@@ -1,6 +1,7 @@
 //! `thresh bench`.
 
 use crate::data::{DataArgs, HoldOut, Wanted};
+use crate::device::{self, Spec};
 use crate::measure::{Plan, Report, measure};
 use crate::output::{Output, Verdict};
 use crate::{files, target};
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 use thresh_fpga::Board;
 use thresh_regs::Config;
 
-/// Run a test set through the Verilated engine and measure.
+/// Run a test set through an engine, the Verilated one or a board's, and measure.
 ///
 /// Every logit and every count of multiply-accumulates is compared with the bit-exact reference;
 /// the command ends with status 3 if one differs, and names the first.
@@ -20,7 +21,8 @@ use thresh_regs::Config;
 Examples:
   thresh bench net.thresh                       all 10,000 digits
   thresh bench net.thresh --count 500 --threads 1
-  thresh bench net.thresh --clock 48 --json")]
+  thresh bench net.thresh --clock 48 --json
+  thresh bench net.thresh --device pcie:")]
 pub struct Bench {
     /// The image.
     #[arg(value_name = "IMAGE.thresh")]
@@ -33,6 +35,9 @@ pub struct Bench {
     /// Measure on the last COUNT training images, or SHARE% of them, in the place of the test images.
     #[arg(long, value_name = "COUNT|SHARE%")]
     hold_out: Option<HoldOut>,
+    /// The device: virtual, or a board as pcie:[PLACE] (docs/pcie.md).
+    #[arg(long, value_name = "DEVICE", default_value = device::VIRTUAL, value_parser = device::parse)]
+    device: Spec,
     /// The engine [default: the first that holds the image].
     #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
     config: Option<&'static Config>,
@@ -63,7 +68,7 @@ impl Bench {
             );
         }
         let image = files::image(&self.image)?;
-        let config = target::config_for(&image, self.config)
+        let config = target::config_on(&self.device, &image, self.config)
             .with_context(|| self.image.display().to_string())?;
         let data = self.data.test(&Wanted::by_image(&image), self.hold_out)?;
         let count = self.count.unwrap_or(data.len());
@@ -73,10 +78,14 @@ impl Bench {
             data.len(),
             self.data.name()
         );
-        let threads = self.threads.unwrap_or_else(all_threads);
+        let threads = match self.device {
+            Spec::Virtual => self.threads.unwrap_or_else(all_threads),
+            Spec::Link(..) => 1,
+        };
         let plan = Plan {
             image: &image,
             config,
+            spec: &self.device,
             data: &data,
             count,
             threads,

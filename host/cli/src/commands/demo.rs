@@ -2,6 +2,7 @@
 
 use super::bench;
 use super::info::parts_table;
+use crate::device::Spec;
 use crate::input::DataSet;
 use crate::measure::{Plan, Report, measure};
 use crate::output::{Output, Verdict};
@@ -51,6 +52,7 @@ impl Demo {
         let plan = Plan {
             image: &image,
             config,
+            spec: &Spec::Virtual,
             data: &data,
             count,
             threads: bench::all_threads(),
@@ -83,7 +85,7 @@ impl Demo {
 
 /// The first digits of the test set with the engine's answers below.
 fn digits(image: &Image, config: &Config, data: &Dataset) -> Result<String> {
-    let mut device = target::virtual_device(config, image)?;
+    let mut device = target::open(&Spec::Virtual, config, image)?;
     let mut pictures = Vec::new();
     for index in 0..DRAWN.min(data.len()) {
         let inference = device.run(data.image(index))?;

@@ -1,27 +1,28 @@
 //! `thresh run`.
 
 use crate::data::{DataArgs, HoldOut, Wanted};
+use crate::device::{self, Spec};
 use crate::input::{self, Input};
 use crate::output::{Output, Verdict};
+use crate::target::AnyDevice;
 use crate::{draw, files, target};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use thresh_driver::Device;
 use thresh_model::{Image, Reference};
 use thresh_regs::Config;
-use thresh_sim::VirtualDevice;
 
 /// Run inputs through a network.
 ///
-/// On the virtual device, every logit is compared with the bit-exact reference as well.
+/// On a device, simulated or real, every logit is compared with the bit-exact reference as well.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   thresh run net.thresh digit.png               an 8-bit grey picture of the network's input size
   thresh run net.thresh --invert scan.png       black on white
   thresh run net.thresh --digit 0 --digit 7     of the MNIST test set
+  thresh run net.thresh --digit 0 --device pcie:
   thresh run net.thresh .data/mnist/train-images.idx3-ubyte:42 --on reference --json")]
 pub struct Run {
     /// The image.
@@ -44,6 +45,9 @@ pub struct Run {
     /// What computes.
     #[arg(long, value_enum, default_value_t)]
     on: BackEnd,
+    /// The device: virtual, or a board as pcie:[PLACE] (docs/pcie.md).
+    #[arg(long, value_name = "DEVICE", default_value = device::VIRTUAL, value_parser = device::parse)]
+    device: Spec,
     /// The engine of the virtual device [default: the first that holds the image].
     #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
     config: Option<&'static Config>,
@@ -55,9 +59,10 @@ pub struct Run {
 /// What computes an inference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum BackEnd {
-    /// The Verilated engine.
+    /// The engine of the device.
     #[default]
-    Virtual,
+    #[value(alias = "virtual")]
+    Engine,
     /// The bit-exact model in software.
     Reference,
 }
@@ -65,12 +70,16 @@ enum BackEnd {
 impl Run {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let image = files::image(&self.image)?;
-        let config = target::config_for(&image, self.config)
+        let spec = match self.on {
+            BackEnd::Engine => &self.device,
+            BackEnd::Reference => &Spec::Virtual,
+        };
+        let config = target::config_on(spec, &image, self.config)
             .with_context(|| self.image.display().to_string())?;
         let inputs = self.read_inputs(&image)?;
         let reference = Reference::new(&image)?;
         let mut device = match self.on {
-            BackEnd::Virtual => Some(target::virtual_device(config, &image)?),
+            BackEnd::Engine => Some(target::open(spec, config, &image)?),
             BackEnd::Reference => None,
         };
         let mut values = Vec::new();
@@ -86,10 +95,11 @@ impl Run {
             equal &= same;
         }
         let on = device.as_ref().map_or("reference", |_| config.name);
+        let over = device.as_ref().map(|_| spec.name());
         if output.is_json() {
             output.result(
                 "",
-                &json!({"image": image.name, "on": on, "inferences": values}),
+                &json!({"image": image.name, "on": on, "device": over, "inferences": values}),
             )?;
         }
         Ok(Verdict::of(equal))
@@ -116,16 +126,18 @@ impl Run {
 fn infer(
     image: &Image,
     reference: &Reference,
-    device: Option<&mut Device<VirtualDevice>>,
+    device: Option<&mut AnyDevice>,
     input: &Input,
 ) -> Result<(String, Value, bool)> {
     let expected = reference.run(&input.bytes)?;
-    let clocked = |device: &mut Device<VirtualDevice>| -> Result<_> {
+    let clocked = |device: &mut AnyDevice| -> Result<_> {
         let start = device.transport_mut().cycles();
         let inference = device.run(&input.bytes)?;
-        Ok((inference, device.transport_mut().cycles() - start))
+        let end = device.transport_mut().cycles();
+        Ok((inference, end.zip(start).map(|(end, start)| end - start)))
     };
     let (measured, clocked) = device.map(clocked).transpose()?.unzip();
+    let clocked: Option<u64> = clocked.flatten();
     let logits = measured
         .as_ref()
         .map_or(&expected.logits, |inference| &inference.logits);

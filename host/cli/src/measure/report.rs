@@ -1,6 +1,7 @@
 //! What a measurement says, as text and as JSON.
 
 use super::{BATCH, Measurement, Plan, Record};
+use crate::device::Spec;
 use crate::output::{facts, percent, ratio, table};
 use serde_json::{Value, json};
 use thresh_driver::Counters;
@@ -21,6 +22,10 @@ pub struct Report {
     wrong_logits: usize,
     first_mismatch: Option<String>,
     config: &'static str,
+    /// The device at the end of a link, if it is one.
+    device: Option<String>,
+    /// Seconds that the inferences took, without those pass by pass.
+    run_seconds: f64,
     num_pes: usize,
     /// Counters of all inferences together.
     total: Counters,
@@ -30,7 +35,7 @@ pub struct Report {
     profiled: usize,
     clock_mhz: Option<f64>,
     link_bytes: usize,
-    simulated_cycles: u64,
+    simulated_cycles: Option<u64>,
     /// Of all batches, where the weights do not stay on the chip.
     batch_cycles: Option<u64>,
     seconds: f64,
@@ -68,6 +73,11 @@ impl Report {
             wrong_logits: records.iter().map(|record| record.wrong_logits).sum(),
             first_mismatch: measured.first_mismatch.clone(),
             config: plan.config.name,
+            device: match plan.spec {
+                Spec::Virtual => None,
+                Spec::Link(..) => Some(plan.spec.name()),
+            },
+            run_seconds: measured.batch_time.as_secs_f64(),
             num_pes: plan.config.num_pes,
             total: records.iter().map(|record| record.counters).sum(),
             min_cycles: cycles().min().unwrap_or(0),
@@ -80,7 +90,8 @@ impl Report {
             clock_mhz,
             link_bytes: bytes,
             simulated_cycles: measured.simulated_cycles,
-            batch_cycles: (!image.is_resident()).then_some(measured.batch_cycles),
+            batch_cycles: (!image.is_resident() && measured.simulated_cycles.is_some())
+                .then_some(measured.batch_cycles),
             seconds: measured.elapsed.as_secs_f64(),
             threads: measured.threads,
         }
@@ -104,6 +115,11 @@ impl Report {
         self.link_bytes as f64 * UART_BITS_A_BYTE / UART_BAUD
     }
 
+    /// Inferences a second over a link, as it is.
+    fn measured_rate(&self) -> f64 {
+        ratio(self.count as f64, self.run_seconds)
+    }
+
     pub fn accuracy(&self) -> f64 {
         ratio(self.right as f64, self.count as f64)
     }
@@ -123,7 +139,12 @@ impl Report {
         let mut lines = vec![
             (
                 "engine",
-                format!("{}, {} PEs, Verilated", self.config, self.num_pes),
+                format!(
+                    "{}, {} PEs, {}",
+                    self.config,
+                    self.num_pes,
+                    self.device.as_deref().unwrap_or("Verilated")
+                ),
             ),
             (
                 "accuracy",
@@ -207,15 +228,24 @@ impl Report {
                 ),
             ));
         }
-        lines.push((
-            "simulation",
-            format!(
-                "{:.1} s on {} threads, {:.2} M cycles/s",
-                self.seconds,
-                self.threads,
-                ratio(self.simulated_cycles as f64, self.seconds) / 1e6
+        lines.push(match self.simulated_cycles {
+            Some(cycles) => (
+                "simulation",
+                format!(
+                    "{:.1} s on {} threads, {:.2} M cycles/s",
+                    self.seconds,
+                    self.threads,
+                    ratio(cycles as f64, self.seconds) / 1e6
+                ),
             ),
-        ));
+            None => (
+                "measured",
+                format!(
+                    "{:.1} inferences/s with input and output",
+                    self.measured_rate()
+                ),
+            ),
+        });
         if let Some(first) = &self.first_mismatch {
             lines.push(("MISMATCH", first.clone()));
         }
@@ -287,6 +317,8 @@ impl Report {
         let compute = self.compute_seconds();
         json!({
             "config": self.config,
+            "device": self.device,
+            "measured_inferences_per_second": self.device.is_some().then(|| self.measured_rate()),
             "num_pes": self.num_pes,
             "inferences": self.count,
             "right": self.right,
@@ -312,7 +344,7 @@ impl Report {
                 "seconds": self.seconds,
                 "threads": self.threads,
                 "cycles": self.simulated_cycles,
-                "cycles_per_second": ratio(self.simulated_cycles as f64, self.seconds),
+                "cycles_per_second": self.simulated_cycles.map(|cycles| ratio(cycles as f64, self.seconds)),
             },
         })
     }
@@ -371,14 +403,16 @@ mod tests {
         });
         let measured = Measurement {
             records: records.collect(),
-            simulated_cycles: 5000,
+            simulated_cycles: Some(5000),
             batch_cycles: 4000,
+            batch_time: Duration::from_secs(1),
             elapsed: Duration::from_secs(2),
             threads: 1,
             first_mismatch: wrong.first().map(|index| format!("test image {index}")),
         };
         let plan = Plan {
             image: &image,
+            spec: &Spec::Virtual,
             config,
             data: &data,
             count: cycles.len(),
