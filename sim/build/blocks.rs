@@ -4,6 +4,7 @@
 use thresh_hw::engine;
 use thresh_hw::pcie;
 use thresh_hw::primitives;
+use thresh_hw::uart;
 
 macro_rules! blocks {
     (@new $alias:ident) => { <$alias>::default() };
@@ -67,6 +68,13 @@ blocks! {
     pcie_counters: PcieCounters = pcie::Counters;
     pcie_endpoint: PcieEndpoint = pcie::Endpoint;
     single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8, 16, 8, 8, 9, 0>;
+    uart_receiver: UartReceiver = uart::Receiver;
+    uart_transmitter: UartTransmitter = uart::Transmitter;
+    uart_crc: UartCrc = uart::Crc;
+    uart_deframer: UartDeframer = uart::Deframer;
+    uart_framer: UartFramer = uart::Framer;
+    uart_executor: UartExecutor = uart::Executor;
+    uart_bridge: UartBridge = uart::Bridge;
 }
 
 /// A bus whose constant registers are easy to tell apart.

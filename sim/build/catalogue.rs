@@ -2,6 +2,7 @@
 
 use crate::blocks::BLOCKS;
 use thresh_hw::Module;
+use thresh_regs::{Config, uart};
 
 /// A model to make.
 pub struct Model {
@@ -25,12 +26,23 @@ pub fn models() -> Vec<Model> {
             module: thresh_hw::configuration(config),
         })
         .collect();
+    models.extend(uart::SIMULATED.map(with_pins));
     models.extend(BLOCKS.iter().map(|(name, emit)| Model {
         name: (*name).into(),
         module: emit(name),
     }));
     models.push(broken(&models));
     models
+}
+
+/// An engine with its bridge, from the serial pins on.
+fn with_pins(name: &str) -> Model {
+    let config = Config::named(name).expect("a configuration");
+    let module = thresh_hw::uart::uart_engine(config, uart::CLOCK_HZ, uart::BAUD);
+    Model {
+        name: uart::model_name(name),
+        module: module.unwrap_or_else(|error| panic!("{error}")),
+    }
 }
 
 /// A block RAM that takes address 6 for 5 when it writes: the lock-step benches must find it.

@@ -3,6 +3,7 @@
 //! - [`Model`] is any Verilated module, its ports by name: what the test benches drive.
 //! - [`Master`] does bus accesses on anything that has the engine's [`Pins`].
 //! - [`VirtualDevice`] is a whole engine behind [`thresh_driver::Transport`], bus cycle by bus cycle.
+//! - [`uart`] has engines behind a serial line, bit by bit.
 //! - [`BackDoor`] is one whose weights do not go through the loader, for images that take hours to load.
 //!
 //! The models are made when the crate is built, from the same Verilog that goes to the FPGA.
@@ -15,6 +16,7 @@ mod ffi;
 mod master;
 mod model;
 pub mod pcie;
+pub mod uart;
 
 pub use back_door::{BackDoor, BackDoorError};
 pub use device::{DeviceError, EnginePins, VirtualDevice, WAVES_VARIABLE};

@@ -5,7 +5,7 @@ use thresh_regs::{ADDRESS_BITS, reg};
 
 /// Cycles that an access may wait for `ack`. The longest wait is that of a stream word that follows
 /// one whose entries the engine still decodes.
-pub const ACK_CYCLES: u64 = 4096;
+pub const ACK_CYCLES: u64 = thresh_regs::uart::ACCESS_CYCLES as u64;
 
 /// Cycles that pass after a status read that found passes running. A real host is slower; the
 /// engine's counters do not see it.

@@ -110,6 +110,16 @@ fn every_configuration_is_clean() {
 }
 
 #[test]
+fn engines_with_serial_pins_are_clean() {
+    use thresh_regs::uart::{BAUD, CLOCK_HZ, SIMULATED};
+    for name in SIMULATED {
+        let config = thresh_regs::Config::named(name).expect("a configuration");
+        let module = thresh_hw::uart::uart_engine(config, CLOCK_HZ, BAUD).expect("rates in range");
+        check(&module.name, name, &module.verilog);
+    }
+}
+
+#[test]
 fn the_gate_refuses_what_it_must() {
     for (kind, body) in [
         ("LATCH", "always @(*) if (a[0]) b = a;"),

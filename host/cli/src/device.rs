@@ -1,10 +1,22 @@
 //! Devices by what `--device` says: the simulated one, or one at the end of a link.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use std::path::Path;
+use std::time::Duration;
+use thresh_driver::uart::{self, Patience, SerialStream, UartTransport};
 use thresh_driver::{PcieError, PcieTransport, Transport};
+use thresh_regs::uart::BAUD;
 
 /// What `--device` says of the device in this process.
 pub const VIRTUAL: &str = "virtual";
+
+/// Patience with a port that may have no device, in a search: two hellos.
+const SEARCH: Patience = Patience {
+    answer: uart::ANSWER_TIMEOUT,
+    attempts: uart::ATTEMPTS,
+    hello: Duration::from_millis(150),
+    hello_attempts: 2,
+};
 
 /// A kind of link.
 pub struct Link {
@@ -27,12 +39,20 @@ pub struct Found {
 }
 
 /// Every kind of link.
-pub const LINKS: &[Link] = &[Link {
-    prefix: "pcie",
-    help: "[DOMAIN:BUS:DEVICE.FUNCTION]",
-    open: open_pcie,
-    find: find_pcie,
-}];
+pub const LINKS: &[Link] = &[
+    Link {
+        prefix: "pcie",
+        help: "[DOMAIN:BUS:DEVICE.FUNCTION]",
+        open: open_pcie,
+        find: find_pcie,
+    },
+    Link {
+        prefix: "uart",
+        help: "PORT[,BAUD]",
+        open: open_uart,
+        find: find_uart,
+    },
+];
 
 /// A value of `--device`.
 #[derive(Clone)]
@@ -104,23 +124,67 @@ fn find_pcie() -> Result<Vec<Found>> {
     Ok(found.collect())
 }
 
+fn open_uart(end: &str) -> Result<Box<dyn Transport>> {
+    ensure!(
+        !end.is_empty(),
+        "got no serial port, expected uart:PORT[,BAUD]; thresh devices lists them"
+    );
+    let (port, baud) = match end.rsplit_once(',') {
+        None => (end, BAUD),
+        Some((port, baud)) => match baud.parse() {
+            Ok(baud) if baud > 0 => (port, baud),
+            _ => bail!(
+                "got the rate {baud:?}, expected a number of bits a second, as in uart:{port},115200"
+            ),
+        },
+    };
+    let stream = SerialStream::open(Path::new(port), baud)?;
+    Ok(Box::new(UartTransport::open(stream)?))
+}
+
+fn find_uart() -> Result<Vec<Found>> {
+    let ports = uart::find().context("listing the serial ports")?;
+    let device = |path: &Path| -> Result<Box<dyn Transport>> {
+        let stream = SerialStream::open(path, BAUD)?;
+        Ok(Box::new(UartTransport::open_with(stream, SEARCH)?))
+    };
+    let found = ports.into_iter().map(|port| Found {
+        spec: format!("uart:{}", port.path.display()),
+        device: device(&port.path),
+    });
+    Ok(found.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn devices_are_read_as_they_are_written() {
-        for text in ["virtual", "pcie:", "pcie:0000:00:04.0", "pcie:00:04.0"] {
+        let all = [
+            "virtual",
+            "pcie:",
+            "pcie:00:04.0",
+            "uart:/dev/ttyUSB1",
+            "uart:/dev/ttyUSB1,115200",
+        ];
+        for text in all {
             assert_eq!(parse(text).expect("a device").name(), text);
         }
-        for text in ["", "pcie", "usb:1", "virtual:", "PCIE:"] {
+        for text in ["", "pcie", "uart", "usb:1", "virtual:", "PCIE:"] {
             let error = parse(text).expect_err("no device").to_string();
-            assert!(
-                error.contains("virtual or pcie:[DOMAIN:BUS:DEVICE.FUNCTION]"),
-                "{error}"
-            );
+            let forms = "virtual or pcie:[DOMAIN:BUS:DEVICE.FUNCTION] or uart:PORT[,BAUD]";
+            assert!(error.contains(forms), "{error}");
         }
         let error = open_pcie("4").err().expect("no place").to_string();
         assert!(error.contains("expected a PCI address"), "{error}");
+        let error = open_uart("").err().expect("no port").to_string();
+        assert!(error.contains("uart:PORT"), "{error}");
+        for rate in ["x", "0", "", "-1"] {
+            let error = open_uart(&format!("/dev/null,{rate}"))
+                .err()
+                .expect("no rate");
+            assert!(error.to_string().contains("bits a second"), "{error}");
+        }
     }
 }

@@ -490,9 +490,15 @@ fn a_link_that_cannot_be_served() {
     let serve = "serve --config tiny";
     refused(
         &place,
-        serve,
+        &format!("{serve} -- true"),
         1,
-        &["got no link", "expected --pcie -- COMMAND"],
+        &["got a command", "expected --pcie -- COMMAND"],
+    );
+    refused(
+        &place,
+        "serve --config solo",
+        1,
+        &["solo", "serial pins", "tiny, ulx3s-25f"],
     );
     refused(
         &place,

@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod pcie;
 mod transport;
+pub mod uart;
 
 pub use counters::Counters;
 pub use device::{

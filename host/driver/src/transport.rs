@@ -3,7 +3,7 @@
 use std::time::Duration;
 use thiserror::Error;
 
-/// A link to an engine: the virtual device, or a PCIe BAR.
+/// A link to an engine: the virtual device, a serial port, or a PCIe BAR.
 ///
 /// Addresses are byte offsets from the engine's base, multiples of four.
 pub trait Transport {
@@ -13,16 +13,17 @@ pub trait Transport {
     /// When the link fails; `words` is then undefined.
     fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), TransportError>;
 
-    /// Writes `words` to consecutive addresses from `address` on.
+    /// Writes `words` to consecutive addresses from `address` on. It may return before they have arrived; the next read
+    /// sees them, or fails.
     ///
     /// # Errors
-    /// When the link fails; some of the words may have arrived.
+    /// When the link fails, also at a write before this one; some of the words may have arrived.
     fn write(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError>;
 
     /// Writes all of `words`, one after the other, to the one register at `address`.
     ///
     /// # Errors
-    /// When the link fails; some of the words may have arrived.
+    /// As [`write`](Self::write).
     fn write_stream(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError>;
 
     /// What is at the other end, for messages, as `virtual device ulx3s-25f`.
@@ -90,6 +91,49 @@ pub enum TransportError {
     /// There is no PCIe device, or no longer.
     #[error(transparent)]
     Pcie(#[from] crate::pcie::PcieError),
+    /// Nothing answers a hello.
+    #[error(
+        "{line}: no Thresh device answers within {limit:?}: is it the right port, is its bitstream loaded, and is its \
+         line built for {baud} baud?"
+    )]
+    NoDevice {
+        /// The line.
+        line: String,
+        /// Bits a second.
+        baud: u32,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The device lost what it held.
+    #[error(
+        "{line}: the device was reset while it was used, so it holds nothing any more; load the image again"
+    )]
+    Restarted {
+        /// The line.
+        line: String,
+    },
+    /// The engine hangs.
+    #[error(
+        "{line}: the engine did not end an access near address {address:#x}; load the image again, and reset the device if that fails too"
+    )]
+    Fault {
+        /// The line.
+        line: String,
+        /// An address that was accessed at the time.
+        address: u32,
+    },
+    /// The other end speaks otherwise.
+    #[error(
+        "{line}: got {got}, expected {expected}; build its bitstream anew with `thresh synth`, or use the thresh that it was built with"
+    )]
+    Protocol {
+        /// The line.
+        line: String,
+        /// What came.
+        got: String,
+        /// What this driver speaks.
+        expected: String,
+    },
     /// The operating system refused.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -9,6 +9,7 @@ mod markdown;
 pub mod pcie;
 mod registers;
 mod table;
+pub mod uart;
 
 pub use config::{CONFIGS, Config, WeightStore};
 pub use descriptor::{DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, DescriptorField, PassDescriptor};

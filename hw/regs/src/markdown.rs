@@ -142,7 +142,7 @@ pub fn registers_markdown() -> String {
     out
 }
 
-fn bits(lsb: u32, width: u32) -> String {
+pub(crate) fn bits(lsb: u32, width: u32) -> String {
     if width == 1 {
         lsb.to_string()
     } else {

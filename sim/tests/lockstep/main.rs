@@ -11,3 +11,4 @@ mod engine;
 mod engine_blocks;
 mod pcie_blocks;
 mod primitives;
+mod uart_blocks;

@@ -9,14 +9,16 @@ use thresh_driver::{Device, EngineInfo};
 
 /// List the devices that are connected.
 ///
-/// Those on the PCI bus are known by their id, and asked what they are.
+/// Those on the PCI bus are known by their id, and asked what they are. Every serial port is asked at 3 Mbaud; one with another device
+/// at its end gets some bytes that mean nothing to it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   thresh devices
   thresh devices --json
+  thresh devices uart:/dev/pts/3                one that is not listed
   thresh devices pcie:04:00.0                   this one alone
-  thresh run net.thresh --digit 7 --device pcie:0000:04:00.0")]
+  thresh run net.thresh --digit 7 --device uart:/dev/ttyUSB1")]
 pub struct Devices {
     /// Ask these alone.
     #[arg(value_name = "DEVICE", value_parser = device::parse)]

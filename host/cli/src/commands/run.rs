@@ -22,6 +22,7 @@ Examples:
   thresh run net.thresh digit.png               an 8-bit grey picture of the network's input size
   thresh run net.thresh --invert scan.png       black on white
   thresh run net.thresh --digit 0 --digit 7     of the MNIST test set
+  thresh run net.thresh --digit 0 --device uart:/dev/ttyUSB1
   thresh run net.thresh --digit 0 --device pcie:
   thresh run net.thresh .data/mnist/train-images.idx3-ubyte:42 --on reference --json")]
 pub struct Run {
@@ -45,7 +46,7 @@ pub struct Run {
     /// What computes.
     #[arg(long, value_enum, default_value_t)]
     on: BackEnd,
-    /// The device: virtual, or a board as pcie:[PLACE] (docs/pcie.md).
+    /// The device: virtual, or a board as uart:PORT, uart:PORT,BAUD or pcie:[PLACE] (docs/uart.md, docs/pcie.md).
     #[arg(long, value_name = "DEVICE", default_value = device::VIRTUAL, value_parser = device::parse)]
     device: Spec,
     /// The engine of the virtual device [default: the first that holds the image].

@@ -2,22 +2,33 @@
 
 use crate::output::{Output, Verdict, facts};
 use crate::{files, target};
-use anyhow::Result;
+use anyhow::{Result, anyhow, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
 use thresh_regs::Config;
+use thresh_regs::uart::{BAUD, CLOCK_HZ};
 
 /// Write the engine as Verilog.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   thresh verilog --config icebreaker -o engine.v
-  thresh verilog --config tiny | less")]
+  thresh verilog --config tiny | less
+  thresh verilog --config ulx3s-25f --uart --clock 25 --baud 3000000 -o top.v")]
 pub struct Verilog {
     /// The engine.
     #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
     config: &'static Config,
+    /// With the bridge to a serial line: the module uart_engine, pins clock, reset, rx, tx.
+    #[arg(long)]
+    uart: bool,
+    /// Clock of the bridge, in MHz.
+    #[arg(long, value_name = "MHZ", requires = "uart", default_value_t = f64::from(CLOCK_HZ) / 1e6)]
+    clock: f64,
+    /// Rate of the line, in bits a second.
+    #[arg(long, requires = "uart", default_value_t = BAUD)]
+    baud: u32,
     /// Where it goes; without it, to stdout.
     #[arg(short, long, value_name = "FILE.v")]
     output: Option<PathBuf>,
@@ -26,7 +37,19 @@ pub struct Verilog {
 impl Verilog {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         target::check_built(self.config)?;
-        let module = thresh_hw::configuration(self.config);
+        let module = match self.uart {
+            false => thresh_hw::configuration(self.config),
+            true => {
+                let hz = self.clock * 1e6;
+                ensure!(
+                    (1.0..=f64::from(u32::MAX)).contains(&hz),
+                    "got --clock {}, expected MHz, up to 4000",
+                    self.clock
+                );
+                let made = thresh_hw::uart::uart_engine(self.config, hz.round() as u32, self.baud);
+                made.map_err(|error| anyhow!("--baud: {error}"))?
+            }
+        };
         let mut value = json!({
             "config": self.config.name,
             "module": module.name,

@@ -1,0 +1,4 @@
+//! Prints the tables of `docs/uart.md`.
+fn main() {
+    print!("{}", thresh_regs::uart::markdown());
+}
