@@ -36,7 +36,7 @@ pub struct Bench {
     /// Measure on the last COUNT training images, or SHARE% of them, in the place of the test images.
     #[arg(long, value_name = "COUNT|SHARE%")]
     hold_out: Option<HoldOut>,
-    /// The device: virtual, or a board as uart:PORT, uart:PORT,BAUD or pcie:[PLACE] (docs/uart.md, docs/pcie.md).
+    /// The device: virtual, or a board as uart:PORT, uart:PORT,BAUD or pcie:PLACE (docs/uart.md, docs/pcie.md).
     #[arg(long, value_name = "DEVICE", default_value = device::VIRTUAL, value_parser = device::parse)]
     device: Spec,
     /// The engine [default: the first that holds the image].

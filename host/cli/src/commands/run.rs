@@ -46,7 +46,7 @@ pub struct Run {
     /// What computes.
     #[arg(long, value_enum, default_value_t)]
     on: BackEnd,
-    /// The device: virtual, or a board as uart:PORT, uart:PORT,BAUD or pcie:[PLACE] (docs/uart.md, docs/pcie.md).
+    /// The device: virtual, or a board as uart:PORT, uart:PORT,BAUD or pcie:PLACE (docs/uart.md, docs/pcie.md).
     #[arg(long, value_name = "DEVICE", default_value = device::VIRTUAL, value_parser = device::parse)]
     device: Spec,
     /// The engine of the virtual device [default: the first that holds the image].
