@@ -1,7 +1,7 @@
 //! The bus master: what a bridge on the board does, in simulation.
 
-use thresh_driver::{Transport, TransportError};
-use thresh_regs::{ADDRESS_BITS, reg};
+use thresh_driver::{Transport, TransportError, check_access};
+use thresh_regs::reg;
 
 /// Cycles that an access may wait for `ack`. The longest wait is that of a stream word that follows
 /// one whose entries the engine still decodes.
@@ -82,7 +82,7 @@ impl<P: Pins> Master<P> {
 
 impl<P: Pins> Transport for Master<P> {
     fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), TransportError> {
-        check(address, words.len())?;
+        check_access(address, words.len())?;
         for (word, address) in words.iter_mut().zip((address..).step_by(4)) {
             *word = self.access(address, None)?;
         }
@@ -95,7 +95,7 @@ impl<P: Pins> Transport for Master<P> {
     }
 
     fn write(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
-        check(address, words.len())?;
+        check_access(address, words.len())?;
         for (word, address) in words.iter().zip((address..).step_by(4)) {
             self.access(address, Some(*word))?;
         }
@@ -103,7 +103,7 @@ impl<P: Pins> Transport for Master<P> {
     }
 
     fn write_stream(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
-        check(address, 1)?;
+        check_access(address, 1)?;
         words
             .iter()
             .try_for_each(|word| self.access(address, Some(*word)).map(drop))
@@ -111,18 +111,5 @@ impl<P: Pins> Transport for Master<P> {
 
     fn describe(&self) -> String {
         "simulated engine".into()
-    }
-}
-
-/// Refuses an access that leaves the map.
-fn check(address: u32, words: usize) -> Result<(), TransportError> {
-    let end = 1u64 << ADDRESS_BITS;
-    if address.is_multiple_of(4) && u64::from(address) + 4 * words as u64 <= end {
-        Ok(())
-    } else {
-        Err(TransportError::Address {
-            address,
-            end: end as u32,
-        })
     }
 }

@@ -18,4 +18,4 @@ pub use device::{
 pub use engine::EngineInfo;
 pub use error::{DriverError, EngineErrors};
 pub use pcie::{PcieError, PcieTransport, Slot};
-pub use transport::{Transport, TransportError};
+pub use transport::{Transport, TransportError, check_access};

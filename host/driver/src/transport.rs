@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 use thiserror::Error;
+use thresh_regs::ADDRESS_BITS;
 
 /// A link to an engine: the virtual device, a serial port, or a PCIe BAR.
 ///
@@ -54,6 +55,20 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn cycles(&self) -> Option<u64> {
         (**self).cycles()
+    }
+}
+
+/// Refuses an access of `words` words from `address` on that leaves the register map, or begins inside a word.
+///
+/// # Errors
+/// [`TransportError::Address`].
+pub fn check_access(address: u32, words: usize) -> Result<(), TransportError> {
+    let end = 1u64 << ADDRESS_BITS;
+    if address.is_multiple_of(4) && u64::from(address) + 4 * words as u64 <= end {
+        Ok(())
+    } else {
+        let end = end as u32;
+        Err(TransportError::Address { address, end })
     }
 }
 

@@ -40,7 +40,6 @@ use crate::{
 use prune::Masked;
 use rate::Sharing;
 use retrain::Retrained;
-
 use tune::Tuned;
 
 /// PEs of the largest engine.

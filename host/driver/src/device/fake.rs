@@ -1,10 +1,10 @@
 //! A register file that behaves like an engine's as far as a driver can see, but computes nothing.
 
 use crate::engine::EngineInfo;
-use crate::transport::{Transport, TransportError};
+use crate::transport::{Transport, TransportError, check_access};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use thresh_regs::{ACTIVATION_WINDOW, ADDRESS_BITS, Config, Register, reg};
+use thresh_regs::{ACTIVATION_WINDOW, Config, Register, reg};
 
 /// What is to go wrong.
 #[derive(Clone, Debug, Default)]
@@ -165,17 +165,8 @@ impl Fake {
         }
     }
 
-    fn check(address: u32) -> Result<(), TransportError> {
-        let end = 1 << ADDRESS_BITS;
-        if address.is_multiple_of(4) && address < end {
-            Ok(())
-        } else {
-            Err(TransportError::Address { address, end })
-        }
-    }
-
     fn write_word(&mut self, address: u32, word: u32) -> Result<(), TransportError> {
-        Self::check(address)?;
+        check_access(address, 1)?;
         if let Some((index, lasting)) = self.faults.broken_write
             && index == self.writes.len()
         {
@@ -201,7 +192,7 @@ impl Transport for Fake {
     fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), TransportError> {
         for (i, word) in words.iter_mut().enumerate() {
             let address = address + 4 * i as u32;
-            Self::check(address)?;
+            check_access(address, 1)?;
             *word = match self.faults.reads.get(&address) {
                 Some(&word) => word,
                 None if address == reg::STATUS.offset => self.status(),

@@ -9,7 +9,7 @@ mod tests;
 pub use error::PcieError;
 pub use find::Slot;
 
-use crate::transport::{Transport, TransportError};
+use crate::transport::{Transport, TransportError, check_access};
 use bar::Bar;
 use find::{SYSFS, bar0_bytes, choose, file, folder};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -17,7 +17,7 @@ use std::path::Path;
 use thresh_regs::pcie::{
     BAR0_BYTES, ENDPOINT_BASE, ENDPOINT_ID, ENDPOINT_REGISTERS, endpoint::ENDPOINT,
 };
-use thresh_regs::{ADDRESS_BITS, reg};
+use thresh_regs::reg;
 
 /// An engine in a PCIe slot.
 ///
@@ -127,20 +127,9 @@ fn enable(folder: &Path) -> Result<(), PcieError> {
     Ok(())
 }
 
-/// Refuses an access that leaves the engine's map.
-fn check(address: u32, words: usize) -> Result<(), TransportError> {
-    let end = 1u64 << ADDRESS_BITS;
-    if address.is_multiple_of(4) && u64::from(address) + 4 * words as u64 <= end {
-        Ok(())
-    } else {
-        let end = end as u32;
-        Err(TransportError::Address { address, end })
-    }
-}
-
 impl Transport for PcieTransport {
     fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), TransportError> {
-        check(address, words.len())?;
+        check_access(address, words.len())?;
         for (word, address) in words.iter_mut().zip((address..).step_by(4)) {
             *word = self.bar.read(address);
         }
@@ -152,13 +141,13 @@ impl Transport for PcieTransport {
     }
 
     fn write(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
-        check(address, words.len())?;
+        check_access(address, words.len())?;
         self.bar.write(address, words);
         Ok(self.fence(address)?)
     }
 
     fn write_stream(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
-        check(address, 1)?;
+        check_access(address, 1)?;
         self.bar.write_stream(address, words);
         Ok(self.fence(address)?)
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
 use thresh_regs::pcie::{DEVICE_ID, VENDOR_ID};
-use thresh_regs::{ACTIVATION_WINDOW, ID};
+use thresh_regs::{ACTIVATION_WINDOW, ADDRESS_BITS, ID};
 
 const PLACE: &str = "0000:00:04.0";
 

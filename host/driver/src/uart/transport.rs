@@ -2,15 +2,15 @@
 
 use super::frame::{Decoder, Frame, encode};
 use super::stream::ByteStream;
-use crate::transport::{Transport, TransportError};
+use crate::transport::{Transport, TransportError, check_access};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::time::Duration;
+use thresh_regs::Field;
 use thresh_regs::uart::{
     ANSWER_FIELDS, Answer, INFO_FIELDS, MAX_WORDS, PROTOCOL, REQUEST_FIELDS, Request, field,
 };
-use thresh_regs::{ADDRESS_BITS, Field};
 
 /// Requests that may be under way. As many full frames take 14 ms at 3 Mbaud, longer than an answer takes through a USB
 /// bridge; numbers have 8 bits, so fewer than 128.
@@ -394,19 +394,6 @@ impl<S: ByteStream> UartTransport<S> {
     }
 }
 
-/// Refuses an access that leaves the map.
-fn check(address: u32, words: usize) -> Result<(), TransportError> {
-    let end = 1u64 << ADDRESS_BITS;
-    if address.is_multiple_of(4) && u64::from(address) + 4 * words as u64 <= end {
-        Ok(())
-    } else {
-        Err(TransportError::Address {
-            address,
-            end: end as u32,
-        })
-    }
-}
-
 /// The parts of `words` words that fit into a frame.
 fn parts(words: usize) -> impl Iterator<Item = Range<usize>> {
     (0..words)
@@ -416,7 +403,7 @@ fn parts(words: usize) -> impl Iterator<Item = Range<usize>> {
 
 impl<S: ByteStream> Transport for UartTransport<S> {
     fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), TransportError> {
-        check(address, words.len())?;
+        check_access(address, words.len())?;
         let parts: Vec<Range<usize>> = parts(words.len()).collect();
         // What is still to be asked for, and how often it was.
         let mut asks: VecDeque<(usize, u32)> = (0..parts.len()).map(|part| (part, 0)).collect();
@@ -451,7 +438,7 @@ impl<S: ByteStream> Transport for UartTransport<S> {
     }
 
     fn write(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
-        check(address, words.len())?;
+        check_access(address, words.len())?;
         for part in parts(words.len()) {
             let at = address + 4 * part.start as u32;
             self.request(Request::Write, at, &words[part], None)?;
@@ -460,7 +447,7 @@ impl<S: ByteStream> Transport for UartTransport<S> {
     }
 
     fn write_stream(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
-        check(address, 1)?;
+        check_access(address, 1)?;
         for part in parts(words.len()) {
             self.request(Request::Stream, address, &words[part], None)?;
         }
