@@ -73,6 +73,9 @@ const fn part_bits(config: &Config) -> usize {
     }
 }
 
+/// Bits of a block RAM's word on iCE40.
+const TOKEN_BITS: usize = 16;
+
 /// Bytes of stack for making an engine, which lies there as a whole: a megabyte with many PEs.
 const ROOM: usize = 64 << 20;
 
@@ -169,6 +172,8 @@ macro_rules! configurations {
             { $config.act_bits as usize },
             { $config.act_bits as usize + 1 },
             { $config.maps as usize },
+            TOKEN_BITS,
+            { ($config.col_addr_bits + $config.act_bits + 1) as usize - TOKEN_BITS },
             { parts(&$config) },
             { log2(parts(&$config)) },
             { log2(bank_groups(&$config)) },
@@ -181,15 +186,17 @@ configurations! {
     0 => block, solo;
     1 => block, tiny;
     2 => single_port, icebreaker;
-    3 => block, ulx3s_25f;
-    4 => block, ulx3s_85f;
-    5 => block, ulx3s_85f_32;
-    6 => block, ulx3s_85f_a16;
-    7 => block, tiny16;
+    3 => single_port, hx8k;
+    4 => block, ulx3s_25f;
+    5 => block, versa_45f;
+    6 => block, ulx3s_85f;
+    7 => block, ulx3s_85f_32;
+    8 => block, ulx3s_85f_a16;
+    9 => block, tiny16;
     #[cfg(feature = "large")]
-    8 => block, large;
+    10 => block, large;
     #[cfg(feature = "eie")]
-    9 => block, eie64;
+    11 => block, eie64;
 }
 
 /// What to tell who asks for an engine that this build does not have.

@@ -25,10 +25,13 @@ blocks! {
     pointer_ram: PointerRam = primitives::PointerRam<3, 12>;
     multiplier: Multiplier = primitives::Multiplier<9, 16, 25>;
     multiplier_16: Multiplier16 = primitives::Multiplier<16, 17, 32>;
-    shifter: Shifter = primitives::Shifter;
+    shifter: Shifter = primitives::Shifter<8>;
+    shifter_16: Shifter16 = primitives::Shifter<16>;
+    token_words: TokenWords = primitives::TokenWords<3, 9, 10, 2>;
     single_port_ram: SinglePortRam = primitives::SinglePortRam<3, 16>;
     fifo: Fifo = engine::Fifo<2, 5, 4, 9, 1>;
     fifo_16: Fifo16 = engine::Fifo<2, 5, 4, 17, 1>;
+    token_fifo: TokenFifo = engine::TokenFifo<2, 3, 4, 9, 10, 2>;
     column_queue: ColumnQueue = engine::ColumnQueue<2, 5, 4, 9>;
     column_queue_16: ColumnQueue16 = engine::ColumnQueue<2, 5, 4, 17>;
     block_store: BlockStore = engine::BlockStore<4, 18, 5, 4, 9, 2>;
@@ -67,7 +70,7 @@ blocks! {
     pcie_sender: PcieSender = pcie::Sender;
     pcie_counters: PcieCounters = pcie::Counters;
     pcie_endpoint: PcieEndpoint = pcie::Endpoint;
-    single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8, 16, 8, 8, 9, 0>;
+    single_port_pe: SinglePortPe = engine::SinglePortPe<2, 5, 3, 8, 8, 16, 8, 8, 9, 0, 10, 2>;
     uart_receiver: UartReceiver = uart::Receiver;
     uart_transmitter: UartTransmitter = uart::Transmitter;
     uart_crc: UartCrc = uart::Crc;

@@ -137,6 +137,25 @@ pub const CONFIGS: &[Config] = &[
         row_bits: 8,
     },
     Config {
+        name: "hx8k",
+        doc: "iCE40-HX8K: two PEs that stream what their small memories do not hold",
+        feature: None,
+        num_pes: 2,
+        act_bits: 8,
+        act_addr_bits: 10,
+        weight_addr_bits: 10,
+        acc_addr_bits: 8,
+        col_addr_bits: 9,
+        codebook_addr_bits: 8,
+        pass_addr_bits: 3,
+        fifo_addr_bits: 2,
+        queue_addr_bits: 2,
+        store: WeightStore::SinglePort,
+        maps: false,
+        table_addr_bits: 1,
+        row_bits: 8,
+    },
+    Config {
         name: "ulx3s-25f",
         doc: "ECP5-25F: eight PEs, 8 Ki entries",
         feature: None,
@@ -153,6 +172,25 @@ pub const CONFIGS: &[Config] = &[
         store: WeightStore::BlockRam,
         maps: true,
         table_addr_bits: 8,
+        row_bits: 8,
+    },
+    Config {
+        name: "versa-45f",
+        doc: "ECP5-45F: sixteen PEs, 32 Ki entries",
+        feature: None,
+        num_pes: 16,
+        act_bits: 8,
+        act_addr_bits: 11,
+        weight_addr_bits: 11,
+        acc_addr_bits: 9,
+        col_addr_bits: 10,
+        codebook_addr_bits: 10,
+        pass_addr_bits: 5,
+        fifo_addr_bits: 4,
+        queue_addr_bits: 4,
+        store: WeightStore::BlockRam,
+        maps: true,
+        table_addr_bits: 9,
         row_bits: 8,
     },
     Config {
@@ -312,7 +350,9 @@ mod tests {
             assert!(ACT_BITS.contains(&c.act_bits), "{}", c.name);
             // One word of a single-port store is 16 bits, its PE knows no kernels, and the multiplier
             // beside it takes factors of 16 bits: a value is one bit wider than an activation.
-            let small = !c.maps && c.row_bits == 8 && c.act_bits == 8;
+            // Its tokens take more than the 16 bits of a block RAM's word.
+            let tokens = c.col_addr_bits + c.act_bits + 1 > 16;
+            let small = !c.maps && c.row_bits == 8 && c.act_bits == 8 && tokens;
             assert!(c.store == WeightStore::BlockRam || small, "{}", c.name);
             assert!(
                 c.weight_addr_bits <= 16 && c.col_addr_bits <= 16,

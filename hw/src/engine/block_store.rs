@@ -61,6 +61,8 @@ pub struct BlockStore<
     pub entry_data: Signal<In, Bits<E>>,
     /// Write a column pointer; no token is taken in this cycle.
     pub pointer_write: Signal<In, Bit>,
+    /// Not used: entries and pointers have ports of their own.
+    pub pointing: Signal<In, Bit>,
     /// Its index.
     pub pointer_address: Signal<In, Bits<C>>,
     /// Its value, a store address.

@@ -1,24 +1,16 @@
+use super::Ring;
 use crate::primitives::{Literal, LutRam};
 use rust_hdl_core::prelude::*;
-use rust_hdl_widgets::prelude::*;
 
 /// Activation FIFO of one PE: `2^F` tokens of a column, a value, a count of segments and an
 /// accumulator base.
 ///
 /// `C` column, `R` accumulator address bits; `V` bits of a value.
 /// With `MAPS` 0 the count is always 1 and the base 0, and neither is kept.
-/// With `BLOCK` 1, columns and values go to block RAM and the reader must register them ([`LutRam`]).
 /// A token pushed into an empty FIFO can be popped in the next cycle. Push and pop may come
 /// together. It does not protect itself: never push when `full` or pop when not `valid`.
 #[derive(LogicBlock, Default)]
-pub struct Fifo<
-    const F: usize,
-    const C: usize,
-    const R: usize,
-    const V: usize,
-    const MAPS: usize,
-    const BLOCK: usize = 0,
-> {
+pub struct Fifo<const F: usize, const C: usize, const R: usize, const V: usize, const MAPS: usize> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Empties the FIFO.
@@ -47,48 +39,35 @@ pub struct Fifo<
     pub base: Signal<Out, Bits<R>>,
     /// Segments that the oldest token means.
     pub count: Signal<Out, Bits<4>>,
-    columns: LutRam<F, C, BLOCK>,
-    values: LutRam<F, V, BLOCK>,
+    ring: Ring<F>,
+    columns: LutRam<F, C, 0>,
+    values: LutRam<F, V, 0>,
     bases: LutRam<F, R, 0>,
     counts: LutRam<F, 4, 0>,
-    tail: DFF<Bits<F>>,
-    head: DFF<Bits<F>>,
-    filled: DFF<Bit>,
-    is_full: DFF<Bit>,
-    is_valid: DFF<Bit>,
-    tail_next: Signal<Local, Bits<F>>,
-    head_next: Signal<Local, Bits<F>>,
-    filled_next: Signal<Local, Bit>,
-    meet: Signal<Local, Bit>,
-    one: Literal<F, 1>,
-    zero: Literal<F, 0>,
     maps: Literal<2, MAPS>,
     one_segment: Literal<4, 1>,
     zero_base: Literal<R, 0>,
 }
 
-impl<
-    const F: usize,
-    const C: usize,
-    const R: usize,
-    const V: usize,
-    const MAPS: usize,
-    const BLOCK: usize,
-> Logic for Fifo<F, C, R, V, MAPS, BLOCK>
+impl<const F: usize, const C: usize, const R: usize, const V: usize, const MAPS: usize> Logic
+    for Fifo<F, C, R, V, MAPS>
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, tail, head, filled, is_full, is_valid);
+        self.ring.clock.next = self.clock.val();
+        self.ring.clear.next = self.clear.val();
+        self.ring.push.next = self.push.val();
+        self.ring.pop.next = self.pop.val();
         self.columns.clock.next = self.clock.val();
         self.values.clock.next = self.clock.val();
         self.bases.clock.next = self.clock.val();
         self.counts.clock.next = self.clock.val();
-        self.full.next = self.is_full.q.val();
-        self.valid.next = self.is_valid.q.val();
-        self.columns.write_address.next = self.tail.q.val();
-        self.values.write_address.next = self.tail.q.val();
-        self.bases.write_address.next = self.tail.q.val();
-        self.counts.write_address.next = self.tail.q.val();
+        self.full.next = self.ring.full.val();
+        self.valid.next = self.ring.valid.val();
+        self.columns.write_address.next = self.ring.tail.val();
+        self.values.write_address.next = self.ring.tail.val();
+        self.bases.write_address.next = self.ring.tail.val();
+        self.counts.write_address.next = self.ring.tail.val();
         self.columns.write_data.next = self.push_column.val();
         self.values.write_data.next = self.push_value.val();
         self.bases.write_data.next = self.push_base.val();
@@ -97,10 +76,10 @@ impl<
         self.values.write_enable.next = self.push.val();
         self.bases.write_enable.next = self.push.val();
         self.counts.write_enable.next = self.push.val();
-        self.columns.read_address.next = self.head.q.val();
-        self.values.read_address.next = self.head.q.val();
-        self.bases.read_address.next = self.head.q.val();
-        self.counts.read_address.next = self.head.q.val();
+        self.columns.read_address.next = self.ring.head.val();
+        self.values.read_address.next = self.ring.head.val();
+        self.bases.read_address.next = self.ring.head.val();
+        self.counts.read_address.next = self.ring.head.val();
         self.column.next = self.columns.read_data.val();
         self.value.next = self.values.read_data.val();
         self.base.next = self.zero_base.val();
@@ -109,33 +88,5 @@ impl<
             self.base.next = self.bases.read_data.val();
             self.count.next = self.counts.read_data.val();
         }
-        self.tail_next.next = self.tail.q.val();
-        self.head_next.next = self.head.q.val();
-        self.filled_next.next = self.filled.q.val();
-        if self.push.val() {
-            self.tail_next.next = self.tail.q.val() + self.one.val();
-        }
-        if self.pop.val() {
-            self.head_next.next = self.head.q.val() + self.one.val();
-        }
-        if self.push.val() & !self.pop.val() {
-            self.filled_next.next = true;
-        }
-        if self.pop.val() & !self.push.val() {
-            self.filled_next.next = false;
-        }
-        if self.clear.val() {
-            self.tail_next.next = self.zero.val();
-            self.head_next.next = self.zero.val();
-            self.filled_next.next = false;
-        }
-        // Equal pointers mean full after a push and empty after a pop. Both flags are registers:
-        // the broadcast's decision for all PEs hangs on them.
-        self.meet.next = self.tail_next.val() == self.head_next.val();
-        self.tail.d.next = self.tail_next.val();
-        self.head.d.next = self.head_next.val();
-        self.filled.d.next = self.filled_next.val();
-        self.is_full.d.next = self.meet.val() & self.filled_next.val();
-        self.is_valid.d.next = !self.meet.val() | self.filled_next.val();
     }
 }

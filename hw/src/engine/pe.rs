@@ -1,8 +1,8 @@
-use super::{BlockStore, Fifo, Mac, Pool, Quantiser, SinglePortStore};
+use super::{BlockStore, Fifo, Mac, Pool, Quantiser, SinglePortStore, TokenFifo};
 use rust_hdl_core::prelude::*;
 
 macro_rules! pe {
-    ($(#[$doc:meta])* $name:ident, $store:ty, $forward:literal, $block:literal, [$($generic:ident),*]) => {
+    ($(#[$doc:meta])* $name:ident, $fifo:ty, $store:ty, $forward:literal, [$($generic:ident),*]) => {
         $(#[$doc])*
         ///
         /// Wiring only: FIFO, weight store, multiply-accumulate, quantiser, pool.
@@ -40,6 +40,8 @@ macro_rules! pe {
             pub entry_data: Signal<In, Bits<E>>,
             /// Write a column pointer.
             pub pointer_write: Signal<In, Bit>,
+            /// What would be written is a column pointer.
+            pub pointing: Signal<In, Bit>,
             /// Its index.
             pub pointer_address: Signal<In, Bits<C>>,
             /// Its value.
@@ -70,7 +72,7 @@ macro_rules! pe {
             pub seeking: Signal<Out, Bit>,
             /// Anything is under way.
             pub busy: Signal<Out, Bit>,
-            fifo: Fifo<F, C, R, V, MAPS, $block>,
+            fifo: $fifo,
             store: $store,
             mac: Mac<R, K, E, Q, V, $forward>,
             quantiser: Quantiser<B>,
@@ -108,6 +110,7 @@ macro_rules! pe {
                 self.store.entry_address.next = self.entry_address.val();
                 self.store.entry_data.next = self.entry_data.val();
                 self.store.pointer_write.next = self.pointer_write.val();
+                self.store.pointing.next = self.pointing.val();
                 self.store.pointer_address.next = self.pointer_address.val();
                 self.store.pointer_data.next = self.pointer_data.val();
 
@@ -145,10 +148,11 @@ macro_rules! pe {
 
 pe!(
     /// PE with its weights in block RAM.
-    BlockPe, BlockStore<W, E, C, R, V, X>, 1, 0, [F, W, C, R, K, E, Q, B, V, MAPS, X]
+    BlockPe, Fifo<F, C, R, V, MAPS>, BlockStore<W, E, C, R, V, X>, 1, [F, W, C, R, K, E, Q, B, V, MAPS, X]
 );
 pe!(
     /// PE with its weights in one single-port RAM. Columns are at least two cycles apart, and rows
     /// differ within a column, so sums need no forwarding.
-    SinglePortPe, SinglePortStore<W, E, C, R, V>, 0, 1, [F, W, C, R, K, E, Q, B, V, MAPS]
+    SinglePortPe, TokenFifo<F, C, R, V, TOKEN, REST>, SinglePortStore<W, E, C, R, V>, 0,
+    [F, W, C, R, K, E, Q, B, V, MAPS, TOKEN, REST]
 );

@@ -26,26 +26,20 @@ pub struct Quantiser<const B: usize> {
     pub wide: Signal<In, Bit>,
     /// The activation, three cycles after `sum`.
     pub activation: Signal<Out, Bits<B>>,
-    shifter: Shifter,
+    shifter: Shifter<B>,
     bias_wide: Signal<Local, Bits<32>>,
     bias_units: Signal<Local, Bits<32>>,
     biased: DFF<Bits<32>>,
-    shifted: DFF<Bits<32>>,
+    low: DFF<Bits<B>>,
+    floor: DFF<Bits<B>>,
+    beyond: DFF<Bit>,
+    negative: DFF<Bit>,
     result: DFF<Bits<B>>,
-    negative: Signal<Local, Bit>,
-    unsigned_high: Signal<Local, Bits<32>>,
-    beyond_unsigned: Signal<Local, Bit>,
-    signed_high: Signal<Local, Bits<32>>,
-    signed_filled: Signal<Local, Bits<32>>,
+    top_bit: Signal<Local, Bit>,
     beyond_signed: Signal<Local, Bit>,
-    floor: Signal<Local, Bits<B>>,
     rounded: Signal<Local, Bits<B>>,
     top: Signal<Local, Bits<B>>,
     sign_bits: Literal<32, 0xffff_0000>,
-    // Bits that are zero where an unsigned activation holds the value, and equal where a signed one does.
-    unsigned_mask: Constant<Bits<32>>,
-    signed_mask: Constant<Bits<32>>,
-    signed_rest: Constant<Bits<32>>,
     bias_shift: Constant<Bits<5>>,
     max_unsigned: Constant<Bits<B>>,
     max_signed: Constant<Bits<B>>,
@@ -69,21 +63,16 @@ impl<const B: usize> Default for Quantiser<B> {
             bias_wide: Default::default(),
             bias_units: Default::default(),
             biased: Default::default(),
-            shifted: Default::default(),
-            result: Default::default(),
-            negative: Default::default(),
-            unsigned_high: Default::default(),
-            beyond_unsigned: Default::default(),
-            signed_high: Default::default(),
-            signed_filled: Default::default(),
-            beyond_signed: Default::default(),
+            low: Default::default(),
             floor: Default::default(),
+            beyond: Default::default(),
+            negative: Default::default(),
+            result: Default::default(),
+            top_bit: Default::default(),
+            beyond_signed: Default::default(),
             rounded: Default::default(),
             top: Default::default(),
             sign_bits: Default::default(),
-            unsigned_mask: Constant::new((below(31) - below(B + 1)).into()),
-            signed_mask: Constant::new((below(32) - below(B)).into()),
-            signed_rest: Constant::new(below(B).into()),
             bias_shift: Constant::new(u64::from(bias_shift(B as u32)).into()),
             max_unsigned: Constant::new(below(B).into()),
             max_signed: Constant::new(below(B - 1).into()),
@@ -97,7 +86,7 @@ impl<const B: usize> Default for Quantiser<B> {
 impl<const B: usize> Logic for Quantiser<B> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, biased, shifted, result);
+        dff_setup!(self, clock, biased, low, floor, beyond, negative, result);
         self.bias_wide.next = bit_cast::<32, 16>(self.bias.val());
         if self.bias.val().get_bit(15) {
             self.bias_wide.next = bit_cast::<32, 16>(self.bias.val()) | self.sign_bits.val();
@@ -107,42 +96,41 @@ impl<const B: usize> Logic for Quantiser<B> {
 
         self.shifter.value.next = self.biased.q.val();
         self.shifter.amount.next = self.amount.val();
-        self.shifted.d.next = self.shifter.shifted.val();
+        self.low.d.next = self.shifter.low.val();
+        self.floor.d.next = self.shifter.floor.val();
+        self.beyond.d.next = self.shifter.beyond.val();
+        self.negative.d.next = self.biased.q.val().get_bit(31);
 
-        // The lowest bit of `shifted` is the rounding bit: floor is without it.
-        self.floor.next = self.shifted.q.val().get_bits::<B>(1);
-        self.negative.next = self.shifted.q.val().get_bit(31);
-        self.unsigned_high.next = self.shifted.q.val() & self.unsigned_mask.val();
-        self.beyond_unsigned.next = self.unsigned_high.val().any();
-        self.signed_high.next = self.shifted.q.val() & self.signed_mask.val();
-        self.signed_filled.next = self.shifted.q.val() | self.signed_rest.val();
-        self.beyond_signed.next = self.signed_high.val().any() & !self.signed_filled.val().all();
+        // The lowest bit of `low` is the rounding bit: floor is without it.
+        self.top_bit.next = (self.floor.q.val() & self.min_signed.val()).any();
+        self.beyond_signed.next =
+            self.beyond.q.val() | (self.top_bit.val() ^ self.negative.q.val());
         self.top.next = self.max_signed.val();
         if self.relu.val() {
             self.top.next = self.max_unsigned.val();
         }
-        self.rounded.next = self.floor.val();
-        if self.shifted.q.val().get_bit(0) & (self.floor.val() != self.top.val()) {
-            self.rounded.next = self.floor.val() + self.one.val();
+        self.rounded.next = self.floor.q.val();
+        if self.low.q.val().get_bit(0) & (self.floor.q.val() != self.top.val()) {
+            self.rounded.next = self.floor.q.val() + self.one.val();
         }
         self.result.d.next = self.rounded.val();
         if self.relu.val() {
-            if self.beyond_unsigned.val() {
+            if self.beyond.q.val() {
                 self.result.d.next = self.max_unsigned.val();
             }
-            if self.negative.val() {
+            if self.negative.q.val() {
                 self.result.d.next = self.zero.val();
             }
         } else {
             if self.beyond_signed.val() {
                 self.result.d.next = self.max_signed.val();
-                if self.negative.val() {
+                if self.negative.q.val() {
                     self.result.d.next = self.min_signed.val();
                 }
             }
         }
         if self.wide.val() {
-            self.result.d.next = self.shifted.q.val().get_bits::<B>(0);
+            self.result.d.next = self.low.q.val();
         }
         self.activation.next = self.result.q.val();
     }

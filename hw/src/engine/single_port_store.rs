@@ -57,12 +57,16 @@ pub struct SinglePortStore<
     pub entry_data: Signal<In, Bits<E>>,
     /// Write a column pointer; not together with `entry_write`.
     pub pointer_write: Signal<In, Bit>,
+    /// What would be written is a pointer. It does not depend on the PE, so that the choice is made once for all.
+    pub pointing: Signal<In, Bit>,
     /// Its index.
     pub pointer_address: Signal<In, Bits<C>>,
     /// Its value, a store address.
     pub pointer_data: Signal<In, Bits<W>>,
     ram: SinglePortRam<W, E>,
     pointer_index: Signal<Local, Bits<W>>,
+    written_index: Signal<Local, Bits<W>>,
+    write_address: Signal<Local, Bits<W>>,
     // The next token waits here: on iCE40 this is the output register of the FIFO's block RAM.
     next_valid: DFF<Bit>,
     next_column: DFF<Bits<C>>,
@@ -172,9 +176,6 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize, const V: us
         if self.start_read.q.val() {
             self.pointer_index.next = bit_cast::<W, C>(self.column_after.val());
         }
-        if self.pointer_write.val() {
-            self.pointer_index.next = bit_cast::<W, C>(self.pointer_address.val());
-        }
         self.ram.address.next = !self.pointer_index.val();
         if self.step.val() {
             self.ram.address.next = self.at.val();
@@ -183,13 +184,15 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize, const V: us
             self.ram.address.next = self.bias_address.val();
         }
         self.ram.write_enable.next = self.entry_write.val() | self.pointer_write.val();
-        self.ram.write_data.next = bit_cast::<E, W>(self.pointer_data.val());
-        if self.pointer_write.val() {
-            self.ram.address.next = !self.pointer_index.val();
+        self.written_index.next = bit_cast::<W, C>(self.pointer_address.val());
+        self.write_address.next = self.entry_address.val();
+        self.ram.write_data.next = self.entry_data.val();
+        if self.pointing.val() {
+            self.write_address.next = !self.written_index.val();
+            self.ram.write_data.next = bit_cast::<E, W>(self.pointer_data.val());
         }
-        if self.entry_write.val() {
-            self.ram.address.next = self.entry_address.val();
-            self.ram.write_data.next = self.entry_data.val();
+        if self.entry_write.val() | self.pointer_write.val() {
+            self.ram.address.next = self.write_address.val();
         }
 
         self.word.d.next = self.ram.read_data.val();

@@ -13,7 +13,7 @@ macro_rules! engine {
         /// activations, store, accumulators, columns, codebook; `G` of the geometry tables; `E` bits of
         /// an entry, `Q` of its row; `B` of an activation, `V = B + 1` of a value on its way; `F` FIFO depth, log2; `D` descriptor word address bits; `T`
         /// activation window word address bits; `MAPS` 1 or 0; `X` depth of
-        /// the column queue, log2; the rest as in [`HostPort`].
+        /// the column queue, log2; `TOKEN` and `REST` as `T` and `X` in [`super::TokenFifo`]; the rest as in [`HostPort`].
         #[derive(LogicBlock)]
         pub struct $name<$(const $generic: usize),*> {
             /// Clock.
@@ -315,6 +315,7 @@ macro_rules! engine {
                     self.pe[i].entry_data.next = self.loader.entry_data.val();
                     self.pe[i].pointer_write.next =
                         self.loader.pointer_write.val() & self.loader.target.val().get_bit(i);
+                    self.pe[i].pointing.next = self.loader.pointer_write.val();
                     self.pe[i].pointer_address.next = self.loader.pointer_address.val();
                     self.pe[i].pointer_data.next = self.loader.pointer_data.val();
                     self.pe[i].draining.next = self.sequencer.draining.val();
@@ -378,6 +379,6 @@ engine!(
 );
 engine!(
     /// The engine with weights in one single-port RAM a PE.
-    SinglePortEngine, SinglePortPe<F, W, C, R, K, E, Q, B, V, MAPS>, 0,
-    [N, M, A, W, R, C, K, F, D, T, G, E, Q, B, V, MAPS, PARTS, LEFT, RIGHT, PART_BITS]
+    SinglePortEngine, SinglePortPe<F, W, C, R, K, E, Q, B, V, MAPS, TOKEN, REST>, 0,
+    [N, M, A, W, R, C, K, F, D, T, G, E, Q, B, V, MAPS, TOKEN, REST, PARTS, LEFT, RIGHT, PART_BITS]
 );

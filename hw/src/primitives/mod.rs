@@ -8,6 +8,7 @@ mod multiplier;
 mod pointer_ram;
 mod shifter;
 mod single_port_ram;
+mod token_words;
 
 pub use block_ram::BlockRam;
 pub use literal::Literal;
@@ -16,6 +17,7 @@ pub use multiplier::Multiplier;
 pub use pointer_ram::PointerRam;
 pub use shifter::Shifter;
 pub use single_port_ram::SinglePortRam;
+pub use token_words::TokenWords;
 
 use rust_hdl_core::prelude::TimingInfo;
 

@@ -1,7 +1,7 @@
 use super::clocked;
 use rust_hdl_core::prelude::*;
 
-/// RAM with one port for reading or writing, `2^A` words of `W` bits: an SPRAM on iCE40 UP5K.
+/// RAM with one port for reading or writing, `2^A` words of `W` bits: on iCE40 UP5K, where large, an SPRAM.
 ///
 /// `read_data` follows `address` by one cycle when `write_enable` is low and holds its value when
 /// it is high. SPRAM cannot be initialised: its contents are undefined until they are written.
@@ -39,7 +39,7 @@ impl<const A: usize, const W: usize> Logic for SinglePortRam<A, W> {
     fn hdl(&self) -> Verilog {
         Verilog::Custom(format!(
             "\
-(* ram_style = \"huge\" *) reg [{width}:0] cells [0:{last}];
+reg [{width}:0] cells [0:{last}];
 always @(posedge clock) begin
     if (write_enable) cells[address] <= write_data;
     else read_data <= cells[address];

@@ -62,6 +62,18 @@ widths! { fifo: Fifo, fifo_16: Fifo16 => {
     Lockstep::new(NAME, ports).run(CYCLES);
 } }
 
+#[test]
+fn token_fifo() {
+    let ports = dut!(
+        TokenFifo, clock,
+        in [clear, push, push_column, push_value, push_base, push_count, pop],
+        out [full, valid, column, value, base, count]
+    );
+    Lockstep::new("token_fifo", ports)
+        .resting(&["base", "count"])
+        .run(CYCLES);
+}
+
 widths! { column_queue: ColumnQueue, column_queue_16: ColumnQueue16 => {
     let ports = dut!(
         Uut, clock,
@@ -76,7 +88,7 @@ widths! { block_store: BlockStore, block_store_16: BlockStore16 => {
         Uut, clock,
         in [
             clear, seek, seek_column, seek_count, seek_value, seek_base, draining, bias_address,
-            entry_write, entry_address, entry_data, pointer_write, pointer_address,
+            entry_write, entry_address, entry_data, pointer_write, pointing, pointer_address,
             pointer_data,
         ],
         out [ready, entry_valid, entry, value, base, busy]
@@ -90,7 +102,7 @@ fn single_port_store() {
         SinglePortStore, clock,
         in [
             clear, seek, seek_column, seek_count, seek_value, seek_base, draining, bias_address,
-            entry_write, entry_address, entry_data, pointer_write, pointer_address,
+            entry_write, entry_address, entry_data, pointer_write, pointing, pointer_address,
             pointer_data,
         ],
         out [ready, entry_valid, entry, value, base, busy]
@@ -366,7 +378,7 @@ widths! { block_pe: BlockPe, block_pe_16: BlockPe16 => {
         in [
             abort, push, push_column, push_value, push_base, push_count, codebook_base, codebook_write,
             codebook_address, codebook_data, entry_write, entry_address, entry_data,
-            pointer_write, pointer_address, pointer_data, draining, drain_address,
+            pointer_write, pointing, pointer_address, pointer_data, draining, drain_address,
             bias_address, clear, clear_address, amount, relu, wide, pool_first,
         ],
         out [full, activation, macs, seeking, busy]
@@ -381,7 +393,7 @@ fn single_port_pe() {
         in [
             abort, push, push_column, push_value, push_base, push_count, codebook_base, codebook_write,
             codebook_address, codebook_data, entry_write, entry_address, entry_data,
-            pointer_write, pointer_address, pointer_data, draining, drain_address,
+            pointer_write, pointing, pointer_address, pointer_data, draining, drain_address,
             bias_address, clear, clear_address, amount, relu, wide, pool_first,
         ],
         out [full, activation, macs, seeking, busy]

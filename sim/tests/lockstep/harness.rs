@@ -215,6 +215,7 @@ struct Output {
     name: &'static str,
     port: PortId,
     seen: BTreeSet<u64>,
+    rests: bool,
 }
 
 impl<B: Block> Lockstep<B> {
@@ -272,6 +273,7 @@ impl<B: Block> Lockstep<B> {
             name,
             port: model.port(name),
             seen: BTreeSet::new(),
+            rests: false,
         });
         let outputs = outputs.collect();
         dut.block.connect_all();
@@ -283,6 +285,14 @@ impl<B: Block> Lockstep<B> {
             seed,
             history: Vec::new(),
         }
+    }
+
+    /// The outputs `names` never change, by design.
+    pub fn resting(mut self, names: &[&str]) -> Self {
+        for output in &mut self.outputs {
+            output.rests = names.contains(&output.name);
+        }
+        self
     }
 
     /// Runs `cycles` cycles of random inputs.
@@ -329,13 +339,14 @@ impl<B: Block> Lockstep<B> {
                 self.check("after the edge")?;
             }
         }
-        match self.outputs.iter().find(|output| output.seen.len() < 2) {
+        let wrong = |output: &&Output| (output.seen.len() < 2) != output.rests;
+        match self.outputs.iter().find(wrong) {
             Some(output) => {
-                let what = format!(
-                    "output {} never changed: the bench shows nothing",
-                    output.name
-                );
-                Err(self.difference(what))
+                let what = match output.rests {
+                    true => "changed: it should not",
+                    false => "never changed: the bench shows nothing",
+                };
+                Err(self.difference(format!("output {} {what}", output.name)))
             }
             None => Ok(()),
         }

@@ -1,7 +1,8 @@
 //! The hand-written cells: their Verilog body against their Rust body.
 
 use crate::blocks::{
-    BlockRam, LutRam, Multiplier, Multiplier16, PointerRam, Shifter, SinglePortRam,
+    BlockRam, LutRam, Multiplier, Multiplier16, PointerRam, Shifter, Shifter16, SinglePortRam,
+    TokenWords,
 };
 use crate::harness::{Lockstep, dut};
 
@@ -53,8 +54,10 @@ fn multiplier_16() {
 
 #[test]
 fn shifter() {
-    let ports = dut!(Shifter, in [value, amount], out [shifted]);
+    let ports = dut!(Shifter, in [value, amount], out [low, floor, beyond]);
     Lockstep::new("shifter", ports).run(CYCLES);
+    let ports = dut!(Shifter16, in [value, amount], out [low, floor, beyond]);
+    Lockstep::new("shifter_16", ports).run(CYCLES);
 }
 
 #[test]
@@ -65,4 +68,14 @@ fn single_port_ram() {
         out [read_data]
     );
     Lockstep::new("single_port_ram", ports).run(CYCLES);
+}
+
+#[test]
+fn token_words() {
+    let ports = dut!(
+        TokenWords,
+        in [column, value, kept_word, kept_rest],
+        out [word, rest, kept_column, kept_value]
+    );
+    Lockstep::new("token_words", ports).run(CYCLES);
 }
