@@ -37,3 +37,13 @@ module measure (
         .ack(result[32])
     );
 endmodule
+
+// The pins of the measuring top, wherever the placer puts them.
+module board_top (
+    input  wire clk,
+    input  wire din,
+    input  wire load,
+    output wire dout
+);
+    measure measure (.clk(clk), .din(din), .load(load), .dout(dout));
+endmodule

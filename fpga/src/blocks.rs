@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::memory::Design;
-use crate::synth::{HARNESS, TOP};
+use crate::synth::{HARNESSES, TOP};
 use crate::{Family, Resource};
 
 /// What all blocks of one kind take, blocks inside them not counted.
@@ -78,12 +78,12 @@ fn parent(path: &str) -> Option<&str> {
     path.rsplit_once('.').map(|(parent, _)| parent)
 }
 
-/// The path without the measuring top, every number replaced by `*`.
+/// The path without the instance around the engine, every number replaced by `*`.
 fn kind(scope: &str) -> String {
-    let scope = scope
-        .strip_prefix(HARNESS)
-        .and_then(|rest| rest.strip_prefix('.'))
-        .unwrap_or(scope);
+    let scope = match scope.split_once('.') {
+        Some((first, rest)) if HARNESSES.contains(&first) => rest,
+        _ => scope,
+    };
     let mut kind = String::new();
     for c in scope.chars() {
         match c.is_ascii_digit() {

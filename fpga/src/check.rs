@@ -21,12 +21,20 @@ pub struct Claim {
 impl Report {
     /// The claims that an engine built from `config` makes, each checked.
     pub fn claims(&self, config: &Config) -> Vec<Claim> {
-        vec![
-            self.one_multiplier_a_pe(config),
+        let mut claims = vec![];
+        if self.has(Resource::Multiplier) {
+            claims.push(self.one_multiplier_a_pe(config));
+        }
+        claims.extend([
             self.store_in_ram(config),
             self.no_flip_flop_memory(),
             self.clock(),
-        ]
+        ]);
+        claims
+    }
+
+    fn has(&self, resource: Resource) -> bool {
+        self.usage.iter().any(|usage| usage.resource == resource)
     }
 
     fn one_multiplier_a_pe(&self, config: &Config) -> Claim {
@@ -40,8 +48,8 @@ impl Report {
 
     fn store_in_ram(&self, config: &Config) -> Claim {
         let (home, name) = match config.store {
-            WeightStore::BlockRam => (Home::BlockRam, "block RAM"),
-            WeightStore::SinglePort => (Home::Spram, "SPRAM"),
+            WeightStore::SinglePort if self.has(Resource::Spram) => (Home::Spram, "SPRAM"),
+            _ => (Home::BlockRam, "block RAM"),
         };
         let words = 1u64 << config.weight_addr_bits;
         let stores = self
@@ -99,6 +107,13 @@ mod tests {
 
     #[test]
     fn every_claim_can_fail_by_itself() {
+        let mut report = sample();
+        report.usage.remove(2);
+        assert_eq!(
+            held(&report),
+            [true, true, true],
+            "no multipliers, no claim"
+        );
         assert_eq!(held(&sample()), [true, true, true, true]);
         let mut report = sample();
         report.usage[2].used = 5;

@@ -41,12 +41,12 @@ pub enum FlowError {
     },
     /// The design needs more than the device has.
     #[error(
-        "the design does not fit {board}: it needs {need} {resource}, the device has {available}; \
+        "the design does not fit {build}: it needs {need} {resource}, the device has {available}; \
          take a configuration with fewer PEs or smaller memories, or a larger board"
     )]
     DoesNotFit {
-        /// Board.
-        board: &'static str,
+        /// What was built.
+        build: &'static str,
         /// Which resource.
         resource: &'static str,
         /// How many are needed, at least.
@@ -60,24 +60,24 @@ pub enum FlowError {
     },
     /// The routed design is too slow with every seed.
     #[error(
-        "timing missed on {board}: got {:.2} MHz with the best of {} seed(s), expected {:.2} MHz; critical path {}; \
+        "timing missed by {build}: got {:.2} MHz with the best of {} seed(s), expected {:.2} MHz; critical path {}; \
          shorten that path, try more seeds or lower the target",
         report.fmax_max(), report.runs.len(), report.target_mhz, report.critical_path
     )]
     TimingMissed {
-        /// Board.
-        board: &'static str,
+        /// What was built.
+        build: &'static str,
         /// All that was measured.
         report: Box<Report>,
     },
     /// Nothing of the engine is left after synthesis.
     #[error(
-        "nothing of the engine is left after synthesis for {board}: expected at least one cell below the module \
+        "nothing of the engine is left after synthesis of {build}: expected at least one cell below the module \
          `engine`; are its outputs driven?"
     )]
     Empty {
-        /// Board.
-        board: &'static str,
+        /// What was built.
+        build: &'static str,
     },
     /// A tool's output lacks what it should hold.
     #[error("{file} {problem}; expected it as the tools of scripts/setup write it")]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub enum Family {
     /// Lattice ECP5.
     Ecp5,
-    /// Lattice iCE40 UltraPlus.
+    /// Lattice iCE40, the HX and the UltraPlus ones.
     Ice40,
 }
 
@@ -27,14 +27,6 @@ pub enum Resource {
 }
 
 impl Family {
-    /// Yosys' command for the family. Why these options: `fpga/README.md`.
-    pub(crate) fn synth_command(self) -> &'static str {
-        match self {
-            Family::Ecp5 => "synth_ecp5",
-            Family::Ice40 => "synth_ice40 -device u -dsp -spram",
-        }
-    }
-
     /// The place-and-route program.
     pub(crate) fn nextpnr(self) -> &'static str {
         match self {
@@ -64,6 +56,40 @@ impl Family {
         match self {
             Family::Ecp5 => vec!["--compress", "--input", routed, "--bit", BITSTREAM],
             Family::Ice40 => vec![routed, BITSTREAM],
+        }
+    }
+
+    /// nextpnr's options that let it choose pins.
+    pub(crate) fn free_pins(self) -> &'static [&'static str] {
+        match self {
+            Family::Ecp5 => &["--lpf-allow-unconstrained"],
+            Family::Ice40 => &["--pcf-allow-unconstrained"],
+        }
+    }
+
+    /// The program that finds the dividers of a PLL.
+    pub(crate) fn pll(self) -> &'static str {
+        match self {
+            Family::Ecp5 => "ecppll",
+            Family::Ice40 => "icepll",
+        }
+    }
+
+    /// Its arguments to make the module `pll` in `file` for these clocks, in MHz, with the ports `clock_in`, `clock_out`, `locked`.
+    pub(crate) fn pll_args<'a>(self, from: &'a str, to: &'a str, file: &'a str) -> Vec<&'a str> {
+        let common = ["-n", "pll", "-i", from, "-o", to, "-f", file];
+        let own: &[&str] = match self {
+            Family::Ecp5 => &["--clkin_name", "clock_in", "--clkout0_name", "clock_out"],
+            Family::Ice40 => &["-m"],
+        };
+        [&common, own].concat()
+    }
+
+    /// What stands in the line of its output that tells the clock reached, just before the number or after ` MHz`.
+    pub(crate) fn pll_clock_mark(self) -> &'static str {
+        match self {
+            Family::Ecp5 => "clkout0 frequency:",
+            Family::Ice40 => "(achieved)",
         }
     }
 
@@ -111,8 +137,8 @@ impl Family {
     }
 }
 
-/// File name of the packed bitstream.
-pub(crate) const BITSTREAM: &str = "bitstream.bin";
+/// File name of the packed bitstream in the folder of the flow.
+pub const BITSTREAM: &str = "bitstream.bin";
 
 impl Resource {
     /// Every resource, in the order of tables.

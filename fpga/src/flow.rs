@@ -11,7 +11,7 @@ use crate::family::BITSTREAM;
 use crate::place::{self, Placed};
 use crate::synth::{self, Synthesis};
 use crate::tools::PACK_TIMEOUT;
-use crate::{Board, FlowError, Report, Resource, Tools, Usage, Versions};
+use crate::{Build, FlowError, Report, Resource, Tools, Top, Usage, Versions};
 
 /// File name of the report in the folder of the flow.
 const REPORT: &str = "report.json";
@@ -21,13 +21,11 @@ const REPORT: &str = "report.json";
 pub struct Options {
     /// Folder for sources, scripts, logs and results; made if it is not there. Files of an earlier run are overwritten.
     pub folder: PathBuf,
-    /// Name of the engine configuration, for the report; none for that of the board.
-    pub config: Option<String>,
     /// Number of seeds to place and route with, from `first_seed` on. At least 1.
     pub seeds: u32,
     /// The first seed.
     pub first_seed: u32,
-    /// Clock to demand in place of the board's, MHz.
+    /// Clock to demand in place of the build's, MHz.
     pub target_mhz: Option<f64>,
     /// Whether to pack the bitstream of the fastest seed, as `bitstream.bin`.
     pub pack: bool,
@@ -40,7 +38,6 @@ impl Options {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
-            config: None,
             seeds: 1,
             first_seed: 1,
             target_mhz: None,
@@ -62,11 +59,15 @@ pub struct Progress {
 }
 
 /// Makes the folder and demands the tools and sensible options, before anything takes time.
-pub(crate) fn prepare(board: &Board, options: &Options) -> Result<(), FlowError> {
+fn prepare(build: &Build, options: &Options) -> Result<(), FlowError> {
     options.tools.path("yosys")?;
-    options.tools.path(board.family.nextpnr())?;
-    options.tools.path(board.family.pack())?;
-    let target = options.target_mhz.unwrap_or(board.target_mhz);
+    let family = build.device.family;
+    options.tools.path(family.nextpnr())?;
+    options.tools.path(family.pack())?;
+    if let Top::Board(_) = build.top {
+        options.tools.path(family.pll())?;
+    }
+    let target = options.target_mhz.unwrap_or(build.target_mhz);
     if !(target.is_finite() && target > 0.0) {
         return Err(FlowError::Option {
             got: format!("a target of {target} MHz"),
@@ -86,16 +87,17 @@ pub(crate) fn prepare(board: &Board, options: &Options) -> Result<(), FlowError>
     })
 }
 
-/// Runs the whole flow on the Verilog that holds the module `engine`.
+/// Runs the whole flow on the Verilog that holds the module `engine`; for a board, `uart_engine` made for the clock of
+/// the build, around it.
 ///
 /// The report is also left as `report.json` in the folder, even if timing is missed.
 pub fn synthesise(
-    board: &'static Board,
+    build: &'static Build,
     verilog: &str,
     options: &Options,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Report, FlowError> {
-    prepare(board, options)?;
+    prepare(build, options)?;
     let (folder, tools) = (options.folder.as_path(), &options.tools);
     // What an earlier run left must not pass for the result of this one.
     for stale in [BITSTREAM, REPORT] {
@@ -110,7 +112,7 @@ pub fn synthesise(
             _ => {}
         }
     }
-    let target_mhz = options.target_mhz.unwrap_or(board.target_mhz);
+    let target_mhz = options.target_mhz.unwrap_or(build.target_mhz);
     let total = 1 + options.seeds + u32::from(options.pack);
     let mut done = 0;
     let mut step = |doing: String| {
@@ -118,21 +120,21 @@ pub fn synthesise(
         done += 1;
     };
 
-    step(format!("synthesise for {}", board.device));
-    synth::write_sources(board, verilog, folder)?;
+    step(format!("synthesise for {}", build.device.name));
+    let sources = synth::write_sources(build, verilog, target_mhz, tools, folder)?;
     let versions = Versions {
         yosys: tools.version("yosys", folder)?,
-        nextpnr: tools.version(board.family.nextpnr(), folder)?,
+        nextpnr: tools.version(build.device.family.nextpnr(), folder)?,
     };
-    let synthesis = synth::run(board, tools, folder)?;
-    synth::check_fit(board, &synthesis)?;
+    let synthesis = synth::run(build, &sources, tools, folder)?;
+    synth::check_fit(build, &synthesis)?;
 
     let mut runs = vec![];
     let mut best: Option<Placed> = None;
     for i in 0..options.seeds {
         let seed = options.first_seed.wrapping_add(i);
         step(format!("place and route, seed {seed}"));
-        let placed = place::run(board, tools, folder, target_mhz, seed)?;
+        let placed = place::run(build, tools, folder, target_mhz, seed)?;
         runs.push(placed.run.clone());
         if best
             .as_ref()
@@ -146,12 +148,12 @@ pub fn synthesise(
     };
 
     let mut report = Report {
-        config: options.config.clone().unwrap_or_else(|| board.name.into()),
-        board: board.name.into(),
-        device: board.device.into(),
+        name: build.title(),
+        config: build.config.into(),
+        device: build.device.name.into(),
         versions,
         design_sha256: sha256(verilog),
-        usage: usage(board, &synthesis, &best.utilisation),
+        usage: usage(build, &synthesis, &best.utilisation),
         target_mhz,
         runs,
         critical_path: best.critical_path,
@@ -162,12 +164,12 @@ pub fn synthesise(
     };
     if report.meets_timing() && options.pack {
         step("pack the bitstream".into());
-        report.bitstream_bytes = Some(pack(board, options, best.run.seed)?);
+        report.bitstream_bytes = Some(pack(build, options, best.run.seed)?);
     }
     report.write(&folder.join(REPORT))?;
     if !report.meets_timing() {
         return Err(FlowError::TimingMissed {
-            board: board.name,
+            build: build.name,
             report: Box::new(report),
         });
     }
@@ -175,11 +177,12 @@ pub fn synthesise(
 }
 
 /// Packs the routed device of `seed`, and gives the size of the bitstream.
-fn pack(board: &Board, options: &Options, seed: u32) -> Result<u64, FlowError> {
-    let routed = place::routed(board, seed);
-    let args = board.family.pack_args(&routed);
+fn pack(build: &Build, options: &Options, seed: u32) -> Result<u64, FlowError> {
+    let routed = place::routed(build, seed);
+    let family = build.device.family;
+    let args = family.pack_args(&routed);
     options.tools.run(
-        board.family.pack(),
+        family.pack(),
         &args,
         &options.folder,
         "pack.log",
@@ -204,18 +207,19 @@ fn pack(board: &Board, options: &Options, seed: u32) -> Result<u64, FlowError> {
 
 /// nextpnr's counts, and Yosys' of what nextpnr does not count by itself.
 fn usage(
-    board: &Board,
+    build: &Build,
     synthesis: &Synthesis,
     utilisation: &BTreeMap<String, (u64, u64)>,
 ) -> Vec<Usage> {
     let one = |resource| {
-        let counted = board
+        let device = build.device;
+        let counted = device
             .family
             .bel(resource)
             .and_then(|bel| utilisation.get(bel));
         let (used, available) = match counted {
             Some(counts) => *counts,
-            None => (synthesis.need(board, resource), board.capacity(resource)),
+            None => (synthesis.need(device, resource), device.capacity(resource)),
         };
         Usage {
             resource,

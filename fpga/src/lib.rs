@@ -1,18 +1,18 @@
 //! Boards and the synthesis flow: the engine's Verilog in, resources, Fmax and a bitstream out.
 //!
-//! [`synthesise`] puts the module `engine` into a board's top, runs Yosys and nextpnr in a folder where everything is
+//! [`synthesise`] puts the engine into a top, a measuring one or that of a board, runs Yosys and nextpnr in a folder where everything is
 //! kept, and gives a [`Report`]. A design that does not fit, misses its clock or vanishes is a [`FlowError`], never a
 //! report that reads like success. [`Report::claims`] holds a report against what the project says of its engine.
 //!
 //! ```no_run
 //! use std::path::Path;
-//! use thresh_fpga::{Board, FlowError, Options, synthesise};
+//! use thresh_fpga::{Build, FlowError, Options, synthesise};
 //!
 //! # fn main() -> Result<(), FlowError> {
 //! # let verilog = "";
-//! let board = Board::named("icebreaker").expect("a board of the table");
+//! let build = Build::measuring("icebreaker").expect("an engine of the table");
 //! let options = Options { seeds: 3, ..Options::new("target/fpga/icebreaker") };
-//! let report = synthesise(board, verilog, &options, &mut |p| eprintln!("{}/{} {}", p.done, p.total, p.doing))?;
+//! let report = synthesise(build, verilog, &options, &mut |p| eprintln!("{}/{} {}", p.done, p.total, p.doing))?;
 //! report.save(Path::new("fpga/results"))?;
 //! println!("{report}");
 //! # Ok(())
@@ -20,11 +20,11 @@
 //! ```
 //!
 //! The tools are those of `scripts/setup`, or any folder named by `THRESH_TOOLS` that holds `bin/yosys` and the others.
-//! What it does not do: the board tops here have no bridge to the host, they exist to measure the engine.
 
 mod blocks;
-mod board;
+mod builds;
 mod check;
+mod device;
 mod error;
 mod family;
 mod flow;
@@ -37,10 +37,11 @@ mod table;
 mod tools;
 
 pub use blocks::Block;
-pub use board::{BOARDS, Board};
+pub use builds::{BOARDS, Board, Build, MEASURED, Top};
 pub use check::Claim;
+pub use device::Device;
 pub use error::FlowError;
-pub use family::{Family, Resource};
+pub use family::{BITSTREAM, Family, Resource};
 pub use flow::{Options, Progress, synthesise};
 pub use memory::{Home, Memory};
 pub use netlist::{cell_models, netlist};

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::flow::{Options, prepare};
+use crate::flow::Options;
 use crate::synth::{ENGINE, run_script};
 use crate::tools::{read, write};
-use crate::{Board, FlowError, Tools};
+use crate::{Device, FlowError, Tools};
 
 /// Synthesises the module `engine` alone, with the options of the flow and the ports that it has in the sources, and
 /// gives it as flat Verilog that instantiates cells of the device. [`cell_models`] tells what the cells mean.
-pub fn netlist(board: &Board, verilog: &str, options: &Options) -> Result<String, FlowError> {
-    prepare(board, options)?;
+pub fn netlist(device: &Device, verilog: &str, options: &Options) -> Result<String, FlowError> {
+    options.tools.path("yosys")?;
     let folder = options.folder.join("netlist");
     fs::create_dir_all(&folder).map_err(|source| FlowError::Io {
         action: "create",
@@ -19,20 +19,20 @@ pub fn netlist(board: &Board, verilog: &str, options: &Options) -> Result<String
         source,
     })?;
     write(&folder.join("engine.v"), verilog)?;
-    let synth = board.family.synth_command();
+    let synth = device.synth_command;
     let script =
         format!("read_verilog engine.v\n{synth} -top {ENGINE}\nwrite_verilog -noattr netlist.v\n");
     run_script(&options.tools, &folder, "netlist.ys", &script)?;
     read(&folder.join("netlist.v"))
 }
 
-/// Yosys' simulation models of the board's cells: a file to simulate with, and the folder of what it includes.
+/// Yosys' simulation models of the device's cells: a file to simulate with, and the folder of what it includes.
 ///
 /// The model of ECP5's MULT18X18D is a black box there; a simulation has to bring its own.
-pub fn cell_models(board: &Board, tools: &Tools) -> Result<(PathBuf, PathBuf), FlowError> {
+pub fn cell_models(device: &Device, tools: &Tools) -> Result<(PathBuf, PathBuf), FlowError> {
     let folder = share_folders(tools)
         .into_iter()
-        .map(|share| share.join(board.family.share()))
+        .map(|share| share.join(device.family.share()))
         .find(|folder| folder.join("cells_sim.v").is_file());
     match folder {
         Some(folder) => Ok((folder.join("cells_sim.v"), folder)),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::synth::NETLIST;
 use crate::tools::{NEXTPNR_TIMEOUT, read_json, thousandths};
-use crate::{Board, FlowError, Tools};
+use crate::{Build, FlowError, Tools, Top};
 
 /// What one seed gave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ struct End {
 
 /// Places and routes the netlist in `folder` with `seed`. Missed timing is for the caller to judge.
 pub(crate) fn run(
-    board: &Board,
+    build: &Build,
     tools: &Tools,
     folder: &Path,
     mhz: f64,
@@ -118,16 +118,27 @@ pub(crate) fn run(
     let (freq, seed_text) = (mhz.to_string(), seed.to_string());
     let report = format!("timing_seed{seed}.json");
     let log = format!("nextpnr_seed{seed}.log");
-    let mut args: Vec<&str> = board.nextpnr_args.to_vec();
+    let device = build.device;
+    let mut args = [device.nextpnr_args, build.nextpnr_args].concat();
     args.extend([
         "--json", NETLIST, "--freq", &freq, "--seed", &seed_text, "--report", &report,
     ]);
     // The verdict on timing is ours, so that it comes with all that was measured.
     args.push("--timing-allow-fail");
-    let routed = routed(board, seed);
-    let [(read, pins), (write, _)] = board.family.nextpnr_files();
-    args.extend([read, pins, write, &routed]);
-    let seconds = tools.run(board.family.nextpnr(), &args, folder, &log, NEXTPNR_TIMEOUT)?;
+    let routed = routed(build, seed);
+    let [(read, pins), (write, _)] = device.family.nextpnr_files();
+    match build.top {
+        Top::Measure => args.extend(device.family.free_pins()),
+        Top::Board(_) => args.extend([read, pins]),
+    }
+    args.extend([write, &routed]);
+    let seconds = tools.run(
+        device.family.nextpnr(),
+        &args,
+        folder,
+        &log,
+        NEXTPNR_TIMEOUT,
+    )?;
     let path = folder.join(&report);
     parse(read_json(&path)?, seed, seconds).map_err(|problem| FlowError::BadFile {
         file: path,
@@ -136,14 +147,14 @@ pub(crate) fn run(
 }
 
 /// File name of the routed device of `seed`.
-pub(crate) fn routed(board: &Board, seed: u32) -> String {
-    format!("seed{seed}_{}", board.family.nextpnr_files()[1].1)
+pub(crate) fn routed(build: &Build, seed: u32) -> String {
+    format!("seed{seed}_{}", build.device.family.nextpnr_files()[1].1)
 }
 
 fn parse(file: File, seed: u32, seconds: f64) -> Result<Placed, String> {
     let [(clock, fmax)] = file.fmax.iter().collect::<Vec<_>>()[..] else {
         return Err(format!(
-            "speaks of {} clocks, the board tops have one",
+            "speaks of {} clocks, the tops have one",
             file.fmax.len()
         ));
     };

@@ -11,10 +11,10 @@ use crate::{Block, CriticalPath, FlowError, Home, Memory, Resource, Run};
 /// All that one flow measured. The resources and the critical path are those of the fastest seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Engine configuration; names the file.
+    /// What was built: a configuration for its engine alone, or `board-` and a board; names the file.
+    pub name: String,
+    /// Engine configuration.
     pub config: String,
-    /// Board.
-    pub board: String,
     /// Device with package and speed grade.
     pub device: String,
     /// The tools used.
@@ -108,14 +108,14 @@ impl Report {
             .collect()
     }
 
-    /// Writes the report to `<folder>/<config>.json`, and gives that path.
+    /// Writes the report to `<folder>/<name>.json`, and gives that path.
     pub fn save(&self, folder: &Path) -> Result<PathBuf, FlowError> {
         fs::create_dir_all(folder).map_err(|source| FlowError::Io {
             action: "create",
             path: folder.into(),
             source,
         })?;
-        let path = folder.join(format!("{}.json", self.config));
+        let path = folder.join(format!("{}.json", self.name));
         self.write(&path)?;
         Ok(path)
     }
@@ -159,8 +159,8 @@ pub(crate) mod tests {
             home,
         };
         Report {
+            name: "icebreaker".into(),
             config: "icebreaker".into(),
-            board: "icebreaker".into(),
             device: "iCE40UP5K-SG48".into(),
             versions: Versions {
                 yosys: "Yosys 1.0".into(),

@@ -10,12 +10,12 @@ use crate::{Block, Home, Report, Resource, Usage};
 pub fn table(reports: &[Report]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
-    let mut header = vec!["config".to_owned(), "device".to_owned()];
+    let mut header = vec!["build".to_owned(), "device".to_owned()];
     header.extend(Resource::ALL.map(|resource| resource.name().to_owned()));
     header.extend(["target MHz", "Fmax MHz", "seeds"].map(str::to_owned));
     table.set_header(header);
     for report in reports {
-        let mut row = vec![report.config.clone(), report.device.clone()];
+        let mut row = vec![report.name.clone(), report.device.clone()];
         row.extend(Resource::ALL.map(|resource| share(report, resource)));
         row.push(format!("{}", report.target_mhz));
         row.push(match report.runs.len() {
@@ -52,7 +52,11 @@ fn percent(usage: &Usage) -> u64 {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} on {} ({})", self.config, self.board, self.device)?;
+        writeln!(
+            f,
+            "{}: engine {} on {}",
+            self.name, self.config, self.device
+        )?;
         for usage in &self.usage {
             let name = usage.resource.name();
             writeln!(

@@ -4,25 +4,26 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use thresh_fpga::{
-    Board, FlowError, Home, Options, Report, Resource, Tools, cell_models, netlist, synthesise,
+    Build, FlowError, Home, Options, Report, Resource, Tools, cell_models, netlist, synthesise,
 };
 
 const SMALL: &str = include_str!("fixtures/small.v");
+const BOARD: &str = include_str!("fixtures/board.v");
 const MEMORIES: &str = include_str!("fixtures/memories.v");
 
-fn board(name: &str) -> &'static Board {
-    Board::named(name).unwrap()
+fn measuring(name: &str) -> &'static Build {
+    Build::measuring(name).unwrap()
 }
 
 fn run(
-    board_name: &str,
+    config: &str,
     verilog: &str,
     change: impl FnOnce(&mut Options),
 ) -> Result<Report, FlowError> {
     let folder = tempfile::tempdir().unwrap();
     let mut options = Options::new(folder.path());
     change(&mut options);
-    synthesise(board(board_name), verilog, &options, &mut |_| {})
+    synthesise(measuring(config), verilog, &options, &mut |_| {})
 }
 
 fn home(report: &Report, end_of_name: &str) -> (Home, u64) {
@@ -50,7 +51,7 @@ fn ice40_small_design_has_the_expected_cells_and_two_honest_seeds() {
         pack: true,
         ..Options::new(folder.path())
     };
-    let report = synthesise(board("icebreaker"), SMALL, &options, &mut |p| {
+    let report = synthesise(measuring("icebreaker"), SMALL, &options, &mut |p| {
         steps.push((p.done, p.total))
     })
     .unwrap();
@@ -149,12 +150,57 @@ fn assert_matches_the_device(report: &Report, name: &str) {
     for usage in &report.usage {
         assert_eq!(
             usage.available,
-            board(name).capacity(usage.resource),
+            measuring(name).device.capacity(usage.resource),
             "{:?}",
             usage.resource
         );
         assert!(usage.used <= usage.available);
     }
+}
+
+/// An UltraPlus, a device without multipliers, and one with a differential oscillator.
+#[test]
+fn boards_get_a_clock_pins_and_a_bitstream() {
+    for name in ["icebreaker", "hx8k", "versa-45f"] {
+        let build = Build::board(name).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            pack: true,
+            ..Options::new(folder.path())
+        };
+        let verilog = format!("{BOARD}{SMALL}");
+        let report = synthesise(build, &verilog, &options, &mut |_| {})
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(report.name, format!("board-{name}"));
+        assert!(report.fmax_max() >= build.target_mhz, "{name}: {report}");
+        assert!(report.bitstream_bytes > Some(50_000), "{name}: {report}");
+        for usage in &report.usage {
+            let capacity = build.device.capacity(usage.resource);
+            assert_eq!(usage.available, capacity, "{name}: {:?}", usage.resource);
+        }
+        let saved = report.save(folder.path()).unwrap();
+        assert_eq!(
+            saved.file_name().unwrap().to_str(),
+            Some(format!("board-{name}.json").as_str())
+        );
+    }
+}
+
+#[test]
+fn a_clock_that_the_pll_cannot_make_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        target_mhz: Some(17.3),
+        ..Options::new(folder.path())
+    };
+    let build = Build::board("icebreaker").unwrap();
+    let verilog = format!("{BOARD}{SMALL}");
+    let error = synthesise(build, &verilog, &options, &mut |_| {}).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("17.3 MHz, of which the PLL makes 17.25"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -166,7 +212,7 @@ fn a_target_out_of_reach_is_refused_with_what_was_reached() {
         pack: true,
         ..Options::new(folder.path())
     };
-    let error = synthesise(board("icebreaker"), SMALL, &options, &mut |_| {}).unwrap_err();
+    let error = synthesise(measuring("icebreaker"), SMALL, &options, &mut |_| {}).unwrap_err();
     let text = error.to_string();
     let FlowError::TimingMissed { report, .. } = error else {
         panic!("{text}")
@@ -208,7 +254,7 @@ fn broken_verilog_gives_the_message_of_the_tool() {
     let broken = SMALL.replace("wire [7:0] count;", "wire [7:0 count;");
     let folder = tempfile::tempdir().unwrap();
     let error = synthesise(
-        board("icebreaker"),
+        measuring("icebreaker"),
         &broken,
         &Options::new(folder.path()),
         &mut |_| {},
@@ -268,7 +314,7 @@ fn a_product_that_synthesis_drops_is_refused() {
     for result in [
         run("icebreaker", &dropped, |_| {}).map(|report| report.to_string()),
         netlist(
-            board("icebreaker"),
+            measuring("icebreaker").device,
             &dropped,
             &Options::new(tempfile::tempdir().unwrap().path()),
         ),
@@ -353,7 +399,7 @@ fn the_netlist_is_made_of_cells_that_have_models() {
         ("ulx3s-25f", ["MULT18X18D", "DP16KD"]),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let text = netlist(board(name), SMALL, &Options::new(folder.path())).unwrap();
+        let text = netlist(measuring(name).device, SMALL, &Options::new(folder.path())).unwrap();
         assert_eq!(text.matches("\nmodule ").count(), 1, "{name}: flat");
         assert!(
             text.contains("\nmodule engine(") && !text.contains("always @"),
@@ -362,7 +408,7 @@ fn the_netlist_is_made_of_cells_that_have_models() {
         for cell in cells {
             assert!(text.contains(&format!("  {cell} ")), "{name}: {cell}");
         }
-        let (models, include) = cell_models(board(name), &Tools::default()).unwrap();
+        let (models, include) = cell_models(measuring(name).device, &Tools::default()).unwrap();
         assert!(models.is_file() && models.parent() == Some(Path::new(&include)));
     }
 }

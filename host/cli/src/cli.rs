@@ -1,8 +1,8 @@
 //! The command line as clap sees it.
 
 use crate::commands::{
-    bench, bench_eie, compress, demo, devices, import, info, make, pack, report, reproduce, run,
-    serve, synth, train, verilog,
+    bench, bench_eie, compress, demo, devices, flash, import, info, make, pack, report, reproduce,
+    run, serve, synth, train, verilog,
 };
 use crate::output::{Output, Verdict};
 use anyhow::Result;
@@ -58,6 +58,7 @@ pub enum Command {
     Serve(serve::Serve),
     Verilog(verilog::Verilog),
     Synth(synth::Synth),
+    Flash(flash::Flash),
 }
 
 impl Command {
@@ -79,6 +80,7 @@ impl Command {
             Command::Serve(command) => command.run(output),
             Command::Verilog(command) => command.run(output),
             Command::Synth(command) => command.run(output),
+            Command::Flash(command) => command.run(output),
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod budget;
 pub mod compress;
 pub mod demo;
 pub mod devices;
+pub mod flash;
 pub mod import;
 pub mod info;
 pub mod make;

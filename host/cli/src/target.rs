@@ -4,6 +4,7 @@ use crate::device::Spec;
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use thresh_driver::{Device, Transport};
+use thresh_fpga::{BOARDS, Build, MEASURED};
 use thresh_model::Image;
 use thresh_regs::{CONFIGS, Config};
 use thresh_sim::VirtualDevice;
@@ -14,11 +15,22 @@ pub fn config_parser() -> impl TypedValueParser<Value = &'static Config> {
         .map(|name| Config::named(&name).expect("clap lets only names of configurations through"))
 }
 
-/// Reads the value of `--config` where a board is needed.
-pub fn board_parser() -> impl TypedValueParser<Value = &'static thresh_fpga::Board> {
-    PossibleValuesParser::new(thresh_fpga::BOARDS.iter().map(|board| board.name)).map(|name| {
-        thresh_fpga::Board::named(&name).expect("clap lets only names of boards through")
-    })
+/// Reads the value of `--board`.
+pub fn board_parser() -> impl TypedValueParser<Value = &'static Build> {
+    build_parser(BOARDS, Build::board)
+}
+
+/// Reads the value of `--config` where an engine is measured.
+pub fn measured_parser() -> impl TypedValueParser<Value = &'static Build> {
+    build_parser(MEASURED, Build::measuring)
+}
+
+fn build_parser(
+    builds: &'static [Build],
+    named: fn(&str) -> Option<&'static Build>,
+) -> impl TypedValueParser<Value = &'static Build> {
+    PossibleValuesParser::new(builds.iter().map(|build| build.name))
+        .map(move |name| named(&name).expect("clap lets only names of builds through"))
 }
 
 /// The configuration that `image` is run on: the one asked for, or the first that holds it.

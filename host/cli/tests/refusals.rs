@@ -205,7 +205,7 @@ fn networks_that_cannot_be_packed() {
         &place,
         "pack --config huge good.safetensors -o x.thresh",
         2,
-        &["huge", "icebreaker, ulx3s-25f"],
+        &["huge", "icebreaker, hx8k"],
     );
     place.ok("train --hidden 4 --epochs 1 -o train.safetensors");
     let other = "pack --config tiny train.safetensors --data fashion-mnist -o x.thresh";
@@ -462,7 +462,30 @@ fn options_that_mean_nothing() {
             1,
             &["got --threads 0", "expected 1 or more"],
         ),
-        ("synth --config tiny", 2, &["tiny", "icebreaker, ulx3s-25f"]),
+        ("synth --config tiny", 2, &["tiny", "icebreaker, hx8k"]),
+        ("synth --board tiny", 2, &["tiny", "icebreaker, hx8k"]),
+        ("synth", 2, &["--board", "--config"]),
+        (
+            "synth --board hx8k --config hx8k",
+            2,
+            &["cannot be used with"],
+        ),
+        (
+            "synth --board icebreaker --baud 4000000",
+            1,
+            &["got 4000000 baud", "24000000 Hz"],
+        ),
+        (
+            "synth --board icebreaker --clock 0",
+            1,
+            &["got --clock 0", "expected MHz"],
+        ),
+        ("flash --board tiny", 2, &["tiny", "icebreaker, hx8k"]),
+        (
+            "flash --board ecpix5",
+            1,
+            &["no bitstream", "thresh synth --board ecpix5"],
+        ),
         ("fly", 2, &["fly"]),
         ("", 2, &["Usage"]),
     ];
@@ -578,6 +601,12 @@ fn every_command_explains_itself() {
         "bench-eie",
         "verilog",
         "synth",
+        "flash",
+        "devices",
+        "serve",
+        "report",
+        "reproduce",
+        "import",
     ];
     for name in names {
         assert!(help.contains(&format!("\n  {name} ")), "{name}: {help}");

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::PathBuf;
-use thresh_fpga::Board;
+use thresh_fpga::{BOARDS, MEASURED};
 use thresh_regs::Config;
 
 /// Run a test set through an engine, the Verilated one or a board's, and measure.
@@ -50,9 +50,12 @@ pub struct Bench {
     threads: Option<usize>,
 }
 
-/// The clock that the board of a configuration must reach, in MHz.
+/// The clock of the first board of a configuration, or what its engine must reach, in MHz.
 pub fn clock_of(config: &Config) -> Option<f64> {
-    Board::named(config.name).map(|board| board.target_mhz)
+    let mut builds = BOARDS.iter().chain(MEASURED);
+    builds
+        .find(|build| build.config == config.name)
+        .map(|build| build.target_mhz)
 }
 
 /// One thread a processor.

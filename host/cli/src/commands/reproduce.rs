@@ -31,9 +31,9 @@ pub struct Reproduce {
     /// Only this data set.
     #[arg(long, value_name = "NAME")]
     data: Option<String>,
-    /// Test images on the Verilated engine, the first ones.
-    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
-    count: usize,
+    /// Test images on the Verilated engine, the first ones [default: 10000, of LeNet-5 1000].
+    #[arg(long, value_name = "COUNT")]
+    count: Option<usize>,
     /// Where networks, checkpoints and images are kept.
     #[arg(long, value_name = "FOLDER", default_value = ".work/reproduce")]
     work: PathBuf,
@@ -61,7 +61,8 @@ struct Commands {
 }
 
 impl Commands {
-    fn new(trained: &Trained, experiment: &Experiment, work: &Path, count: usize) -> Self {
+    fn new(trained: &Trained, experiment: &Experiment, work: &Path, count: Option<usize>) -> Self {
+        let count = count.unwrap_or(trained.images);
         let name = |text: &str| {
             text.to_lowercase()
                 .replace([' ', ','], "-")
@@ -79,7 +80,8 @@ impl Commands {
         };
         let sets: Vec<&str> = experiment
             .set
-            .iter()
+            .concat()
+            .into_iter()
             .flat_map(|set| ["--set", set])
             .collect();
         let config = ["--config", experiment.config];
@@ -153,7 +155,7 @@ impl Reproduce {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let page = page(&rows, self.count);
+        let page = page(&rows);
         if let Some(path) = &self.output {
             files::write(path, page.as_bytes())?;
         }
@@ -301,7 +303,7 @@ impl Row {
 }
 
 /// All tables, and the commands behind them.
-fn page(rows: &[Row], count: usize) -> String {
+fn page(rows: &[Row]) -> String {
     let mut page = String::from("# Results\n\nThis page is the output of `scripts/reproduce`.\n");
     let mut sets: Vec<&str> = rows.iter().map(|row| row.trained.data).collect();
     sets.dedup();
@@ -341,10 +343,8 @@ fn page(rows: &[Row], count: usize) -> String {
         }
         page += "```\n";
     }
-    page += &format!(
-        "\nErrors are those of all test images, packed ones on the reference; cycles and logits of the first {count} on the Verilated \
-         engine. Bytes are those of the image without provenance; smaller than 32-bit floats. [compress.md](compress.md) says how \
-         bits and bounds are reckoned.\n"
-    );
+    page += "\nErrors are those of all test images, packed ones on the reference; cycles and logits are those of the Verilated \
+             engine, on as many of the first test images as `--count` says above. Bytes are those of the image without provenance; \
+             smaller than 32-bit floats. [compress.md](compress.md) says how bits and bounds are reckoned.\n";
     page
 }

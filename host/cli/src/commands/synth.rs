@@ -3,69 +3,89 @@
 use crate::bars;
 use crate::output::{Output, Verdict};
 use crate::target;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use serde_json::json;
 use std::io::{IsTerminal, stderr};
-use std::path::PathBuf;
-use thresh_fpga::{Board, FlowError, Options, Report, synthesise};
+use std::path::{Path, PathBuf};
+use thresh_fpga::{Build, FlowError, Options, Report, Top, synthesise};
 use thresh_regs::Config;
+use thresh_regs::uart::BAUD;
 
-/// Synthesise, place and route the engine for a board, and report size and clock.
+/// Synthesise, place and route: a board's bitstream, or the engine alone, for its size and clock.
 ///
-/// Runs the Yosys and nextpnr of `scripts/setup`. Ends with status 3 if no seed meets the board's
-/// clock, or if the design is not what the project says of it.
+/// Runs the Yosys and nextpnr of `scripts/setup`. Ends with status 3 if no seed meets the clock, or if the design is not what the
+/// project says of it. The bitstream of a board is that of the fastest seed; `thresh flash` loads it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  thresh synth --config icebreaker
+  thresh synth --board icebreaker
+  thresh synth --board ulx3s-85f --seeds 3 --out fpga/results
   thresh synth --config ulx3s-25f --seeds 5 --out fpga/results")]
 pub struct Synth {
-    /// The board, and the engine that is built for it.
-    #[arg(long, value_name = "NAME", value_parser = target::board_parser())]
-    config: &'static Board,
+    /// Build the bitstream of this board: PLL, serial bridge, engine.
+    #[arg(long, value_name = "NAME", value_parser = target::board_parser(), required_unless_present = "config", conflicts_with = "config")]
+    board: Option<&'static Build>,
+    /// Measure the engine of this configuration between registers.
+    #[arg(long, value_name = "NAME", value_parser = target::measured_parser())]
+    config: Option<&'static Build>,
     /// Number of seeds to place and route with.
     #[arg(long, default_value_t = 1)]
     seeds: u32,
     /// The first seed.
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     first_seed: u32,
-    /// Clock to demand, in MHz [default: that of the board].
+    /// Clock to demand, in MHz; a board's engine then runs at it [default: that of the build].
     #[arg(long, value_name = "MHZ")]
     clock: Option<f64>,
-    /// Make the bitstream of the fastest seed.
-    #[arg(long)]
-    bitstream: bool,
-    /// Where the report goes, as CONFIG.json; without it, it is only printed.
+    /// Rate of a board's serial line, in bits a second.
+    #[arg(long, conflicts_with = "config", default_value_t = BAUD)]
+    baud: u32,
+    /// Where the report goes, as CONFIG.json or board-BOARD.json; without it, it is only printed.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Where sources, logs and results of the tools are kept [default: target/fpga/CONFIG].
+    /// Where sources, logs, results of the tools and the bitstream are kept [default: target/fpga/CONFIG or target/fpga/board-BOARD].
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
 }
 
+/// Where the flow of `build` keeps its files unless told.
+pub fn work_folder(build: &Build) -> PathBuf {
+    Path::new("target/fpga").join(build.title())
+}
+
 impl Synth {
     pub fn run(self, output: &Output) -> Result<Verdict> {
-        let board = self.config;
-        let config = Config::named(board.name).with_context(|| {
-            format!(
-                "board {} has no engine configuration of its name",
-                board.name
-            )
-        })?;
-        let folder = self
-            .work
-            .unwrap_or_else(|| PathBuf::from("target/fpga").join(board.name));
+        let build = self
+            .board
+            .or(self.config)
+            .context("neither a board nor a configuration was given")?;
+        let config = Config::named(build.config)
+            .with_context(|| format!("there is no configuration {}", build.config))?;
+        let verilog = match build.top {
+            Top::Measure => thresh_hw::configuration(config),
+            Top::Board(_) => {
+                let hz = self.clock.unwrap_or(build.target_mhz) * 1e6;
+                ensure!(
+                    (1.0..=f64::from(u32::MAX)).contains(&hz),
+                    "got --clock {}, expected MHz, up to 4000",
+                    hz / 1e6
+                );
+                thresh_hw::uart::uart_engine(config, hz.round() as u32, self.baud)
+                    .map_err(|error| anyhow!("--baud: {error}"))?
+            }
+        }
+        .verilog;
+        let folder = self.work.unwrap_or_else(|| work_folder(build));
         let options = Options {
             seeds: self.seeds,
             first_seed: self.first_seed,
             target_mhz: self.clock,
-            pack: self.bitstream,
-            ..Options::new(folder)
+            pack: matches!(build.top, Top::Board(_)),
+            ..Options::new(&folder)
         };
-        let verilog = thresh_hw::configuration(config).verilog;
         let bar = bars::bar("synth", 1);
-        let result = synthesise(board, &verilog, &options, &mut |progress| {
+        let result = synthesise(build, &verilog, &options, &mut |progress| {
             bar.set_length(progress.total.into());
             bar.set_position(progress.done.into());
             bar.set_message(progress.doing.clone());
@@ -81,13 +101,16 @@ impl Synth {
         bar.finish_and_clear();
         let (report, missed) = match result {
             Ok(report) => (report, None),
-            Err(FlowError::TimingMissed { board, report }) => (
+            Err(FlowError::TimingMissed { build, report }) => (
                 *report.clone(),
-                Some(FlowError::TimingMissed { board, report }),
+                Some(FlowError::TimingMissed { build, report }),
             ),
             Err(error) => return Err(error.into()),
         };
-        let holds = print(&report, config, output)?;
+        let bitstream = report
+            .bitstream_bytes
+            .map(|_| folder.join(thresh_fpga::BITSTREAM));
+        let holds = print(&report, config, bitstream.as_deref(), output)?;
         // A design that is too slow leaves no result that could be taken for a good one.
         match (&self.out, &missed) {
             (Some(folder), None) => {
@@ -101,17 +124,28 @@ impl Synth {
 }
 
 /// Prints a report with its claims; gives whether all of them hold.
-fn print(report: &Report, config: &Config, output: &Output) -> Result<bool> {
+fn print(
+    report: &Report,
+    config: &Config,
+    bitstream: Option<&Path>,
+    output: &Output,
+) -> Result<bool> {
     let claims = report.claims(config);
     let mut text = report.to_string();
     for claim in &claims {
         let mark = if claim.holds { "holds" } else { "FAILS" };
         text.push_str(&format!("\n{mark}: {} (got {})", claim.text, claim.got));
     }
+    if let Some(bitstream) = bitstream {
+        text.push_str(&format!("\nbitstream: {}", bitstream.display()));
+    }
     let claims_json: Vec<_> = claims
         .iter()
         .map(|c| json!({"text": c.text, "holds": c.holds, "got": c.got}))
         .collect();
-    output.result(text, &json!({"report": report, "claims": claims_json}))?;
+    output.result(
+        text,
+        &json!({"report": report, "claims": claims_json, "bitstream": bitstream}),
+    )?;
     Ok(claims.iter().all(|claim| claim.holds))
 }
