@@ -368,7 +368,7 @@ fn options_that_mean_nothing() {
     let place = Place::new();
     place.write("net.safetensors", network(6).to_safetensors().unwrap());
     place.ok("pack --config tiny net.safetensors -o net.thresh");
-    let cases: [(&str, i32, &[&str]); 21] = [
+    let cases: [(&str, i32, &[&str]); 28] = [
         (
             "train --set colour=red",
             1,

@@ -4,7 +4,7 @@ use crate::bars;
 use crate::output::{Output, Verdict};
 use crate::target;
 use anyhow::{Context, Result, anyhow, ensure};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde_json::json;
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use thresh_regs::uart::BAUD;
 /// Runs the Yosys and nextpnr of `scripts/setup`. Ends with status 3 if no seed meets the clock, or if the design is not what the
 /// project says of it. The bitstream of a board is that of the fastest seed; `thresh flash` loads it.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("build").args(["board", "config"]).required(true))]
 #[command(after_help = "\
 Examples:
   thresh synth --board icebreaker
@@ -24,7 +25,7 @@ Examples:
   thresh synth --config ulx3s-25f --seeds 5 --out fpga/results")]
 pub struct Synth {
     /// Build the bitstream of this board: PLL, serial bridge, engine.
-    #[arg(long, value_name = "NAME", value_parser = target::board_parser(), required_unless_present = "config", conflicts_with = "config")]
+    #[arg(long, value_name = "NAME", value_parser = target::board_parser())]
     board: Option<&'static Build>,
     /// Measure the engine of this configuration between registers.
     #[arg(long, value_name = "NAME", value_parser = target::measured_parser())]
