@@ -108,7 +108,7 @@ pub static BOARDS: &[Build] = &[
         config: "icebreaker",
         device: &UP5K,
         nextpnr_args: &[],
-        target_mhz: 24.0,
+        target_mhz: 30.0,
         top: Top::Board(Board {
             oscillator_mhz: 12.0,
             // Its oscillator is at the pad that belongs to the PLL, from which no other way leads there.
@@ -123,7 +123,7 @@ pub static BOARDS: &[Build] = &[
         config: "hx8k",
         device: &HX8K,
         nextpnr_args: &[],
-        target_mhz: 36.0,
+        target_mhz: 54.0,
         top: Top::Board(Board {
             oscillator_mhz: 12.0,
             pll_args: &[],

@@ -473,7 +473,7 @@ fn options_that_mean_nothing() {
         (
             "synth --board icebreaker --baud 4000000",
             1,
-            &["got 4000000 baud", "24000000 Hz"],
+            &["got 4000000 baud", "30000000 Hz"],
         ),
         (
             "synth --board icebreaker --clock 0",
