@@ -44,7 +44,7 @@ pub use error::FlowError;
 pub use family::{BITSTREAM, Family, Resource};
 pub use flow::{Options, Progress, synthesise};
 pub use memory::{Home, Memory};
-pub use netlist::{cell_models, netlist};
+pub use netlist::{CellModels, cell_models, netlist};
 pub use place::{CriticalPath, Run};
 pub use report::{Report, Usage, Versions};
 pub use table::{block_table, table};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::flow::Options;
 use crate::synth::{ENGINE, run_script};
 use crate::tools::{read, write};
-use crate::{Device, FlowError, Tools};
+use crate::{Device, Family, FlowError, Tools};
 
 /// Synthesises the module `engine` alone, with the options of the flow and the ports that it has in the sources, and
 /// gives it as flat Verilog that instantiates cells of the device. [`cell_models`] tells what the cells mean.
@@ -26,16 +26,33 @@ pub fn netlist(device: &Device, verilog: &str, options: &Options) -> Result<Stri
     read(&folder.join("netlist.v"))
 }
 
-/// Yosys' simulation models of the device's cells: a file to simulate with, and the folder of what it includes.
-///
-/// The model of ECP5's MULT18X18D is a black box there; a simulation has to bring its own.
-pub fn cell_models(device: &Device, tools: &Tools) -> Result<(PathBuf, PathBuf), FlowError> {
+/// What the cells of a netlist mean.
+#[derive(Clone, Debug)]
+pub struct CellModels {
+    /// Yosys' models, a file for a simulator.
+    pub file: PathBuf,
+    /// The folder of what that file includes.
+    pub include: PathBuf,
+    /// Verilog of the cells that Yosys has no model of: ECP5's multiplier.
+    pub own: &'static str,
+}
+
+/// The simulation models of the device's cells.
+pub fn cell_models(device: &Device, tools: &Tools) -> Result<CellModels, FlowError> {
     let folder = share_folders(tools)
         .into_iter()
         .map(|share| share.join(device.family.share()))
         .find(|folder| folder.join("cells_sim.v").is_file());
+    let own = match device.family {
+        Family::Ecp5 => include_str!("../models/mult18x18d.v"),
+        Family::Ice40 => "",
+    };
     match folder {
-        Some(folder) => Ok((folder.join("cells_sim.v"), folder)),
+        Some(include) => Ok(CellModels {
+            file: include.join("cells_sim.v"),
+            include,
+            own,
+        }),
         None => Err(FlowError::NoTool {
             tool: "yosys",
             path: tools.root().join("share"),

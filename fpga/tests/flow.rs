@@ -1,6 +1,5 @@
 //! The flow on small designs, with the real tools.
 
-use std::path::Path;
 use std::sync::OnceLock;
 
 use thresh_fpga::{
@@ -408,7 +407,15 @@ fn the_netlist_is_made_of_cells_that_have_models() {
         for cell in cells {
             assert!(text.contains(&format!("  {cell} ")), "{name}: {cell}");
         }
-        let (models, include) = cell_models(measuring(name).device, &Tools::default()).unwrap();
-        assert!(models.is_file() && models.parent() == Some(Path::new(&include)));
+        let models = cell_models(measuring(name).device, &Tools::default()).unwrap();
+        assert!(models.file.is_file() && models.file.parent() == Some(models.include.as_path()));
+        let yosys = std::fs::read_to_string(&models.file).unwrap();
+        for cell in cells {
+            let module = format!("module {cell}");
+            assert!(
+                yosys.contains(&module) || models.own.contains(&module),
+                "{cell}"
+            );
+        }
     }
 }

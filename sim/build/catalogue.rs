@@ -1,6 +1,7 @@
 //! Which models are made.
 
 use crate::blocks::BLOCKS;
+use std::path::{Path, PathBuf};
 use thresh_hw::Module;
 use thresh_regs::{Config, uart};
 
@@ -10,39 +11,62 @@ pub struct Model {
     pub name: String,
     /// What it is made of.
     pub module: Module,
+    /// What its cells mean, where it is a netlist.
+    pub cells: Option<Cells>,
+}
+
+/// Verilog of the cells of a netlist.
+pub struct Cells {
+    /// Their models.
+    pub file: PathBuf,
+    /// Folder of what that file includes.
+    pub include: PathBuf,
+}
+
+impl Model {
+    fn new(name: &str, module: Module) -> Self {
+        Self {
+            name: name.into(),
+            module,
+            cells: None,
+        }
+    }
 }
 
 /// Every model, those that take longest to compile first.
-pub fn models() -> Vec<Model> {
+///
+/// # Errors
+/// What keeps a netlist from being made.
+pub fn models(out: &Path) -> Result<Vec<Model>, String> {
     let mut configs: Vec<_> = thresh_regs::CONFIGS
         .iter()
         .filter(|config| thresh_hw::is_built(config))
         .collect();
     configs.sort_by_key(|config| std::cmp::Reverse(config.num_pes));
-    let mut models: Vec<Model> = configs
-        .into_iter()
-        .map(|config| Model {
-            name: config.name.into(),
-            module: thresh_hw::configuration(config),
-        })
-        .collect();
+    let mut models = netlists(out)?;
+    let engines = configs.into_iter();
+    models.extend(engines.map(|config| Model::new(config.name, thresh_hw::configuration(config))));
     models.extend(uart::SIMULATED.map(with_pins));
-    models.extend(BLOCKS.iter().map(|(name, emit)| Model {
-        name: (*name).into(),
-        module: emit(name),
-    }));
+    let blocks = BLOCKS.iter();
+    models.extend(blocks.map(|(name, emit)| Model::new(name, emit(name))));
     models.push(broken(&models));
-    models
+    Ok(models)
 }
 
 /// An engine with its bridge, from the serial pins on.
 fn with_pins(name: &str) -> Model {
     let config = Config::named(name).expect("a configuration");
     let module = thresh_hw::uart::uart_engine(config, uart::CLOCK_HZ, uart::BAUD);
-    Model {
-        name: uart::model_name(name),
-        module: module.unwrap_or_else(|error| panic!("{error}")),
-    }
+    let module = module.unwrap_or_else(|error| panic!("{error}"));
+    Model::new(&uart::model_name(name), module)
+}
+
+#[cfg(feature = "netlist")]
+use crate::netlist::netlists;
+
+#[cfg(not(feature = "netlist"))]
+fn netlists(_: &Path) -> Result<Vec<Model>, String> {
+    Ok(vec![])
 }
 
 /// A block RAM that takes address 6 for 5 when it writes: the lock-step benches must find it.
@@ -62,8 +86,5 @@ fn broken(models: &[Model]) -> Model {
         good,
         "cells[write_address == 6 ? 3'd5 : write_address] <= write_data",
     );
-    Model {
-        name: "broken_block_ram".into(),
-        module,
-    }
+    Model::new("broken_block_ram", module)
 }

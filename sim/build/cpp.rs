@@ -24,6 +24,15 @@ const VERILATOR: &[&str] = &[
     "-Wno-SYMRSVDWORD",
 ];
 
+/// For Yosys' cell models, which are not ours to mend.
+const CELLS: &[&str] = &[
+    "-Wno-TIMESCALEMOD",
+    "-Wno-SPECIFYIGN",
+    "-Wno-MODDUP",
+    "-Wno-REDEFMACRO",
+    "-Wno-INITIALDLY",
+];
+
 /// The hand-written part of the C++.
 pub fn folder() -> PathBuf {
     Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("cpp")
@@ -90,6 +99,14 @@ pub fn build(tools: &Tools, out: &Path, model: &Model) -> Result<PathBuf, String
     if trace() {
         arguments.push("--trace-vcd");
     }
+    let cells = model.cells.as_ref().map(|cells| {
+        let file = cells.file.to_str().expect("the tools' path is UTF-8");
+        (file, format!("+incdir+{}", cells.include.display()))
+    });
+    if let Some((file, include)) = &cells {
+        arguments.extend(CELLS);
+        arguments.extend([include.as_str(), file]);
+    }
 
     let key_path = out.join(format!("{id}.key"));
     let key = [
@@ -120,7 +137,9 @@ pub fn build(tools: &Tools, out: &Path, model: &Model) -> Result<PathBuf, String
     let unit = out.join(format!("{id}.cpp"));
     write(&unit, &text);
     let mut build = compiler(tools);
-    build.include(&folder).opt_level(3);
+    // A netlist is a hundred thousand lines that run for seconds.
+    let effort = if cells.is_some() { 1 } else { 3 };
+    build.include(&folder).opt_level(effort);
     rename(&compile(build, &unit), &object);
     write(&key_path, &key);
     Ok(object)
@@ -198,7 +217,8 @@ fn shim(model: &Model, id: &str, header: &str, root: &str) -> String {
     let memory_count = memories.len();
     // Where Verilator keeps the clock's last level. Resetting it saves a quarter of the time.
     let last_level = "__Vtrigprevexpr___TOP__clock__0";
-    let forget = if root.contains(last_level) && !model.module.verilog.contains("negedge") {
+    let negative = model.cells.is_some() || model.module.verilog.contains("negedge");
+    let forget = if root.contains(last_level) && !negative {
         format!("model.rootp->{last_level} = 0; return true;")
     } else {
         "(void)model; return false;".into()

@@ -4,6 +4,11 @@
 mod blocks;
 mod catalogue;
 mod cpp;
+#[cfg(feature = "netlist")]
+mod netlist;
+#[cfg(feature = "netlist")]
+#[path = "../src/netlist.rs"]
+mod netlists;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -18,7 +23,7 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let tools = Tools::find().unwrap_or_else(|error| fail(&error));
 
-    let models = catalogue::models();
+    let models = catalogue::models(&out).unwrap_or_else(|error| fail(&error));
     let built = in_parallel(&models, |model| cpp::build(&tools, &out, model));
     let (objects, errors): (Vec<_>, Vec<_>) = built.into_iter().partition(Result::is_ok);
     if !errors.is_empty() {

@@ -58,9 +58,31 @@ impl VirtualDevice {
                 feature,
             });
         }
+        Self::with_model(config, name)
+    }
+
+    /// What synthesis made of the engine of the configuration `name`, in cells of its device.
+    ///
+    /// # Errors
+    /// When there is no such netlist, or `THRESH_WAVES` is set and waves cannot be written.
+    #[cfg(feature = "netlist")]
+    pub fn of_netlist(name: &str) -> Result<Self, DeviceError> {
+        use crate::netlist::{NETLISTS, netlist_name};
+        match Config::named(name) {
+            Some(config) if NETLISTS.contains(&name) => {
+                Self::with_model(config, &netlist_name(name))
+            }
+            _ => Err(DeviceError::Config {
+                got: name.into(),
+                expected: NETLISTS.to_vec(),
+            }),
+        }
+    }
+
+    fn with_model(config: &'static Config, model: &str) -> Result<Self, DeviceError> {
         let mut device = Self {
             config,
-            master: Master::new(EnginePins::new(Model::new(name)?)),
+            master: Master::new(EnginePins::new(Model::new(model)?)),
         };
         if let Some(path) = std::env::var_os(WAVES_VARIABLE) {
             device.trace_to(Path::new(&path))?;

@@ -3,6 +3,7 @@
 //! - [`Model`] is any Verilated module, its ports by name: what the test benches drive.
 //! - [`Master`] does bus accesses on anything that has the engine's [`Pins`].
 //! - [`VirtualDevice`] is a whole engine behind [`thresh_driver::Transport`], bus cycle by bus cycle.
+//! - `netlist`, with the cargo feature of that name: what synthesis made of an engine, in cells of its device.
 //! - [`uart`] has engines behind a serial line, bit by bit.
 //! - [`BackDoor`] is one whose weights do not go through the loader, for images that take hours to load.
 //!
@@ -15,6 +16,8 @@ mod device;
 mod ffi;
 mod master;
 mod model;
+#[cfg(feature = "netlist")]
+pub mod netlist;
 pub mod pcie;
 pub mod uart;
 

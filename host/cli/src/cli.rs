@@ -1,8 +1,8 @@
 //! The command line as clap sees it.
 
 use crate::commands::{
-    bench, bench_eie, compress, demo, devices, flash, import, info, make, pack, report, reproduce,
-    run, serve, synth, train, verilog,
+    bench, bench_eie, boards, compress, demo, devices, flash, import, info, make, pack, report,
+    reproduce, run, serve, synth, train, verilog,
 };
 use crate::output::{Output, Verdict};
 use anyhow::Result;
@@ -59,6 +59,7 @@ pub enum Command {
     Verilog(verilog::Verilog),
     Synth(synth::Synth),
     Flash(flash::Flash),
+    Boards(boards::Boards),
 }
 
 impl Command {
@@ -81,6 +82,7 @@ impl Command {
             Command::Verilog(command) => command.run(output),
             Command::Synth(command) => command.run(output),
             Command::Flash(command) => command.run(output),
+            Command::Boards(command) => command.run(output),
         }
     }
 }

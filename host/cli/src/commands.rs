@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bench_eie;
+pub mod boards;
 pub mod budget;
 pub mod compress;
 pub mod demo;

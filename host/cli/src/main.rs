@@ -11,6 +11,7 @@ mod eie;
 mod experiments;
 mod files;
 mod input;
+mod itself;
 mod measure;
 mod npy;
 mod output;

@@ -602,6 +602,7 @@ fn every_command_explains_itself() {
         "verilog",
         "synth",
         "flash",
+        "boards",
         "devices",
         "serve",
         "report",

@@ -3,8 +3,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/limited.rs"]
+mod limited;
 
-use thresh_driver::{Counters, Device, Transport, TransportError};
+use limited::Limited;
+use thresh_driver::{Counters, Device};
 use thresh_model::cycles::predict;
 use thresh_model::pack::{PackError, PackOptions, pack};
 use thresh_model::{Image, Reference, random};
@@ -21,39 +24,6 @@ const GRAPHS: u64 = 200;
 const MODEL_TOLERANCE: f64 = 0.05;
 /// Share of input activations that are not zero, one inference each.
 const DENSITIES: [f64; 4] = [0.3, 1.0, 0.0, 0.05];
-
-/// A virtual device that ends the test when a network takes too long.
-struct Limited {
-    device: VirtualDevice,
-    until: u64,
-}
-
-impl Limited {
-    fn check(&self) {
-        assert!(
-            self.device.cycles() < self.until,
-            "a network takes more than {CYCLE_LIMIT} cycles"
-        );
-    }
-}
-
-impl Transport for Limited {
-    fn read(&mut self, address: u32, words: &mut [u32]) -> Result<(), TransportError> {
-        self.check();
-        self.device.read(address, words)
-    }
-    fn write(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
-        self.check();
-        self.device.write(address, words)
-    }
-    fn write_stream(&mut self, address: u32, words: &[u32]) -> Result<(), TransportError> {
-        self.check();
-        self.device.write_stream(address, words)
-    }
-    fn describe(&self) -> String {
-        self.device.describe()
-    }
-}
 
 /// What the counters of one run must obey.
 fn check_counters(counters: &Counters, num_pes: usize, macs: u64) {
@@ -75,8 +45,7 @@ fn check_counters(counters: &Counters, num_pes: usize, macs: u64) {
 
 fn check_network(device: &mut Device<Limited>, image: &Image, seed: u64) -> u64 {
     let reference = Reference::new(image).expect("random images are sound");
-    let limited = device.transport_mut();
-    limited.until = limited.device.cycles() + CYCLE_LIMIT;
+    device.transport_mut().allow(CYCLE_LIMIT);
     device.load(image).unwrap_or_else(|error| panic!("{error}"));
     let mut macs = 0;
     for density in DENSITIES {
@@ -105,11 +74,7 @@ fn check_network(device: &mut Device<Limited>, image: &Image, seed: u64) -> u64 
 fn check_config(name: &str) {
     let config = Config::named(name).expect("a configuration");
     let device = VirtualDevice::new(name).expect("a model of every configuration");
-    let mut device = Device::open(Limited {
-        device,
-        until: CYCLE_LIMIT,
-    })
-    .expect("an engine");
+    let mut device = Device::open(Limited::new(device, CYCLE_LIMIT)).expect("an engine");
     let mut macs = 0;
     for seed in (common::seed()..).take(common::scaled(NETWORKS) as usize) {
         println!("{name}, network {seed}; {}", common::again(seed));
@@ -140,8 +105,7 @@ fn graphs() {
         .iter()
         .map(|name| {
             let device = VirtualDevice::new(name).expect("a model of every configuration");
-            let until = CYCLE_LIMIT;
-            Device::open(Limited { device, until }).expect("an engine")
+            Device::open(Limited::new(device, CYCLE_LIMIT)).expect("an engine")
         })
         .collect();
     let (mut run, mut refused, mut streamed) = (0, 0, 0);
@@ -174,8 +138,7 @@ fn graphs() {
         println!("{name}, graph {seed}; {}", common::again(seed));
         let at = names[1..].iter().position(|n| *n == name).expect("opened");
         let device = &mut devices[at];
-        let limited = device.transport_mut();
-        limited.until = limited.device.cycles() + CYCLE_LIMIT;
+        device.transport_mut().allow(CYCLE_LIMIT);
         device
             .load(&image)
             .unwrap_or_else(|error| panic!("{error}"));
@@ -258,6 +221,11 @@ fn four_pes_with_single_port_stores() {
 }
 
 #[test]
+fn two_pes_with_single_port_stores() {
+    check_config("hx8k");
+}
+
+#[test]
 fn eight_pes() {
     check_config("ulx3s-25f");
 }
@@ -265,6 +233,11 @@ fn eight_pes() {
 #[test]
 fn sixteen_pes() {
     check_config("ulx3s-85f");
+}
+
+#[test]
+fn sixteen_pes_with_smaller_memories() {
+    check_config("versa-45f");
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use crate::bars;
 use crate::experiments::{Experiment, TRAINED, Trained};
 use crate::files;
+use crate::itself::{line, run};
 use crate::output::{Output, Verdict, percent, table};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// Make every network of the results page again, from its seed, and measure it.
 ///
@@ -196,32 +196,6 @@ impl Reproduce {
         );
         Ok(chosen)
     }
-}
-
-/// Runs this program with `words`; gives what it printed as JSON.
-fn run(words: &[String]) -> Result<Value> {
-    let program = std::env::current_exe().context("finding this program")?;
-    let done = Command::new(program)
-        .arg("--json")
-        .args(words)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| line(words))?;
-    // A difference is told in the tables.
-    if !done.status.success() && done.status.code() != Some(3) {
-        bail!(
-            "{} ended with {}; its message is above",
-            line(words),
-            done.status
-        );
-    }
-    serde_json::from_slice(&done.stdout)
-        .with_context(|| format!("reading the output of {}", line(words)))
-}
-
-fn line(words: &[String]) -> String {
-    format!("thresh {}", words.join(" "))
 }
 
 impl Row {

@@ -479,7 +479,7 @@ fn errors_say_what_is_wrong_and_what_to_do() {
             "tiny",
             "needs 100 words in a geometry table",
             "there are 64",
-            "fit solo, ulx3s-25f, ulx3s-85f, ulx3s-85f-32",
+            "fit solo, ulx3s-25f, versa-45f, ulx3s-85f, ulx3s-85f-32",
         ],
     );
     says(
