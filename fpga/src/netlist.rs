@@ -33,7 +33,8 @@ pub struct CellModels {
     pub file: PathBuf,
     /// The folder of what that file includes.
     pub include: PathBuf,
-    /// Verilog of the cells that Yosys has no model of: ECP5's multiplier.
+    /// Verilog of the cells of which Yosys has only the ports: ECP5's block RAM and multiplier. They stand in the place of its modules
+    /// of the same names, so they must come first.
     pub own: &'static str,
 }
 
@@ -44,7 +45,10 @@ pub fn cell_models(device: &Device, tools: &Tools) -> Result<CellModels, FlowErr
         .map(|share| share.join(device.family.share()))
         .find(|folder| folder.join("cells_sim.v").is_file());
     let own = match device.family {
-        Family::Ecp5 => include_str!("../models/mult18x18d.v"),
+        Family::Ecp5 => concat!(
+            include_str!("../models/dp16kd.v"),
+            include_str!("../models/mult18x18d.v")
+        ),
         Family::Ice40 => "",
     };
     match folder {

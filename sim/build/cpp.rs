@@ -105,7 +105,8 @@ pub fn build(tools: &Tools, out: &Path, model: &Model) -> Result<PathBuf, String
     });
     if let Some((file, include)) = &cells {
         arguments.extend(CELLS);
-        arguments.extend([include.as_str(), file]);
+        // A library: modules of the source itself go before its own.
+        arguments.extend([include.as_str(), "-v", file]);
     }
 
     let key_path = out.join(format!("{id}.key"));

@@ -1,4 +1,5 @@
 //! A virtual device that cannot hang a test.
+#![allow(dead_code, reason = "each bench uses a part")]
 
 use thresh_driver::{Transport, TransportError};
 use thresh_sim::VirtualDevice;
@@ -26,6 +27,11 @@ impl Limited {
     pub fn allow(&mut self, cycles: u64) {
         self.cycles = cycles;
         self.until = self.device.cycles() + cycles;
+    }
+
+    /// Cycles since power-on.
+    pub fn now(&self) -> u64 {
+        self.device.cycles()
     }
 
     fn check(&self) {

@@ -82,7 +82,7 @@ fn check_config(name: &str) {
     }
     println!(
         "{name}: {} cycles, {macs} MACs",
-        device.transport_mut().device.cycles()
+        device.transport_mut().now()
     );
     assert!(macs > 0, "the networks do nothing");
 }
@@ -163,14 +163,14 @@ fn graphs() {
             Ok(())
         };
         device.set_overlap(false);
-        let start = device.transport_mut().device.cycles();
+        let start = device.transport_mut().now();
         let result = device.run_with(&inputs[0], check).expect("runs");
-        let alone = device.transport_mut().device.cycles() - start;
+        let alone = device.transport_mut().now() - start;
         device.set_overlap(true);
         assert_eq!(result.inference.logits, expected.logits, "graph {seed}");
         let pairs = (1..image.runs.len()).filter(|&run| image.loads_beside(run, run - 1));
         if pairs.count() > 0 {
-            let start = device.transport_mut().device.cycles();
+            let start = device.transport_mut().now();
             let check = |device: &mut Device<Limited>, pass: usize, _: &Counters| {
                 let got = device.activations(pass)?;
                 if let Some(difference) = reference.explain_difference(&expected, pass, &got) {
@@ -181,7 +181,7 @@ fn graphs() {
             let result = device.run_with(&inputs[0], check).expect("runs");
             assert_eq!(result.inference.logits, expected.logits, "graph {seed}");
             overlapped.0 += alone;
-            overlapped.1 += device.transport_mut().device.cycles() - start;
+            overlapped.1 += device.transport_mut().now() - start;
         }
         let batch = device.run_batch(&calibration).expect("runs");
         for (inference, input) in batch.iter().zip(&inputs) {
