@@ -41,9 +41,11 @@ pub struct Boards {
     work: PathBuf,
 }
 
-/// What a network takes on an engine.
+/// What a network takes on a board.
 struct Speed {
     cycles: f64,
+    /// Inferences a second at the clock that the board was routed for.
+    rate: f64,
     resident: bool,
 }
 
@@ -59,10 +61,10 @@ impl Boards {
         for build in BOARDS {
             let report = self.report(build)?;
             let speeds: Vec<Option<Speed>> = match &report {
-                Some(_) => self
+                Some(report) => self
                     .networks
                     .iter()
-                    .map(|n| self.speed(build, n, output))
+                    .map(|n| self.speed(build, report, n, output))
                     .collect(),
                 None => names.iter().map(|_| None).collect(),
             };
@@ -74,7 +76,7 @@ impl Boards {
                     "network": name,
                     "cycles": speed.as_ref().map(|s| s.cycles),
                     "resident": speed.as_ref().map(|s| s.resident),
-                    "inferences_per_second": speed.as_ref().map(|s| build.target_mhz * 1e6 / s.cycles),
+                    "inferences_per_second": speed.as_ref().map(|s| s.rate),
                 })).collect::<Vec<_>>(),
             }));
             rows.push(cells(build, report.as_ref(), &speeds));
@@ -98,7 +100,13 @@ impl Boards {
     }
 
     /// None if the engine cannot run it; why is told on stderr.
-    fn speed(&self, build: &Build, network: &Path, output: &Output) -> Option<Speed> {
+    fn speed(
+        &self,
+        build: &Build,
+        report: &Report,
+        network: &Path,
+        output: &Output,
+    ) -> Option<Speed> {
         let image = self
             .work
             .join(format!("{}-{}.thresh", name(network), build.config));
@@ -138,7 +146,11 @@ impl Boards {
                     "/cycles_with_loads"
                 };
                 let cycles = bench.pointer(at).and_then(Value::as_f64)?;
-                Some(Speed { cycles, resident })
+                Some(Speed {
+                    cycles,
+                    rate: report.target_mhz * 1e6 / cycles,
+                    resident,
+                })
             }
             Err(error) => {
                 output.note(format!("{} on {}: {error:#}", network, build.name));
@@ -161,17 +173,12 @@ impl Boards {
             "seeds",
         ];
         header.extend(names.iter().map(String::as_str));
+        let results = self.results.display().to_string();
         let commands: Vec<String> = BOARDS
             .iter()
             .map(|build| {
                 let words = [
-                    "synth",
-                    "--board",
-                    build.name,
-                    "--seeds",
-                    "3",
-                    "--out",
-                    "fpga/results",
+                    "synth", "--board", build.name, "--seeds", "3", "--out", &results,
                 ];
                 line(&words.map(String::from))
             })
@@ -236,7 +243,7 @@ fn cells(build: &Build, report: Option<&Report>, speeds: &[Option<Speed>]) -> Ve
         Some(speed) => format!(
             "{:.0} cycles, {:.0}/s{}",
             speed.cycles,
-            build.target_mhz * 1e6 / speed.cycles,
+            speed.rate,
             if speed.resident { "" } else { ", streamed" }
         ),
         None => "-".into(),
