@@ -159,6 +159,18 @@ pub struct Bus<
     load_target_q: DFF<Bits<32>>,
     load_column_q: DFF<Bits<32>>,
     load_entry_q: DFF<Bits<32>>,
+    // What is told to the rest of the engine goes out beside `ack`, while address and data still hold: else the longest path of a
+    // large engine begins at the host's address.
+    start_q: DFF<Bit>,
+    step_q: DFF<Bit>,
+    load_q: DFF<Bit>,
+    reset_q: DFF<Bit>,
+    count_write_q: DFF<Bit>,
+    symbol_write_q: DFF<Bit>,
+    descriptor_write_q: DFF<Bit>,
+    codebook_write_q: DFF<Bit>,
+    x_table_write_q: DFF<Bit>,
+    y_table_write_q: DFF<Bit>,
     index: Signal<Local, Bits<6>>,
     selected: Signal<Local, Bits<32>>,
     idle: Signal<Local, Bit>,
@@ -301,6 +313,16 @@ impl<
             load_target_q: Default::default(),
             load_column_q: Default::default(),
             load_entry_q: Default::default(),
+            start_q: Default::default(),
+            step_q: Default::default(),
+            load_q: Default::default(),
+            reset_q: Default::default(),
+            count_write_q: Default::default(),
+            symbol_write_q: Default::default(),
+            descriptor_write_q: Default::default(),
+            codebook_write_q: Default::default(),
+            x_table_write_q: Default::default(),
+            y_table_write_q: Default::default(),
             index: Default::default(),
             selected: Default::default(),
             last_register: Default::default(),
@@ -401,6 +423,16 @@ impl<
             load_target_q,
             load_column_q,
             load_entry_q,
+            start_q,
+            step_q,
+            load_q,
+            reset_q,
+            count_write_q,
+            symbol_write_q,
+            descriptor_write_q,
+            codebook_write_q,
+            x_table_write_q,
+            y_table_write_q,
             is_register,
             is_descriptor,
             is_codebook,
@@ -453,17 +485,17 @@ impl<
         self.cleared.next = self.no_error.val();
         self.refused.next = false;
 
-        self.start.next = false;
-        self.step.next = false;
-        self.load.next = false;
-        self.reset.next = false;
+        self.start_q.d.next = false;
+        self.step_q.d.next = false;
+        self.load_q.d.next = false;
+        self.reset_q.d.next = false;
         self.word_valid.next = false;
-        self.count_write.next = false;
-        self.symbol_write.next = false;
-        self.descriptor_write.next = false;
-        self.codebook_write.next = false;
-        self.x_table_write.next = false;
-        self.y_table_write.next = false;
+        self.count_write_q.d.next = false;
+        self.symbol_write_q.d.next = false;
+        self.descriptor_write_q.d.next = false;
+        self.codebook_write_q.d.next = false;
+        self.x_table_write_q.d.next = false;
+        self.y_table_write_q.d.next = false;
         self.port_write.next = false;
         self.port_read.next = false;
 
@@ -483,12 +515,12 @@ impl<
                     self.cleared.next = self.write_data.val().get_bits::<8>(0);
                 }
                 if self.index.val() == self.at_control.val() {
-                    self.reset.next = self.write_data.val().get_bit(3);
-                    self.start.next = self.idle.val()
+                    self.reset_q.d.next = self.write_data.val().get_bit(3);
+                    self.start_q.d.next = self.idle.val()
                         & self.write_data.val().get_bit(0)
                         & !self.write_data.val().get_bit(3);
-                    self.step.next = self.write_data.val().get_bit(1);
-                    self.load.next = self.loadable.val()
+                    self.step_q.d.next = self.write_data.val().get_bit(1);
+                    self.load_q.d.next = self.loadable.val()
                         & self.write_data.val().get_bit(2)
                         & !self.write_data.val().get_bit(3);
                     self.refused.next = (!self.idle.val() & self.write_data.val().get_bit(0))
@@ -530,11 +562,11 @@ impl<
                     }
                 }
                 if self.index.val() == self.at_code_count.val() {
-                    self.count_write.next = self.loadable.val();
+                    self.count_write_q.d.next = self.loadable.val();
                     self.refused.next = !self.loadable.val();
                 }
                 if self.index.val() == self.at_code_symbol.val() {
-                    self.symbol_write.next = self.loadable.val();
+                    self.symbol_write_q.d.next = self.loadable.val();
                     self.refused.next = !self.loadable.val();
                 }
             } else {
@@ -542,11 +574,11 @@ impl<
                 if self.is_activation.q.val() {
                     self.refused.next = !self.idle.val();
                 }
-                self.descriptor_write.next = self.is_descriptor.q.val() & self.loadable.val();
-                self.codebook_write.next = self.is_codebook.q.val() & self.loadable.val();
-                self.x_table_write.next =
+                self.descriptor_write_q.d.next = self.is_descriptor.q.val() & self.loadable.val();
+                self.codebook_write_q.d.next = self.is_codebook.q.val() & self.loadable.val();
+                self.x_table_write_q.d.next =
                     self.is_table.q.val() & self.loadable.val() & !self.address.val().get_bit(10);
-                self.y_table_write.next =
+                self.y_table_write_q.d.next =
                     self.is_table.q.val() & self.loadable.val() & self.address.val().get_bit(10);
                 self.port_write.next = self.is_activation.q.val() & self.idle.val();
                 if self.is_activation.q.val() & self.idle.val() {
@@ -668,6 +700,16 @@ impl<
         self.ack.next = self.state.q.val() == BusState::Ack;
         self.read_data.next = self.result.q.val();
         self.pass.next = self.pass_q.q.val();
+        self.start.next = self.start_q.q.val();
+        self.step.next = self.step_q.q.val();
+        self.load.next = self.load_q.q.val();
+        self.reset.next = self.reset_q.q.val();
+        self.count_write.next = self.count_write_q.q.val();
+        self.symbol_write.next = self.symbol_write_q.q.val();
+        self.descriptor_write.next = self.descriptor_write_q.q.val();
+        self.codebook_write.next = self.codebook_write_q.q.val();
+        self.x_table_write.next = self.x_table_write_q.q.val();
+        self.y_table_write.next = self.y_table_write_q.q.val();
         self.load_target.next = self.load_target_q.q.val();
         self.load_column.next = self.load_column_q.q.val();
         self.load_entry.next = self.load_entry_q.q.val();

@@ -1,6 +1,6 @@
+use super::Ring;
 use crate::primitives::{Literal, LutRam};
 use rust_hdl_core::prelude::*;
-use rust_hdl_widgets::prelude::*;
 
 /// Queue of `2^F` columns that were found, each a range of entries with its token's value and base.
 ///
@@ -42,23 +42,13 @@ pub struct ColumnQueue<const F: usize, const W: usize, const R: usize, const V: 
     pub value: Signal<Out, Bits<V>>,
     /// Its accumulator base.
     pub base: Signal<Out, Bits<R>>,
+    ring: Ring<F>,
     starts: LutRam<F, W, 0>,
     lasts: LutRam<F, W, 0>,
     singles: LutRam<F, 1, 0>,
     values: LutRam<F, V, 0>,
     bases: LutRam<F, R, 0>,
     single_bit: Signal<Local, Bits<1>>,
-    tail: DFF<Bits<F>>,
-    head: DFF<Bits<F>>,
-    filled: DFF<Bit>,
-    is_full: DFF<Bit>,
-    is_valid: DFF<Bit>,
-    tail_next: Signal<Local, Bits<F>>,
-    head_next: Signal<Local, Bits<F>>,
-    filled_next: Signal<Local, Bit>,
-    meet: Signal<Local, Bit>,
-    one: Literal<F, 1>,
-    zero: Literal<F, 0>,
     yes: Literal<1, 1>,
     no: Literal<1, 0>,
 }
@@ -68,19 +58,21 @@ impl<const F: usize, const W: usize, const R: usize, const V: usize> Logic
 {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, tail, head, filled, is_full, is_valid);
-        clock!(self, clock, starts, lasts, singles, values, bases);
-        self.full.next = self.is_full.q.val();
-        self.valid.next = self.is_valid.q.val();
+        clock!(self, clock, ring, starts, lasts, singles, values, bases);
+        self.ring.clear.next = self.clear.val();
+        self.ring.push.next = self.push.val();
+        self.ring.pop.next = self.pop.val();
+        self.full.next = self.ring.full.val();
+        self.valid.next = self.ring.valid.val();
         self.single_bit.next = self.no.val();
         if self.push_single.val() {
             self.single_bit.next = self.yes.val();
         }
-        self.starts.write_address.next = self.tail.q.val();
-        self.lasts.write_address.next = self.tail.q.val();
-        self.singles.write_address.next = self.tail.q.val();
-        self.values.write_address.next = self.tail.q.val();
-        self.bases.write_address.next = self.tail.q.val();
+        self.starts.write_address.next = self.ring.tail.val();
+        self.lasts.write_address.next = self.ring.tail.val();
+        self.singles.write_address.next = self.ring.tail.val();
+        self.values.write_address.next = self.ring.tail.val();
+        self.bases.write_address.next = self.ring.tail.val();
         self.starts.write_data.next = self.push_start.val();
         self.lasts.write_data.next = self.push_end.val();
         self.singles.write_data.next = self.single_bit.val();
@@ -91,42 +83,15 @@ impl<const F: usize, const W: usize, const R: usize, const V: usize> Logic
         self.singles.write_enable.next = self.push.val();
         self.values.write_enable.next = self.push.val();
         self.bases.write_enable.next = self.push.val();
-        self.starts.read_address.next = self.head.q.val();
-        self.lasts.read_address.next = self.head.q.val();
-        self.singles.read_address.next = self.head.q.val();
-        self.values.read_address.next = self.head.q.val();
-        self.bases.read_address.next = self.head.q.val();
+        self.starts.read_address.next = self.ring.head.val();
+        self.lasts.read_address.next = self.ring.head.val();
+        self.singles.read_address.next = self.ring.head.val();
+        self.values.read_address.next = self.ring.head.val();
+        self.bases.read_address.next = self.ring.head.val();
         self.start.next = self.starts.read_data.val();
         self.last.next = self.lasts.read_data.val();
         self.single.next = self.singles.read_data.val().any();
         self.value.next = self.values.read_data.val();
         self.base.next = self.bases.read_data.val();
-        self.tail_next.next = self.tail.q.val();
-        self.head_next.next = self.head.q.val();
-        self.filled_next.next = self.filled.q.val();
-        if self.push.val() {
-            self.tail_next.next = self.tail.q.val() + self.one.val();
-        }
-        if self.pop.val() {
-            self.head_next.next = self.head.q.val() + self.one.val();
-        }
-        if self.push.val() & !self.pop.val() {
-            self.filled_next.next = true;
-        }
-        if self.pop.val() & !self.push.val() {
-            self.filled_next.next = false;
-        }
-        if self.clear.val() {
-            self.tail_next.next = self.zero.val();
-            self.head_next.next = self.zero.val();
-            self.filled_next.next = false;
-        }
-        // Equal pointers mean full after a push and empty after a pop.
-        self.meet.next = self.tail_next.val() == self.head_next.val();
-        self.tail.d.next = self.tail_next.val();
-        self.head.d.next = self.head_next.val();
-        self.filled.d.next = self.filled_next.val();
-        self.is_full.d.next = self.meet.val() & self.filled_next.val();
-        self.is_valid.d.next = !self.meet.val() | self.filled_next.val();
     }
 }
