@@ -5,6 +5,7 @@ use thresh_hw::engine;
 use thresh_hw::pcie;
 use thresh_hw::primitives;
 use thresh_hw::uart;
+use thresh_hw::wishbone;
 
 macro_rules! blocks {
     (@new $alias:ident) => { <$alias>::default() };
@@ -78,6 +79,7 @@ blocks! {
     uart_framer: UartFramer = uart::Framer;
     uart_executor: UartExecutor = uart::Executor;
     uart_bridge: UartBridge = uart::Bridge;
+    wishbone_slave: WishboneSlave = wishbone::Slave;
 }
 
 /// A bus whose constant registers are easy to tell apart.

@@ -120,6 +120,13 @@ fn engines_with_serial_pins_are_clean() {
 }
 
 #[test]
+fn a_wishbone_engine_is_clean() {
+    let config = thresh_regs::Config::named("tiny").expect("a configuration");
+    let module = thresh_hw::wishbone::wishbone_engine(config);
+    check(&module.name, config.name, &module.verilog);
+}
+
+#[test]
 fn the_gate_refuses_what_it_must() {
     for (kind, body) in [
         ("LATCH", "always @(*) if (a[0]) b = a;"),

@@ -24,13 +24,12 @@ pub struct Ring<const F: usize> {
     pub head: Signal<Out, Bits<F>>,
     tail_at: DFF<Bits<F>>,
     head_at: DFF<Bits<F>>,
-    filled: DFF<Bit>,
     is_full: DFF<Bit>,
     is_valid: DFF<Bit>,
-    tail_next: Signal<Local, Bits<F>>,
-    head_next: Signal<Local, Bits<F>>,
-    filled_next: Signal<Local, Bit>,
-    meet: Signal<Local, Bit>,
+    tail_after: Signal<Local, Bits<F>>,
+    head_after: Signal<Local, Bits<F>>,
+    fills: Signal<Local, Bit>,
+    empties: Signal<Local, Bit>,
     one: Literal<F, 1>,
     zero: Literal<F, 0>,
 }
@@ -38,38 +37,32 @@ pub struct Ring<const F: usize> {
 impl<const F: usize> Logic for Ring<F> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, tail_at, head_at, filled, is_full, is_valid);
+        dff_setup!(self, clock, tail_at, head_at, is_full, is_valid);
         self.full.next = self.is_full.q.val();
         self.valid.next = self.is_valid.q.val();
         self.tail.next = self.tail_at.q.val();
         self.head.next = self.head_at.q.val();
-        self.tail_next.next = self.tail_at.q.val();
-        self.head_next.next = self.head_at.q.val();
-        self.filled_next.next = self.filled.q.val();
-        if self.push.val() {
-            self.tail_next.next = self.tail_at.q.val() + self.one.val();
-        }
+        // The push of all PEs is one late decision, which hangs on the flags of all; so what it makes of the flags is computed
+        // before it.
+        self.tail_after.next = self.tail_at.q.val() + self.one.val();
+        self.head_after.next = self.head_at.q.val() + self.one.val();
+        self.fills.next = self.tail_after.val() == self.head_at.q.val();
+        self.empties.next = self.head_after.val() == self.tail_at.q.val();
         if self.pop.val() {
-            self.head_next.next = self.head_at.q.val() + self.one.val();
+            self.head_at.d.next = self.head_after.val();
+            self.is_full.d.next = false;
+            self.is_valid.d.next = !self.empties.val();
         }
-        if self.push.val() & !self.pop.val() {
-            self.filled_next.next = true;
-        }
-        if self.pop.val() & !self.push.val() {
-            self.filled_next.next = false;
+        if self.push.val() {
+            self.tail_at.d.next = self.tail_after.val();
+            self.is_full.d.next = self.fills.val() & !self.pop.val();
+            self.is_valid.d.next = true;
         }
         if self.clear.val() {
-            self.tail_next.next = self.zero.val();
-            self.head_next.next = self.zero.val();
-            self.filled_next.next = false;
+            self.tail_at.d.next = self.zero.val();
+            self.head_at.d.next = self.zero.val();
+            self.is_full.d.next = false;
+            self.is_valid.d.next = false;
         }
-        // Equal pointers mean full after a push and empty after a pop. Both flags are registers:
-        // the broadcast's decision for all PEs hangs on them.
-        self.meet.next = self.tail_next.val() == self.head_next.val();
-        self.tail_at.d.next = self.tail_next.val();
-        self.head_at.d.next = self.head_next.val();
-        self.filled.d.next = self.filled_next.val();
-        self.is_full.d.next = self.meet.val() & self.filled_next.val();
-        self.is_valid.d.next = !self.meet.val() | self.filled_next.val();
     }
 }

@@ -12,3 +12,4 @@ mod engine_blocks;
 mod pcie_blocks;
 mod primitives;
 mod uart_blocks;
+mod wishbone_blocks;

@@ -15,7 +15,8 @@ use thresh_regs::uart::{BAUD, CLOCK_HZ};
 Examples:
   thresh verilog --config icebreaker -o engine.v
   thresh verilog --config tiny | less
-  thresh verilog --config ulx3s-25f --uart --clock 25 --baud 3000000 -o top.v")]
+  thresh verilog --config ulx3s-25f --uart --clock 25 --baud 3000000 -o top.v
+  thresh verilog --config ulx3s-25f --wishbone -o wishbone_engine.v")]
 pub struct Verilog {
     /// The engine.
     #[arg(long, value_name = "NAME", value_parser = target::config_parser())]
@@ -23,6 +24,9 @@ pub struct Verilog {
     /// With the bridge to a serial line: the module uart_engine, pins clock, reset, rx, tx.
     #[arg(long)]
     uart: bool,
+    /// As a Wishbone slave for a SoC: the module wishbone_engine, pins clock and wb_*.
+    #[arg(long, conflicts_with = "uart")]
+    wishbone: bool,
     /// Clock of the bridge, in MHz.
     #[arg(long, value_name = "MHZ", requires = "uart", default_value_t = f64::from(CLOCK_HZ) / 1e6)]
     clock: f64,
@@ -37,9 +41,10 @@ pub struct Verilog {
 impl Verilog {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         target::check_built(self.config)?;
-        let module = match self.uart {
-            false => thresh_hw::configuration(self.config),
-            true => {
+        let module = match (self.uart, self.wishbone) {
+            (false, false) => thresh_hw::configuration(self.config),
+            (false, true) => thresh_hw::wishbone::wishbone_engine(self.config),
+            (true, _) => {
                 let hz = self.clock * 1e6;
                 ensure!(
                     (1.0..=f64::from(u32::MAX)).contains(&hz),
