@@ -98,5 +98,10 @@ fn devices_that_are_not_there_are_refused() {
     assert!(verilog.contains("module uart_engine("), "no top");
     let verilog = place.ok("verilog --config tiny --wishbone");
     assert!(verilog.contains("module wishbone_engine("), "no top");
-    refused(&place, "verilog --config tiny --wishbone --uart", 2, &["--uart"]);
+    refused(
+        &place,
+        "verilog --config tiny --wishbone --uart",
+        2,
+        &["--uart"],
+    );
 }
