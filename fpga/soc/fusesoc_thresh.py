@@ -1,17 +1,19 @@
 """Generator of FuseSoC: emits the Verilog of an engine, and the core that holds it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-# FuseSoC gives the parameters as YAML, of which JSON is a part; it brings the reader along.
-import yaml
-
 
 def main(path):
-    asked = yaml.safe_load(Path(path).read_text())
-    config = asked.get("parameters", {}).get("config", "ulx3s-25f")
+    # The parameters come as YAML, of which two plain lines matter: no reader of YAML need be installed for them.
+    text = Path(path).read_text()
+    asked = {key: re.search(rf"^ *{key}: *[\"']?([\w:.+-]+)", text, re.MULTILINE) for key in ("config", "vlnv")}
+    if None in asked.values():
+        sys.exit(f"fusesoc_thresh.py: {path} names no {' and no '.join(k for k, v in asked.items() if not v)}")
+    config, vlnv = asked["config"][1], asked["vlnv"][1]
     file = "wishbone_engine.v"
     try:
         subprocess.run(["thresh", "verilog", "--config", config, "--wishbone", "-o", file], check=True)
@@ -20,11 +22,11 @@ def main(path):
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)
     core = {
-        "name": asked["vlnv"],
+        "name": vlnv,
         "filesets": {"rtl": {"files": [file], "file_type": "verilogSource"}},
         "targets": {"default": {"filesets": ["rtl"]}},
     }
-    Path(asked["vlnv"].replace(":", "_") + ".core").write_text("CAPI=2:\n" + json.dumps(core, indent=2) + "\n")
+    Path(vlnv.replace(":", "_") + ".core").write_text("CAPI=2:\n" + json.dumps(core, indent=2) + "\n")
 
 
 if len(sys.argv) != 2:
