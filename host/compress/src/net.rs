@@ -17,7 +17,7 @@ use burn::tensor::{
 };
 use thresh_model::{Activation, Dataset, Frame, Head, Operator, Shape};
 
-pub(crate) use build::{layers_of, put_layers, scales, weighted};
+pub(crate) use build::{layers_of, matrix_sizes, put_layers, scales, weighted};
 pub(crate) use tensor::{Affine, device, indices, live_weights, matrix, values, vector};
 
 /// Images of one forward pass at most when the accuracy is measured.

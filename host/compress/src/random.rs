@@ -12,6 +12,7 @@ pub(crate) enum Purpose {
     Retrain,
     FineTune,
     Share,
+    Responses,
 }
 
 /// The generator of one epoch.

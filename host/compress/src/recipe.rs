@@ -5,6 +5,7 @@ use crate::{
     deep_compression::{DeepCompression, DeepCompressionOptions},
     error::{Error, Result},
     hidden::Hidden,
+    low_rank::LowRank,
     method::Method,
     train::TrainOptions,
 };
@@ -100,9 +101,12 @@ impl Recipe {
 
     /// All methods with the recommended options. A new method is a new module and a line here.
     pub fn methods(self) -> Vec<Box<dyn Method>> {
-        vec![Box::new(DeepCompression {
-            options: self.deep_compression(),
-        })]
+        vec![
+            Box::new(DeepCompression {
+                options: self.deep_compression(),
+            }),
+            Box::new(LowRank::default()),
+        ]
     }
 
     /// The method called `name` with the recommended options.

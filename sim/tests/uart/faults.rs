@@ -41,9 +41,11 @@ fn run(
     for index in 0..count {
         disturb(&mut link, index);
         let mut result = traffic.transaction(&mut link);
+        let mut tries = 0;
         while let Err(error) = result {
+            tries += 1;
+            assert!(tries < 100, "it never works again: {error}");
             failures.push(error);
-            assert!(failures.len() < 1000, "it never works again: {failures:?}");
             result = traffic.clear(&mut link);
         }
     }
@@ -212,7 +214,7 @@ fn resets_of_the_device_are_told_and_it_works_again() {
         |link, index| {
             if index % 5 == 3 {
                 // In the middle of whatever is under way.
-                link.stream_mut().inner.line().run(100 * index);
+                link.stream_mut().inner.line().run(100 * (index % 150));
                 link.stream_mut().inner.line().reset();
             }
         },

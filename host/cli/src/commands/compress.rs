@@ -21,6 +21,7 @@ Examples:
   thresh compress --net lenet-5                 the shares and codes of Deep Compression's paper
   thresh compress --set weights=2000 --set codes=8 net.safetensors -o small.safetensors
   thresh compress --set densities=0.01,0.05,0.2 --set codes=64,32,16
+  thresh compress --method low-rank --speedup 4 net.safetensors -o small.safetensors
   thresh compress --report --html report.html   what became of each layer, as tables and as a page
   thresh compress --budget 'bytes<=3k,cycles<=2000,accuracy>=98.5' --config ulx3s-25f
   thresh compress net.onnx --mean 0.1307 --std 0.3081 --data photos --set weights=10% -o small.safetensors
@@ -62,6 +63,9 @@ pub struct Compress {
     /// Set any option of the method; --help lists them.
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     set: Vec<Setting>,
+    /// Multiplications before by those after, for methods that are told by it: --set speedup=TIMES.
+    #[arg(long, value_name = "TIMES")]
+    speedup: Option<String>,
     /// Where checkpoints are kept [default: the folder of the output].
     #[arg(long, value_name = "FOLDER")]
     work: Option<PathBuf>,
@@ -127,6 +131,9 @@ impl Compress {
         let budget = self.budget.is_some();
         let [mut method, usual] = choose_methods(&self.method, self.net, imported, budget)?;
         apply(&self.set, method.options_mut())?;
+        if let Some(speedup) = &self.speedup {
+            method.options_mut().set("speedup", speedup)?;
+        }
         if let Some(seed) = self.seed {
             method.options_mut().set("seed", &seed.to_string())?;
         }

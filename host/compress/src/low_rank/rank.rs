@@ -1,0 +1,173 @@
+//! How many filters each layer keeps.
+
+use std::fmt;
+
+use thresh_model::network::Layer;
+
+use crate::net;
+
+/// Multiplications of a layer for one input; 0 for one without weights.
+pub(super) fn cost(layer: &Layer) -> f64 {
+    let output = layer.operator.output();
+    let weights = layer.operator.weights().unwrap_or(0);
+    // Those outside the map count too, as in the paper.
+    (weights * output.height * output.width) as f64
+}
+
+/// A layer that may be split.
+pub(super) struct Part {
+    /// Its name.
+    name: String,
+    /// Outputs.
+    outputs: usize,
+    /// Multiplications as it is.
+    pub whole: f64,
+    /// Multiplications for each filter that is kept, of itself and of the 1x1 layer behind it.
+    each: f64,
+    /// Energies of the principal components of the responses, falling.
+    energies: Vec<f64>,
+}
+
+/// What becomes of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Choice {
+    name: String,
+    outputs: usize,
+    /// Filters that it keeps; `None`: it stays whole.
+    pub rank: Option<usize>,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = self.rank.unwrap_or(self.outputs);
+        write!(f, "{}:{kept}/{}", self.name, self.outputs)
+    }
+}
+
+impl Part {
+    /// `energies` are those of the principal components of the responses of `layer`, falling.
+    pub fn new(layer: &Layer, energies: Vec<f64>) -> Self {
+        let output = layer.operator.output();
+        let (inputs, outputs) = net::matrix_sizes(&layer.operator).expect("it has weights");
+        Self {
+            name: layer.name.clone(),
+            outputs,
+            whole: cost(layer),
+            each: ((inputs + outputs) * output.height * output.width) as f64,
+            energies,
+        }
+    }
+
+    /// Multiplications with `rank` filters, where that is less than the layer as it is.
+    pub fn cost(&self, rank: usize) -> f64 {
+        (self.each * rank as f64).min(self.whole)
+    }
+
+    /// The layer with `rank` filters; whole where these save nothing.
+    pub fn keep(&self, rank: usize) -> Choice {
+        let saves = rank < self.outputs && self.each * (rank as f64) < self.whole;
+        Choice {
+            name: self.name.clone(),
+            outputs: self.outputs,
+            rank: saves.then_some(rank),
+        }
+    }
+}
+
+/// The filters of each layer such that the multiplications together are at most `budget`: from the layer where it costs the least share of
+/// the energy for each multiplication saved, one filter after the other is removed. `None` if one filter each is too much.
+pub(super) fn select(parts: &[Part], budget: f64) -> Option<Vec<Choice>> {
+    let mut ranks: Vec<usize> = parts.iter().map(|part| part.outputs).collect();
+    let mut energy: Vec<f64> = parts
+        .iter()
+        .map(|part| part.energies.iter().sum())
+        .collect();
+    let total = |ranks: &[usize]| -> f64 {
+        parts
+            .iter()
+            .zip(ranks)
+            .map(|(part, &rank)| part.cost(rank))
+            .sum()
+    };
+    while total(&ranks) > budget {
+        let price = |index: usize| {
+            let lost = parts[index].energies[ranks[index] - 1].max(0.0);
+            lost / energy[index].max(f64::MIN_POSITIVE) / parts[index].each
+        };
+        let cheapest = (0..parts.len())
+            .filter(|&index| ranks[index] > 1)
+            .min_by(|&a, &b| price(a).total_cmp(&price(b)))?;
+        ranks[cheapest] -= 1;
+        energy[cheapest] -= parts[cheapest].energies[ranks[cheapest]].max(0.0);
+    }
+    Some(
+        parts
+            .iter()
+            .zip(ranks)
+            .map(|(part, rank)| part.keep(rank))
+            .collect(),
+    )
+}
+
+/// The filters of each layer such that each takes the same share of its multiplications, and all together at most `budget`. `None` if
+/// one filter each is too much.
+pub(super) fn uniform(parts: &[Part], budget: f64) -> Option<Vec<Choice>> {
+    let whole: f64 = parts.iter().map(|part| part.whole).sum();
+    let share = budget / whole;
+    if share >= 1.0 {
+        return Some(parts.iter().map(|part| part.keep(part.outputs)).collect());
+    }
+    let ranks = parts
+        .iter()
+        .map(|part| (part.whole * share / part.each) as usize);
+    let ranks: Vec<usize> = ranks.map(|rank| rank.max(1)).collect();
+    let total: f64 = parts
+        .iter()
+        .zip(&ranks)
+        .map(|(part, &rank)| part.cost(rank))
+        .sum();
+    (total <= budget).then(|| {
+        parts
+            .iter()
+            .zip(ranks)
+            .map(|(part, rank)| part.keep(rank))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str, whole: f64, each: f64, energies: &[f64]) -> Part {
+        Part {
+            name: name.into(),
+            outputs: energies.len(),
+            whole,
+            each,
+            energies: energies.to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_layer_whose_energy_is_concentrated_gives_way() {
+        let parts = [
+            part("flat", 100.0, 30.0, &[1.0, 1.0, 1.0, 1.0]),
+            part("steep", 100.0, 30.0, &[1.0, 0.1, 0.01, 0.001]),
+        ];
+        let chosen = select(&parts, 130.0).unwrap();
+        assert_eq!(chosen[0].rank, None);
+        assert_eq!(chosen[1].rank, Some(1));
+        let even = uniform(&parts, 130.0).unwrap();
+        assert_eq!([even[0].rank, even[1].rank], [Some(2), Some(2)]);
+        assert_eq!(even[0].to_string(), "flat:2/4");
+    }
+
+    #[test]
+    fn a_budget_that_cannot_be_kept_is_told() {
+        let parts = [part("a", 100.0, 30.0, &[1.0, 1.0])];
+        assert_eq!(select(&parts, 29.0), None);
+        assert_eq!(uniform(&parts, 29.0), None);
+        assert_eq!(select(&parts, 100.0).unwrap()[0].rank, None);
+    }
+}
