@@ -152,7 +152,7 @@ pub fn synthesise(
         config: build.config.into(),
         device: build.device.name.into(),
         versions,
-        design_sha256: sha256(verilog),
+        design_sha256: design_sha256(verilog),
         usage: usage(build, &synthesis, &best.utilisation),
         target_mhz,
         runs,
@@ -234,7 +234,8 @@ fn usage(
         .collect()
 }
 
-fn sha256(text: &str) -> String {
+/// What a report knows a design by: the SHA-256 of its Verilog, in hexadecimal digits.
+pub fn design_sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes())
         .iter()
         .fold(String::new(), |mut hex, byte| {

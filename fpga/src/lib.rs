@@ -42,7 +42,7 @@ pub use check::Claim;
 pub use device::Device;
 pub use error::FlowError;
 pub use family::{BITSTREAM, Family, Resource};
-pub use flow::{Options, Progress, synthesise};
+pub use flow::{Options, Progress, design_sha256, synthesise};
 pub use memory::{Home, Memory};
 pub use netlist::{CellModels, cell_models, netlist};
 pub use place::{CriticalPath, Run};

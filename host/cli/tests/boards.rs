@@ -23,6 +23,20 @@ fn boards_are_told_with_and_without_reports() {
         .find(|line| line.starts_with("| hx8k"))
         .unwrap();
     assert!(row.contains("of 7680") && row.contains("of 32"), "{row}");
+    let report = String::from_utf8(place.read("results/board-hx8k.json")).unwrap();
+    let (before, hash) = report.split_once("\"design_sha256\": \"").unwrap();
+    let other = format!(
+        "{before}\"design_sha256\": \"{}{}",
+        "0".repeat(64),
+        &hash[64..]
+    );
+    place.write("results/board-hx8k.json", &other);
+    let text = place.ok("boards --results results");
+    assert_eq!(
+        text.matches("1, earlier engine").count() + text.matches("3, earlier engine").count(),
+        1,
+        "{text}"
+    );
     place.write("results/board-ulx3s-25f.json", "{}");
     refused(
         &place,

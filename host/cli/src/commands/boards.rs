@@ -1,5 +1,6 @@
 //! `thresh boards`.
 
+use super::synth;
 use crate::bars;
 use crate::files;
 use crate::itself::{line, run};
@@ -8,7 +9,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use thresh_fpga::{BOARDS, Build, Report, Resource};
+use thresh_fpga::{BOARDS, Build, Report, Resource, design_sha256};
+use thresh_regs::uart::BAUD;
 
 /// Tell what each board holds and how fast networks run on it.
 ///
@@ -60,6 +62,10 @@ impl Boards {
         let mut values = vec![];
         for build in BOARDS {
             let report = self.report(build)?;
+            let earlier = match &report {
+                Some(report) => is_earlier(build, report)?,
+                None => false,
+            };
             let speeds: Vec<Option<Speed>> = match &report {
                 Some(report) => self
                     .networks
@@ -72,6 +78,7 @@ impl Boards {
                 "board": build.name,
                 "config": build.config,
                 "report": report,
+                "earlier_engine": earlier,
                 "networks": names.iter().zip(&speeds).map(|(name, speed)| json!({
                     "network": name,
                     "cycles": speed.as_ref().map(|s| s.cycles),
@@ -79,7 +86,7 @@ impl Boards {
                     "inferences_per_second": speed.as_ref().map(|s| s.rate),
                 })).collect::<Vec<_>>(),
             }));
-            rows.push(cells(build, report.as_ref(), &speeds));
+            rows.push(cells(build, report.as_ref(), earlier, &speeds));
             bar.inc(1);
         }
         bar.finish_and_clear();
@@ -187,13 +194,19 @@ impl Boards {
             "# Boards\n\nThis page is the output of `thresh boards`, from the reports beside it.\n\n{}\n\n\
              PLL, engine and serial bridge, from the oscillator's pin on; Fmax is the median over the seeds, with the slowest and the fastest. \
              A network's column has cycles an inference, mean of the first {} test images on the Verilated engine, and inferences a second at the \
-             board's clock, computing alone. `streamed`: it does not stay on the chip, and the cycles are those with its loads. `-`: the engine \
+             board's clock, computing alone. `earlier engine`: the gateware has changed since. `streamed`: it does not stay on the chip, and the cycles are those with its loads. `-`: the engine \
              does not run it.\n\n```\n{}\n```\n",
             table(&header, rows.into_iter()),
             self.count,
             commands.join("\n"),
         )
     }
+}
+
+/// Whether the engine is another one now than that of `report`.
+fn is_earlier(build: &Build, report: &Report) -> Result<bool> {
+    let now = synth::verilog(build, Some(report.target_mhz), BAUD)?;
+    Ok(design_sha256(&now) != report.design_sha256)
 }
 
 /// The stem of a network's file.
@@ -204,7 +217,12 @@ fn name(path: &Path) -> String {
     )
 }
 
-fn cells(build: &Build, report: Option<&Report>, speeds: &[Option<Speed>]) -> Vec<String> {
+fn cells(
+    build: &Build,
+    report: Option<&Report>,
+    earlier: bool,
+    speeds: &[Option<Speed>],
+) -> Vec<String> {
     let config = build.config.to_owned();
     let mut row = vec![build.name.to_owned(), build.device.name.to_owned(), config];
     let used = |resource| match report {
@@ -235,7 +253,10 @@ fn cells(build: &Build, report: Option<&Report>, speeds: &[Option<Speed>]) -> Ve
                 report.fmax_min(),
                 report.fmax_max()
             ),
-            report.runs.len().to_string(),
+            match earlier {
+                true => format!("{}, earlier engine", report.runs.len()),
+                false => report.runs.len().to_string(),
+            },
         ]),
         None => row.extend(["-", "not routed", "0"].map(String::from)),
     }

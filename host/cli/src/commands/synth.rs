@@ -55,28 +55,37 @@ pub fn work_folder(build: &Build) -> PathBuf {
     Path::new("target/fpga").join(build.title())
 }
 
+fn config(build: &Build) -> Result<&'static Config> {
+    Config::named(build.config)
+        .with_context(|| format!("there is no configuration {}", build.config))
+}
+
+/// What `build` is made of, for a clock of `mhz` or its own and a line of `baud`.
+pub fn verilog(build: &Build, mhz: Option<f64>, baud: u32) -> Result<String> {
+    let config = config(build)?;
+    let module = match build.top {
+        Top::Measure => thresh_hw::configuration(config),
+        Top::Board(_) => {
+            let hz = mhz.unwrap_or(build.target_mhz) * 1e6;
+            ensure!(
+                (1.0..=f64::from(u32::MAX)).contains(&hz),
+                "got --clock {}, expected MHz, up to 4000",
+                hz / 1e6
+            );
+            thresh_hw::uart::uart_engine(config, hz.round() as u32, baud)
+                .map_err(|error| anyhow!("--baud: {error}"))?
+        }
+    };
+    Ok(module.verilog)
+}
+
 impl Synth {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let build = self
             .board
             .or(self.config)
             .context("neither a board nor a configuration was given")?;
-        let config = Config::named(build.config)
-            .with_context(|| format!("there is no configuration {}", build.config))?;
-        let verilog = match build.top {
-            Top::Measure => thresh_hw::configuration(config),
-            Top::Board(_) => {
-                let hz = self.clock.unwrap_or(build.target_mhz) * 1e6;
-                ensure!(
-                    (1.0..=f64::from(u32::MAX)).contains(&hz),
-                    "got --clock {}, expected MHz, up to 4000",
-                    hz / 1e6
-                );
-                thresh_hw::uart::uart_engine(config, hz.round() as u32, self.baud)
-                    .map_err(|error| anyhow!("--baud: {error}"))?
-            }
-        }
-        .verilog;
+        let verilog = verilog(build, self.clock, self.baud)?;
         let folder = self.work.unwrap_or_else(|| work_folder(build));
         let options = Options {
             seeds: self.seeds,
@@ -111,7 +120,7 @@ impl Synth {
         let bitstream = report
             .bitstream_bytes
             .map(|_| folder.join(thresh_fpga::BITSTREAM));
-        let holds = print(&report, config, bitstream.as_deref(), output)?;
+        let holds = print(&report, config(build)?, bitstream.as_deref(), output)?;
         // A design that is too slow leaves no result that could be taken for a good one.
         match (&self.out, &missed) {
             (Some(folder), None) => {

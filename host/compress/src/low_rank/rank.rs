@@ -75,38 +75,39 @@ impl Part {
 }
 
 /// The filters of each layer such that the multiplications together are at most `budget`: from the layer where it costs the least share of
-/// the energy for each multiplication saved, one filter after the other is removed. `None` if one filter each is too much.
+/// the energy for each multiplication saved, one filter after the other is removed; then those come back for which there is room
+/// after all, the most valuable first. `None` if one filter each is too much.
 pub(super) fn select(parts: &[Part], budget: f64) -> Option<Vec<Choice>> {
     let mut ranks: Vec<usize> = parts.iter().map(|part| part.outputs).collect();
-    let mut energy: Vec<f64> = parts
-        .iter()
-        .map(|part| part.energies.iter().sum())
-        .collect();
     let total = |ranks: &[usize]| -> f64 {
-        parts
-            .iter()
-            .zip(ranks)
-            .map(|(part, &rank)| part.cost(rank))
-            .sum()
+        let costs = parts.iter().zip(ranks);
+        costs.map(|(part, &rank)| part.cost(rank)).sum()
+    };
+    // Share of the energy, for each multiplication, of the filter that comes or goes beside `rank` others.
+    let value = |index: usize, rank: usize| {
+        let part = &parts[index];
+        let held: f64 = part.energies[..=rank].iter().sum();
+        part.energies[rank].max(0.0) / held.max(f64::MIN_POSITIVE) / part.each
     };
     while total(&ranks) > budget {
-        let price = |index: usize| {
-            let lost = parts[index].energies[ranks[index] - 1].max(0.0);
-            lost / energy[index].max(f64::MIN_POSITIVE) / parts[index].each
-        };
         let cheapest = (0..parts.len())
             .filter(|&index| ranks[index] > 1)
-            .min_by(|&a, &b| price(a).total_cmp(&price(b)))?;
+            .min_by(|&a, &b| value(a, ranks[a] - 1).total_cmp(&value(b, ranks[b] - 1)))?;
         ranks[cheapest] -= 1;
-        energy[cheapest] -= parts[cheapest].energies[ranks[cheapest]].max(0.0);
     }
-    Some(
-        parts
-            .iter()
-            .zip(ranks)
-            .map(|(part, rank)| part.keep(rank))
-            .collect(),
-    )
+    let room = |ranks: &[usize], index: usize| {
+        let part = &parts[index];
+        ranks[index] < part.outputs
+            && total(ranks) - part.cost(ranks[index]) + part.cost(ranks[index] + 1) <= budget
+    };
+    while let Some(best) = (0..parts.len())
+        .filter(|&index| room(&ranks, index))
+        .max_by(|&a, &b| value(a, ranks[a]).total_cmp(&value(b, ranks[b])))
+    {
+        ranks[best] += 1;
+    }
+    let kept = parts.iter().zip(ranks);
+    Some(kept.map(|(part, rank)| part.keep(rank)).collect())
 }
 
 /// The filters of each layer such that each takes the same share of its multiplications, and all together at most `budget`. `None` if
@@ -161,6 +162,16 @@ mod tests {
         let even = uniform(&parts, 130.0).unwrap();
         assert_eq!([even[0].rank, even[1].rank], [Some(2), Some(2)]);
         assert_eq!(even[0].to_string(), "flat:2/4");
+    }
+
+    #[test]
+    fn room_that_a_large_filter_left_is_used() {
+        let parts = [
+            part("large", 100.0, 50.0, &[1.0, 0.0, 0.0]),
+            part("small", 100.0, 10.0, &[1.0, 0.5, 0.5, 0.5, 0.4, 0.3]),
+        ];
+        let chosen = select(&parts, 100.0).unwrap();
+        assert_eq!([chosen[0].rank, chosen[1].rank], [Some(1), Some(5)]);
     }
 
     #[test]
