@@ -27,11 +27,14 @@ enum Reach {
     Within(u32, u32),
 }
 
+/// Emits a block under a name.
+type Emitter = Box<dyn Fn(&str) -> thresh_hw::Module>;
+
 /// Properties and what they are of.
 struct Proof {
     /// Name of the file in `proofs`, and of the module that its text goes to the end of, unless it is one of its own.
     name: &'static str,
-    modules: Vec<(&'static str, Box<dyn Fn(&str) -> thresh_hw::Module>)>,
+    modules: Vec<(&'static str, Emitter)>,
     /// Modules below that give anything: the properties say what is assumed of them.
     free: &'static [&'static str],
     /// Numbers that the properties name, 32 bits wide unless they say how wide they are.
@@ -41,7 +44,7 @@ struct Proof {
     faults: &'static [(&'static str, &'static str)],
 }
 
-fn emits<B: Block>(new: impl Fn() -> B + 'static) -> Box<dyn Fn(&str) -> thresh_hw::Module> {
+fn emits<B: Block>(new: impl Fn() -> B + 'static) -> Emitter {
     Box::new(move |name| thresh_hw::emit(name, new()))
 }
 

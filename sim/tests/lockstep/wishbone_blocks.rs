@@ -17,7 +17,10 @@ fn wishbone_slave() {
             let up = !inputs.once_in(rarely);
             inputs.set(name, up.into());
         }
-        let part = inputs.once_in(8).then(|| inputs.below(16)).unwrap_or(15);
+        let part = match inputs.once_in(8) {
+            true => inputs.below(16),
+            false => 15,
+        };
         inputs.set("wb_sel_i", part);
         let reset = inputs.once_in(200);
         inputs.set("wb_rst_i", reset.into());
