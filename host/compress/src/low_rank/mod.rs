@@ -4,11 +4,11 @@
 //! makes the `d` outputs of theirs. Which subspace is best is read off responses to images of the training set:
 //!
 //! - *linear*: the principal components of the responses;
-//! - *nonlinear*: the error counts behind the ReLU that follows (section 3.2 of the paper, [`solve`]);
+//! - *nonlinear*: the error counts behind the ReLU that follows (section 3.2 of the paper, module `solve`);
 //! - *asymmetric*: each layer is solved for the inputs that the layers before it, already approximated, really give (section 3.3).
 //!
 //! How many filters each layer keeps is chosen by the energy that its principal components hold, under one budget of multiplications
-//! for the whole network (section 3.4, [`rank`]). Fully connected layers are windows that cover the whole map.
+//! for the whole network (section 3.4, module `rank`). Fully connected layers are windows that cover the whole map.
 
 mod rank;
 mod responses;
