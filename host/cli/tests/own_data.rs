@@ -129,6 +129,35 @@ fn a_network_from_onnx_is_compressed_on_pictures_and_packed() {
 }
 
 #[test]
+fn a_low_rank_network_is_shared_packed_and_run() {
+    let place = place();
+    place.ok(&format!("import {MEANS} {MODEL} -o net.safetensors"));
+    place.ok(
+        "compress --method low-rank --speedup 1.5 --data photos --set tune-epochs=1 --set images=50 \
+         net.safetensors -o thin.safetensors",
+    );
+    let thin = Network::load(&place.path("thin.safetensors")).unwrap();
+    let before = Network::load(&place.path("net.safetensors")).unwrap();
+    assert!(thin.layers.len() > before.layers.len());
+    let speedup: f64 = thin.provenance["low-rank.speedup"].parse().unwrap();
+    assert!((1.5..3.0).contains(&speedup), "{speedup}");
+
+    // Pruning, sharing and coding behind it, by the same commands as for any network.
+    place.ok(&format!(
+        "compress --data photos {SHORT} --work second thin.safetensors -o small.safetensors"
+    ));
+    place.ok("pack --config ulx3s-25f --data photos small.safetensors -o net.thresh");
+    let bench = place.json("bench net.thresh --data photos --count 4");
+    assert_eq!(bench["mismatches"], 0, "{bench}");
+    refused(
+        &place,
+        "compress --speedup 2 --data photos net.safetensors -o x.safetensors",
+        1,
+        &["speedup", "there is no such option"],
+    );
+}
+
+#[test]
 fn classes_stand_for_outputs_by_their_names() {
     let place = place();
     // The network's own order of the classes, and an imported network first.
