@@ -119,7 +119,10 @@ pub struct Scan<
     here_x: DFF<Bits<32>>,
     here_y: DFF<Bits<32>>,
     here: [DFF<Bits<B>>; N],
-    here_mask: Signal<Local, Bits<M>>,
+    vector_mask: Signal<Local, Bits<M>>,
+    // Lanes of the vector at hand that hold something, and whether its position meets any output.
+    here_mask: DFF<Bits<M>>,
+    here_counts: DFF<Bit>,
     here_any: Signal<Local, Bit>,
     here_moves: Signal<Local, Bit>,
     here_less: Signal<Local, Bits<M>>,
@@ -271,7 +274,9 @@ impl<
             here_x: Default::default(),
             here_y: Default::default(),
             here: std::array::from_fn(|_| Default::default()),
+            vector_mask: Default::default(),
             here_mask: Default::default(),
+            here_counts: Default::default(),
             here_any: Default::default(),
             here_moves: Default::default(),
             here_less: Default::default(),
@@ -385,6 +390,8 @@ impl<
             here_column,
             here_x,
             here_y,
+            here_mask,
+            here_counts,
             mask,
             some,
             last,
@@ -424,16 +431,15 @@ impl<
             self.lanes[i].d.next = self.lanes[i].q.val();
         }
 
-        // Lanes of the vector at hand that hold something, and the lowest of those to be given.
-        self.here_mask.next = self.zero_mask.val();
+        // Lanes of the vector to come that hold something, and the lowest of those to be given. It is asked before the vector is at
+        // hand: whether to read on hangs on the answer, and all banks on that.
+        self.vector_mask.next = self.zero_mask.val();
         for i in 0..N {
-            if self.here[i].q.val() != self.zero_act.val() {
-                self.here_mask.next = self.here_mask.val() | self.lane_bits[i].val();
+            if self.vector[i].val() != self.zero_act.val() {
+                self.vector_mask.next = self.vector_mask.val() | self.lane_bits[i].val();
             }
         }
-        self.here_any.next = self.here_mask.val().any()
-            & self.here_x.q.val().get_bits::<4>(28).any()
-            & self.here_y.q.val().get_bits::<4>(28).any();
+        self.here_any.next = self.here_mask.q.val().any() & self.here_counts.q.val();
         self.complement.next = !self.mask.q.val();
         self.minus.next = self.complement.val() + self.one_mask.val();
         self.lowest.next = self.mask.q.val() & self.minus.val();
@@ -441,8 +447,8 @@ impl<
         // Whether one lane only will be left is known a cycle ahead.
         self.rest_less.next = self.rest.val() - self.one_mask.val();
         self.after_rest.next = self.rest.val() & self.rest_less.val();
-        self.here_less.next = self.here_mask.val() - self.one_mask.val();
-        self.after_here.next = self.here_mask.val() & self.here_less.val();
+        self.here_less.next = self.here_mask.q.val() - self.one_mask.val();
+        self.after_here.next = self.here_mask.q.val() & self.here_less.val();
         self.picked.next = self.zero_act.val();
         self.picked_lane.next = self.zero_lane.val();
         for i in 0..N {
@@ -499,8 +505,8 @@ impl<
         }
         if self.lanes_move.val() {
             self.some.d.next = self.here_valid.q.val() & self.here_any.val();
-            self.mask.d.next = self.here_mask.val();
-            self.all.d.next = self.here_mask.val();
+            self.mask.d.next = self.here_mask.q.val();
+            self.all.d.next = self.here_mask.q.val();
             self.last.d.next = !self.after_here.val().any();
             self.single.d.next = !self.after_here.val().any();
             self.taps.d.next = self.here_y.q.val().get_bits::<4>(28);
@@ -524,6 +530,12 @@ impl<
                 self.here_x.d.next = self.x_word.val();
                 self.here_y.d.next = self.y_word.val();
             }
+            self.here_counts.d.next = true;
+            if self.map.val() {
+                self.here_counts.d.next = self.x_word.val().get_bits::<4>(28).any()
+                    & self.y_word.val().get_bits::<4>(28).any();
+            }
+            self.here_mask.d.next = self.vector_mask.val();
             for i in 0..N {
                 self.here[i].d.next = self.vector[i].val();
             }
