@@ -123,7 +123,7 @@ pub static BOARDS: &[Build] = &[
         config: "hx8k",
         device: &HX8K,
         nextpnr_args: &[],
-        target_mhz: 54.0,
+        target_mhz: 66.0,
         top: Top::Board(Board {
             oscillator_mhz: 12.0,
             pll_args: &[],
@@ -137,7 +137,7 @@ pub static BOARDS: &[Build] = &[
         config: "ulx3s-25f",
         device: &LFE5U_25F_6,
         nextpnr_args: &[],
-        target_mhz: 65.0,
+        target_mhz: 75.0,
         top: Top::Board(ULX3S),
     },
     Build {
@@ -155,7 +155,7 @@ pub static BOARDS: &[Build] = &[
         config: "ulx3s-25f",
         device: &LFE5U_25F_8,
         nextpnr_args: &[],
-        target_mhz: 72.0,
+        target_mhz: 90.0,
         top: Top::Board(Board {
             oscillator_mhz: 48.0,
             pll_args: &[],

@@ -2,11 +2,12 @@
 
 use crate::commands::{
     bench, bench_eie, boards, compress, demo, devices, flash, import, info, make, pack, report,
-    reproduce, run, serve, synth, train, verilog,
+    reproduce, run, serve, study, synth, train, verilog,
 };
 use crate::output::{Output, Verdict};
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use thresh_compress::tensor::study::CutOptions;
 use thresh_compress::{Method, Options, Recipe, recipe::pretrained};
 
 const AFTER_HELP: &str = "\
@@ -51,6 +52,7 @@ pub enum Command {
     Info(info::Info),
     Report(report::ReportCommand),
     Reproduce(reproduce::Reproduce),
+    Study(study::StudyCommand),
     Run(run::Run),
     Bench(bench::Bench),
     BenchEie(bench_eie::BenchEie),
@@ -73,6 +75,7 @@ impl Command {
             Command::Make(command) => command.run(output),
             Command::Report(command) => command.run(output),
             Command::Reproduce(command) => command.run(output),
+            Command::Study(command) => command.run(output),
             Command::Info(command) => command.run(output),
             Command::Run(command) => command.run(output),
             Command::Bench(command) => command.run(output),
@@ -122,6 +125,12 @@ fn command() -> clap::Command {
     methods += "\n";
     Cli::command()
         .mut_subcommand("train", |c| c.after_long_help(train + train::EXAMPLES))
+        .mut_subcommand("study", |c| {
+            c.mut_subcommand("cuts", |c| {
+                let options = help("--set of the study", &CutOptions::default());
+                c.after_long_help(format!("{options}\n{}", study::CUTS_EXAMPLES))
+            })
+        })
         .mut_subcommand("compress", |c| {
             c.after_long_help(methods + compress::EXAMPLES)
         })

@@ -17,6 +17,7 @@ pub mod report;
 pub mod reproduce;
 pub mod run;
 pub mod serve;
+pub mod study;
 pub mod synth;
 pub mod train;
 pub mod verilog;

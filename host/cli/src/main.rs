@@ -15,6 +15,8 @@ mod itself;
 mod measure;
 mod npy;
 mod output;
+mod page;
+mod plot;
 mod provenance;
 mod report;
 mod target;

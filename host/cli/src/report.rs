@@ -5,7 +5,6 @@ mod errors;
 mod json;
 mod page;
 mod paper;
-mod plot;
 mod tables;
 
 use crate::bars;

@@ -66,6 +66,7 @@ plain_value!(f64, "a finite number, not below 0", |v: &f64| v.is_finite()
 plain_value!(f32, "a finite number, not below 0", |v: &f32| v.is_finite()
     && *v >= 0.0);
 plain_value!(bool, "true or false", |_| true);
+plain_value!(String, "a name", |name: &String| !name.is_empty());
 
 impl<T: Value> Value for Vec<T> {
     const EXPECTED: &'static str = T::LIST;

@@ -13,6 +13,7 @@ pub(crate) enum Purpose {
     FineTune,
     Share,
     Responses,
+    Cut,
 }
 
 /// The generator of one epoch.

@@ -7,6 +7,7 @@ use crate::{
     hidden::Hidden,
     low_rank::LowRank,
     method::Method,
+    tensor::TensorNetwork,
     train::TrainOptions,
 };
 
@@ -106,6 +107,7 @@ impl Recipe {
                 options: self.deep_compression(),
             }),
             Box::new(LowRank::default()),
+            Box::new(TensorNetwork::default()),
         ]
     }
 

@@ -1,43 +1,9 @@
 //! The report as tables, for terminals and for the page.
 
 use super::{LayerReport, Report};
-use crate::output::{facts, percent, ratio, table};
+use crate::output::{facts, percent, ratio};
+use crate::page::Grid;
 use thresh_regs::Table;
-
-/// A table with a title and what its columns mean.
-pub struct Grid {
-    pub title: String,
-    pub header: Vec<&'static str>,
-    pub rows: Vec<Vec<String>>,
-    pub note: String,
-}
-
-impl Grid {
-    fn text(&self) -> String {
-        let table = table(&self.header, self.rows.clone());
-        format!("{}\n\n{table}\n{}", self.title, wrapped(&self.note))
-    }
-}
-
-/// Characters of a line of a note.
-const LINE: usize = 120;
-
-/// Text in lines.
-fn wrapped(text: &str) -> String {
-    let mut lines = String::new();
-    let mut length = 0;
-    for word in text.split(' ') {
-        let size = word.chars().count();
-        if length > 0 {
-            let end = length + 1 + size > LINE;
-            lines.push(if end { '\n' } else { ' ' });
-            length = if end { 0 } else { length + 1 };
-        }
-        lines += word;
-        length += size;
-    }
-    lines
-}
 
 /// All tables, for people.
 pub fn text(report: &Report) -> String {
@@ -289,20 +255,4 @@ fn errors(report: &Report) -> Grid {
 /// Bits in bytes.
 fn in_bytes(bits: u64) -> String {
     format!("{:.1}", bits as f64 / 8.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_line_is_too_long_and_no_word_is_lost() {
-        let text = "word ".repeat(100);
-        let lines = wrapped(text.trim());
-        assert!(lines.lines().all(|line| line.len() <= LINE), "{lines}");
-        assert_eq!(lines.replace('\n', " "), text.trim());
-        let long = "x".repeat(150);
-        assert_eq!(wrapped(&format!("a {long} b")), format!("a\n{long}\nb"));
-        assert_eq!(wrapped(""), "");
-    }
 }

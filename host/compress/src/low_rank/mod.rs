@@ -9,26 +9,28 @@
 //!
 //! How many filters each layer keeps is chosen by the energy that its principal components hold, under one budget of multiplications
 //! for the whole network (section 3.4, module `rank`). Fully connected layers are windows that cover the whole map.
+//!
+//! The *3-d* variant first splits a window `k x k` into `k x 1` and `1 x k`, for the square root of the speed-up, and approximates the
+//! responses of the second as above, for the rest.
 
 mod rank;
 mod responses;
 mod solve;
+mod spatial;
 mod split;
 
-use sha2::{Digest, Sha256};
 use thresh_model::network::{Activation, Network, Operator};
 
 use crate::{
-    checkpoint::Identity,
-    data::{Data, hex},
-    deep_compression::retrain::Retrained,
+    cost,
+    data::Data,
     error::{Error, Result},
+    fine_tune::{FineTune, identity},
     method::Method,
     net::{self, Net},
     options::{Options, invalid, options},
-    random::Purpose,
-    run::{self, Context, Fall, Plan},
-    train::{check_data, check_loop, description, note_held_out},
+    run::{Context, Fall},
+    train::{check_data, check_loop, note_held_out},
 };
 use rank::Choice;
 use responses::Sample;
@@ -47,6 +49,8 @@ options! {
         nonlinear: bool = true,
         /// Whether a layer is solved for what the approximated layers before it give.
         asymmetric: bool = true,
+        /// Whether windows are first split into k x 1 and 1 x k (the 3-d variant).
+        spatial: bool = false,
         /// Training images whose responses are read.
         images: usize = 3000,
         /// Positions of a map that are read of an image.
@@ -103,15 +107,23 @@ impl Method for LowRank {
 
         let sample = Sample::new(network, &layers, data.train(), options);
         let wanted = sample.all();
-        let moments: Vec<Moments> = wanted.iter().map(|y| Moments::of(y, y)).collect();
-        let choices = self.choices(network, &layers, &moments)?;
         let mut small = network.clone();
-        for (index, (&layer, choice)) in layers.iter().zip(&choices).enumerate() {
+        let columns = match options.spatial {
+            true => spatial::split(&mut small, &layers, options.speedup.sqrt()),
+            false => vec![None; layers.len()],
+        };
+        let moments: Vec<Moments> = wanted.iter().map(|y| Moments::of(y, y)).collect();
+        let names: Vec<&str> = layers
+            .iter()
+            .map(|&layer| network.layers[layer].name.as_str())
+            .collect();
+        let choices = self.choices(network, &small, &names, &moments)?;
+        for (index, (name, choice)) in names.iter().zip(&choices).enumerate() {
             let Some(rank) = choice.rank else { continue };
-            let name = &network.layers[layer].name;
-            let relu = options.nonlinear && network.layers[layer].activation == Activation::Relu;
-            let given = match options.asymmetric {
-                // Of the original layer, at what it gets now.
+            let old = &network.layers[layers[index]];
+            let relu = options.nonlinear && old.activation == Activation::Relu;
+            let given = match options.asymmetric || columns[index].is_some() {
+                // Of the layer as it is now, at what it gets now.
                 true => sample.response(&small, name, index),
                 false => wanted[index].clone(),
             };
@@ -122,37 +134,31 @@ impl Method for LowRank {
             split::split(&mut small, name, &found);
         }
         small.check()?;
-        let cost = |network: &Network| -> f64 { network.layers.iter().map(rank::cost).sum() };
-        let speedup = cost(network) / cost(&small);
+        let speedup = cost::of_network(network) / cost::of_network(&small);
 
-        let net = Net::new(&small)?;
-        let approximated = net.accuracy(&net::layers_of(&small), data.test());
-        let mut accuracy = approximated;
-        if options.tune_epochs > 0 {
-            let plan = Plan {
-                net: &net,
-                purpose: Purpose::FineTune,
-                seed: options.seed,
-                epochs: options.tune_epochs,
-                batch: options.batch,
-                rate: options.tune_rate,
-                shift: options.shift,
-                fall: Fall::Cosine,
-            };
-            let mut stage = Retrained::new(net::layers_of(&small), options.momentum, options.decay);
-            accuracy = run::run(
-                &mut stage,
-                &plan,
-                data,
-                self.identity(network, data),
-                context,
-            )?;
-            net::put_layers(&mut small, &run::Stage::weights(&stage));
-        }
+        let approximated = Net::new(&small)?.accuracy(&net::layers_of(&small), data.test());
+        let tune = FineTune {
+            epochs: options.tune_epochs,
+            rate: options.tune_rate,
+            batch: options.batch,
+            momentum: options.momentum,
+            decay: options.decay,
+            shift: options.shift,
+            seed: options.seed,
+            fall: Fall::Cosine,
+        };
+        let identity = identity(options, network, data);
+        let accuracy = tune.run(&mut small, data, identity, context)?;
         if small.labels.is_empty() && data.labels().len() == small.outputs() {
             small.labels = data.labels().to_vec();
         }
-        let kept: Vec<String> = choices.iter().map(Choice::to_string).collect();
+        let between =
+            |column: &Option<usize>| column.map_or(String::new(), |rank| format!("{rank}-"));
+        let kept: Vec<String> = choices
+            .iter()
+            .zip(&columns)
+            .map(|(choice, column)| choice.show(&between(column)))
+            .collect();
         let mut note = |key: &str, value: String| small.provenance.insert(key.into(), value);
         note("command", context.command.clone());
         note("data", data.source().to_string());
@@ -170,25 +176,28 @@ impl Method for LowRank {
 }
 
 impl LowRank {
-    /// What becomes of each layer.
+    /// What becomes of each of the layers called `names`, as they are in `split`, so that `network` becomes as much faster as it should.
     fn choices(
         &self,
         network: &Network,
-        layers: &[usize],
+        split: &Network,
+        names: &[&str],
         moments: &[Moments],
     ) -> Result<Vec<Choice>> {
         let options = &self.options;
-        let parts: Vec<rank::Part> = layers
+        let parts: Vec<rank::Part> = names
             .iter()
             .zip(moments)
-            .map(|(&layer, moments)| rank::Part::new(&network.layers[layer], moments.energies()))
+            .map(|(name, moments)| {
+                rank::Part::new(&split.layers[find(split, name)], moments.energies())
+            })
             .collect();
         if !options.ranks.is_empty() {
             let chosen = parts.iter().zip(&options.ranks);
             return Ok(chosen.map(|(part, &rank)| part.keep(rank)).collect());
         }
-        let whole: f64 = network.layers.iter().map(rank::cost).sum();
-        let fixed = whole - parts.iter().map(|part| part.whole).sum::<f64>();
+        let whole = cost::of_network(network);
+        let fixed = cost::of_network(split) - parts.iter().map(|part| part.whole).sum::<f64>();
         let budget = whole / options.speedup - fixed;
         let chosen = match options.select {
             true => rank::select(&parts, budget),
@@ -206,21 +215,18 @@ impl LowRank {
             )
         })
     }
+}
 
-    fn identity(&self, network: &Network, data: &Data) -> Identity {
-        let mut hash = Sha256::new();
-        hash.update(description(network));
-        for layer in &network.layers {
-            for value in layer.weights.to_dense().iter().chain(&layer.bias) {
-                hash.update(value.to_le_bytes());
-            }
-        }
-        let settings = self.options.list().into_iter();
-        let mut identity: Identity = settings.map(|s| (s.name, s.value)).collect();
-        identity.insert("data".into(), data.hash().into());
-        identity.insert("network".into(), hex(&hash.finalize()));
-        identity
-    }
+/// The number of the layer called `name`.
+///
+/// # Panics
+///
+/// If there is none.
+fn find(network: &Network, name: &str) -> usize {
+    let mut layers = network.layers.iter();
+    layers
+        .position(|layer| layer.name == name)
+        .expect("a layer keeps its name")
 }
 
 impl LowRankOptions {

@@ -1,18 +1,8 @@
 //! How many filters each layer keeps.
 
-use std::fmt;
-
 use thresh_model::network::Layer;
 
-use crate::net;
-
-/// Multiplications of a layer for one input; 0 for one without weights.
-pub(super) fn cost(layer: &Layer) -> f64 {
-    let output = layer.operator.output();
-    let weights = layer.operator.weights().unwrap_or(0);
-    // Those outside the map count too, as in the paper.
-    (weights * output.height * output.width) as f64
-}
+use crate::{cost, net};
 
 /// A layer that may be split.
 pub(super) struct Part {
@@ -37,10 +27,11 @@ pub(super) struct Choice {
     pub rank: Option<usize>,
 }
 
-impl fmt::Display for Choice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Choice {
+    /// As `name:kept/outputs`, with `before` in front of the numbers.
+    pub fn show(&self, before: &str) -> String {
         let kept = self.rank.unwrap_or(self.outputs);
-        write!(f, "{}:{kept}/{}", self.name, self.outputs)
+        format!("{}:{before}{kept}/{}", self.name, self.outputs)
     }
 }
 
@@ -52,7 +43,7 @@ impl Part {
         Self {
             name: layer.name.clone(),
             outputs,
-            whole: cost(layer),
+            whole: cost::multiplications(layer),
             each: ((inputs + outputs) * output.height * output.width) as f64,
             energies,
         }
@@ -161,7 +152,7 @@ mod tests {
         assert_eq!(chosen[1].rank, Some(1));
         let even = uniform(&parts, 130.0).unwrap();
         assert_eq!([even[0].rank, even[1].rank], [Some(2), Some(2)]);
-        assert_eq!(even[0].to_string(), "flat:2/4");
+        assert_eq!(even[0].show(""), "flat:2/4");
     }
 
     #[test]

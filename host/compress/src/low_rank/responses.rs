@@ -4,10 +4,10 @@ use rand::RngExt;
 use rayon::prelude::*;
 use thresh_model::{
     Dataset,
-    network::{Network, Operator},
+    network::{Layer, Network, Operator},
 };
 
-use super::LowRankOptions;
+use super::{LowRankOptions, find};
 use crate::random::{Purpose, generator, shuffled};
 
 /// Responses of one layer: one row of as many values as it has outputs for each image and place.
@@ -72,7 +72,7 @@ impl<'a> Sample<'a> {
         self.read(self.network, &indices)
     }
 
-    /// Of the layer of interest `index`, as it is in the network, to what the layer called `name` gets in `changed`.
+    /// Of the layer of interest `index`, which is called `name` in `changed`, to what it gets there.
     pub fn response(&self, changed: &Network, name: &str, index: usize) -> Responses {
         self.read(changed, &[(index, name)])
             .pop()
@@ -81,16 +81,13 @@ impl<'a> Sample<'a> {
 
     fn read(&self, giving: &Network, wanted: &[(usize, &str)]) -> Vec<Responses> {
         let prepared = giving.prepare();
-        let sources: Vec<usize> = wanted
+        let layers: Vec<&Layer> = wanted
             .iter()
-            .map(|(_, name)| {
-                let layer = giving.layers.iter().find(|layer| layer.name == *name);
-                layer.expect("a layer keeps its name").inputs[0]
-            })
+            .map(|(_, name)| &giving.layers[find(giving, name)])
             .collect();
-        let weights: Vec<Vec<f32>> = wanted
+        let weights: Vec<Vec<f32>> = layers
             .iter()
-            .map(|&(index, _)| self.network.layers[self.layers[index].0].weights.to_dense())
+            .map(|layer| layer.weights.to_dense())
             .collect();
         let rows: Vec<Vec<Vec<f32>>> = self
             .images
@@ -98,12 +95,12 @@ impl<'a> Sample<'a> {
             .enumerate()
             .map(|(image, bytes)| {
                 let values = prepared.forward(bytes);
-                let each = wanted.iter().zip(&sources).zip(&weights);
-                each.map(|((&(index, _), &source), weights)| {
-                    let (layer, places) = &self.layers[index];
+                let each = wanted.iter().zip(&layers).zip(&weights);
+                each.map(|((&(index, _), layer), weights)| {
+                    let (_, places) = &self.layers[index];
                     let count = places.len() / self.images.len();
                     let places = &places[image * count..][..count];
-                    respond(self.network, *layer, weights, &values[source], places)
+                    respond(layer, weights, &values[layer.inputs[0]], places)
                 })
                 .collect()
             })
@@ -126,14 +123,7 @@ impl<'a> Sample<'a> {
 }
 
 /// What `layer` makes of `input` at `places`, before its activation.
-fn respond(
-    network: &Network,
-    layer: usize,
-    weights: &[f32],
-    input: &[f32],
-    places: &[usize],
-) -> Vec<f32> {
-    let layer = &network.layers[layer];
+fn respond(layer: &Layer, weights: &[f32], input: &[f32], places: &[usize]) -> Vec<f32> {
     let outputs = layer.operator.output().channels;
     let inputs = weights.len() / outputs;
     let mut out = Vec::with_capacity(places.len() * outputs);

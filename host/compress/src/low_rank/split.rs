@@ -1,9 +1,12 @@
 //! One layer becomes two.
 
-use thresh_model::network::{Activation, Layer, Network, Operator, Weights, Window};
+use thresh_model::network::{Network, Operator, Window};
 
-use super::solve::LowRankMap;
-use crate::net;
+use super::{find, solve::LowRankMap};
+use crate::{
+    chain::{self, Link},
+    net,
+};
 
 /// What the name of the first of the two layers ends with; the second keeps the name.
 const BASIS: &str = ".basis";
@@ -13,11 +16,7 @@ const BASIS: &str = ".basis";
 /// # Panics
 /// If there is no such layer, or it has no weights or another number of outputs.
 pub(super) fn split(network: &mut Network, name: &str, map: &LowRankMap) {
-    let at = network
-        .layers
-        .iter()
-        .position(|layer| layer.name == name)
-        .expect("a layer of the network");
+    let at = find(network, name);
     let old = network.layers[at].clone();
     let (inputs, outputs) = net::matrix_sizes(&old.operator).expect("a layer with weights");
     let rank = map.basis.nrows();
@@ -33,14 +32,8 @@ pub(super) fn split(network: &mut Network, name: &str, map: &LowRankMap) {
                     .sum::<f64>() as f32
             })
     };
-    let basis = Layer {
-        name: unused(network, format!("{name}{BASIS}")),
-        inputs: old.inputs.clone(),
-        operator: with_outputs(&old.operator, rank),
-        weights: Weights::Float((0..rank).flat_map(filter).collect()),
-        bias: vec![0.0; rank],
-        activation: Activation::None,
-    };
+    let narrow = with_outputs(&old.operator, rank);
+    let spread = behind(&narrow, outputs);
     let mapped = |o: usize| -> f64 {
         let bias = |other: usize| f64::from(old.bias[other]);
         let through = |r: usize| {
@@ -51,40 +44,24 @@ pub(super) fn split(network: &mut Network, name: &str, map: &LowRankMap) {
         };
         (0..rank).map(through).sum()
     };
-    let spread = Layer {
-        name: old.name.clone(),
-        inputs: vec![at + 1],
-        operator: behind(&basis.operator, outputs),
-        weights: Weights::Float(
-            (0..outputs * rank)
+    let links = vec![
+        Link {
+            suffix: BASIS,
+            operator: narrow,
+            weights: (0..rank).flat_map(filter).collect(),
+        },
+        Link {
+            suffix: "",
+            operator: spread,
+            weights: (0..outputs * rank)
                 .map(|to| map.spread[(to / rank, to % rank)] as f32)
                 .collect(),
-        ),
-        bias: (0..outputs)
-            .map(|o| (map.bias[o] + mapped(o)) as f32)
-            .collect(),
-        activation: old.activation,
-    };
-    network.layers[at] = spread;
-    network.layers.insert(at, basis);
-    // Value `at + 1` is now the basis; what read the old layer reads the second one.
-    for layer in &mut network.layers[at + 2..] {
-        layer
-            .inputs
-            .iter_mut()
-            .filter(|input| **input > at)
-            .for_each(|input| *input += 1);
-    }
-}
-
-/// `name`, or the first of its followers that no layer has.
-fn unused(network: &Network, name: String) -> String {
-    let taken = |name: &str| network.layers.iter().any(|layer| layer.name == name);
-    let mut candidates =
-        std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}{number}")));
-    candidates
-        .find(|name| !taken(name))
-        .expect("there are more names than layers")
+        },
+    ];
+    let bias = (0..outputs)
+        .map(|o| (map.bias[o] + mapped(o)) as f32)
+        .collect();
+    chain::replace(network, at, links, bias);
 }
 
 /// The operator with another number of outputs.

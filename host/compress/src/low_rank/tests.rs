@@ -119,8 +119,7 @@ fn the_speedup_is_kept_and_told() {
             &[("speedup", &speedup.to_string()), ("select", select)],
         )
         .unwrap();
-        let cost = |network: &Network| -> f64 { network.layers.iter().map(rank::cost).sum() };
-        let reached = cost(&network) / cost(&small);
+        let reached = cost::of_network(&network) / cost::of_network(&small);
         assert!(
             reached >= speedup && reached < 1.7 * speedup,
             "{reached} for {speedup}"
@@ -179,4 +178,30 @@ fn what_cannot_be_done_is_refused() {
         let error = run(&network, &data, &[set]).unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
     }
+}
+
+#[test]
+fn windows_are_split_into_columns_and_rows() {
+    let data = data();
+    let network = trained(&data);
+    let small = run(&network, &data, &[("spatial", "true"), ("speedup", "3")]).unwrap();
+    let kernels: Vec<[usize; 2]> = small
+        .layers
+        .iter()
+        .filter_map(|layer| match &layer.operator {
+            Operator::Conv { window, .. } => Some(window.kernel),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(kernels[..2], [[3, 1], [1, 3]]);
+    assert!(kernels.contains(&[1, 1]), "{kernels:?}");
+    let reached = cost::of_network(&network) / cost::of_network(&small);
+    assert!((3.0..5.0).contains(&reached), "{reached}");
+    let kept = &small.provenance["low-rank.filters"];
+    assert!(kept.contains('-') && kept.contains("/12"), "{kept}");
+    let before: f64 = small.provenance["low-rank.accuracy.before"]
+        .parse()
+        .unwrap();
+    let split: f64 = small.provenance["low-rank.accuracy.split"].parse().unwrap();
+    assert!(split > before - 0.2, "{split}");
 }

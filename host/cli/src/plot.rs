@@ -1,4 +1,4 @@
-//! The pictures of the report page, as SVG.
+//! The pictures of pages, as SVG.
 
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
@@ -9,6 +9,8 @@ use thresh_model::image::{Account, Part};
 
 /// Width and height of a picture.
 const SIZE: (u32, u32) = (560, 300);
+/// The same of a picture of points.
+const SCATTER: (u32, u32) = (620, 380);
 const FONT: (&str, i32) = ("sans-serif", 14);
 const CAPTION: (&str, i32) = ("sans-serif", 16);
 
@@ -106,6 +108,45 @@ fn curves(
                 .legend(move |(x, y)| {
                     PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
                 });
+        }
+        legend(&mut chart)
+    })
+}
+
+/// Points of several kinds, with what their axes mean.
+pub fn scatter(
+    caption: &str,
+    [x_name, y_name]: [&str; 2],
+    kinds: &[(String, Vec<(f64, f64)>)],
+) -> Result<String> {
+    let all = || kinds.iter().flat_map(|(_, points)| points);
+    let (left, right) = reach(all().map(|&(x, _)| x));
+    let (bottom, top) = reach(all().map(|&(_, y)| y));
+    svg(SCATTER, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption(caption, CAPTION)
+            .margin(10)
+            .x_label_area_size(45)
+            .y_label_area_size(60)
+            // The legend stands beside the points.
+            .build_cartesian_2d(left..left + ROOM * (right - left), bottom..top)
+            .map_err(failed)?;
+        chart
+            .configure_mesh()
+            .max_light_lines(0)
+            .x_desc(x_name)
+            .y_desc(y_name)
+            .label_style(FONT)
+            .draw()
+            .map_err(failed)?;
+        for ((name, points), colour) in kinds.iter().zip(COLOURS.iter().cycle()) {
+            let colour = *colour;
+            let circles = points.iter().map(|&at| Circle::new(at, 4, colour.filled()));
+            chart
+                .draw_series(circles)
+                .map_err(failed)?
+                .label(name.as_str())
+                .legend(move |(x, y)| Circle::new((x + 8, y), 4, colour.filled()));
         }
         legend(&mut chart)
     })

@@ -1,0 +1,75 @@
+//! Training on of a network whose layers were replaced, and what tells one compression from another.
+
+use sha2::{Digest, Sha256};
+use thresh_model::Network;
+
+use crate::{
+    checkpoint::Identity,
+    data::{Data, hex},
+    deep_compression::retrain::Retrained,
+    error::Result,
+    net::{self, Net},
+    options::Options,
+    random::Purpose,
+    run::{self, Context, Fall, Plan, Stage},
+    train::description,
+};
+
+/// How a network is trained on.
+pub(crate) struct FineTune {
+    pub epochs: usize,
+    pub rate: f64,
+    pub batch: usize,
+    pub momentum: f64,
+    pub decay: f64,
+    pub shift: usize,
+    pub seed: u64,
+    pub fall: Fall,
+}
+
+impl FineTune {
+    /// Trains the weights of `network` that are not zero. Gives the accuracy on the test images,
+    /// measured without training where there are no epochs.
+    pub fn run(
+        &self,
+        network: &mut Network,
+        data: &Data,
+        identity: Identity,
+        context: &mut Context<'_>,
+    ) -> Result<f64> {
+        let net = Net::new(network)?;
+        if self.epochs == 0 {
+            return Ok(net.accuracy(&net::layers_of(network), data.test()));
+        }
+        let plan = Plan {
+            net: &net,
+            purpose: Purpose::FineTune,
+            seed: self.seed,
+            epochs: self.epochs,
+            batch: self.batch,
+            rate: self.rate,
+            shift: self.shift,
+            fall: self.fall,
+        };
+        let mut stage = Retrained::new(net::layers_of(network), self.momentum, self.decay);
+        let accuracy = run::run(&mut stage, &plan, data, identity, context)?;
+        net::put_layers(network, &stage.weights());
+        Ok(accuracy)
+    }
+}
+
+/// What the result of a method with `options` depends on.
+pub(crate) fn identity(options: &dyn Options, network: &Network, data: &Data) -> Identity {
+    let mut hash = Sha256::new();
+    hash.update(description(network));
+    for layer in &network.layers {
+        for value in layer.weights.to_dense().iter().chain(&layer.bias) {
+            hash.update(value.to_le_bytes());
+        }
+    }
+    let settings = options.list().into_iter();
+    let mut identity: Identity = settings.map(|s| (s.name, s.value)).collect();
+    identity.insert("data".into(), data.hash().into());
+    identity.insert("network".into(), hex(&hash.finalize()));
+    identity
+}
