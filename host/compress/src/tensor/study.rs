@@ -5,7 +5,7 @@ use std::path::Path;
 
 use thresh_model::Network;
 
-use super::{Form, Part, Truncated, parts, truncate};
+use super::{Form, Part, Truncated, form_for, parts, truncate};
 use crate::{
     cost,
     data::Data,
@@ -196,6 +196,8 @@ impl CutOptions {
             ranks.extend(&retrained);
             ranks.sort_unstable();
             ranks.dedup();
+            // With all of its rank a kernel is whole.
+            ranks.retain(|&rank| rank < part.full_rank);
             let each = ranks.into_iter();
             plan.extend(each.map(|rank| (part.clone(), form, rank, retrained.contains(&rank))));
         }

@@ -276,3 +276,75 @@ fn a_window_without_rows_has_none_to_cut() {
     let error = run(&network, &data, &[("form", "h")]).unwrap_err();
     assert!(error.to_string().contains("no layer can be cut"), "{error}");
 }
+
+#[test]
+fn the_study_tells_every_cut_of_every_layer_and_goes_on_where_it_stopped() {
+    let (network, data) = task();
+    let mut options = study::CutOptions::default();
+    for (name, value) in [
+        ("shares", "0.5"),
+        ("retrain", "0.5"),
+        ("forms", "o,oh"),
+        ("epochs", "2"),
+        ("train", "60"),
+        ("batch", "10"),
+    ] {
+        options.set(name, value).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let run = |options: &study::CutOptions| {
+        let mut silent = Silent;
+        let mut own = Context {
+            folder: Some(folder.path().into()),
+            ..context(&mut silent)
+        };
+        let mut told = 0;
+        let study = study::cuts(&network, &data, options, &mut own, &mut |_, all| {
+            told += 1;
+            assert!(told <= all);
+        })
+        .unwrap();
+        assert_eq!(told, study.points.len());
+        study
+    };
+    let found = run(&options);
+    let of = |found: &study::Study| -> Vec<(String, Form, usize)> {
+        let points = found.points.iter();
+        points.map(|p| (p.layer.clone(), p.form, p.rank)).collect()
+    };
+    let name = |layer: usize| network.layers[layer].name.clone();
+    // The second convolution is the last but one layer; the last is not cut.
+    assert_eq!(
+        of(&found),
+        [
+            (name(0), Form::Outputs, 3),
+            (name(0), Form::RowColumn, 2),
+            (name(1), Form::Outputs, 4),
+            (name(1), Form::RowColumn, 9),
+        ]
+    );
+    assert_eq!(found.control.len(), 2);
+    for point in &found.points {
+        assert_eq!(point.retrained.len(), 2, "{point:?}");
+        assert!(point.norm_loss > 0.0 && point.norm_loss < 1.0, "{point:?}");
+        assert!(point.accuracy <= 1.0 && point.cost > 0.0, "{point:?}");
+    }
+    assert_eq!(run(&options), found, "from the checkpoints");
+    options.set("forms", "o").unwrap();
+    let fewer = run(&options);
+    assert_eq!(
+        fewer.points,
+        [&found.points[0], &found.points[2]].map(Clone::clone)
+    );
+    options.set("layers", "none").unwrap();
+    let mut silent = Silent;
+    let error = study::cuts(
+        &network,
+        &data,
+        &options,
+        &mut context(&mut silent),
+        &mut |_, _| {},
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("layers that can be cut"), "{error}");
+}
