@@ -2,11 +2,12 @@
 
 use crate::commands::{
     bench, bench_eie, boards, compress, demo, devices, flash, import, info, make, pack, report,
-    reproduce, run, serve, study, synth, train, verilog,
+    reproduce, run, serve, study, sweep, synth, train, verilog,
 };
 use crate::output::{Output, Verdict};
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use thresh_compress::sweep::Plan;
 use thresh_compress::tensor::study::CutOptions;
 use thresh_compress::{Method, Options, Recipe, recipe::pretrained};
 
@@ -53,6 +54,7 @@ pub enum Command {
     Report(report::ReportCommand),
     Reproduce(reproduce::Reproduce),
     Study(study::StudyCommand),
+    Sweep(sweep::Sweep),
     Run(run::Run),
     Bench(bench::Bench),
     BenchEie(bench_eie::BenchEie),
@@ -76,6 +78,7 @@ impl Command {
             Command::Report(command) => command.run(output),
             Command::Reproduce(command) => command.run(output),
             Command::Study(command) => command.run(output),
+            Command::Sweep(command) => command.run(output),
             Command::Info(command) => command.run(output),
             Command::Run(command) => command.run(output),
             Command::Bench(command) => command.run(output),
@@ -130,6 +133,11 @@ fn command() -> clap::Command {
                 let options = help("--set of the study", &CutOptions::default());
                 c.after_long_help(format!("{options}\n{}", study::CUTS_EXAMPLES))
             })
+        })
+        .mut_subcommand("sweep", |c| {
+            let training = help("--set, for training", &sweep::training());
+            let compression = help("--compress", &Plan::sharing(sweep::CODES));
+            c.after_long_help(format!("{training}\n{compression}\n{}", sweep::EXAMPLES))
         })
         .mut_subcommand("compress", |c| {
             c.after_long_help(methods + compress::EXAMPLES)

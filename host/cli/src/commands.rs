@@ -18,6 +18,7 @@ pub mod reproduce;
 pub mod run;
 pub mod serve;
 pub mod study;
+pub mod sweep;
 pub mod synth;
 pub mod train;
 pub mod verilog;

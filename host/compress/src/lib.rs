@@ -22,6 +22,7 @@ pub mod options;
 pub mod post_training;
 pub mod progress;
 pub mod recipe;
+pub mod sweep;
 pub mod tensor;
 pub mod train;
 

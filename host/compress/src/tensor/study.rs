@@ -167,6 +167,8 @@ impl CutOptions {
                     .into_iter()
                     .map(move |part| (part, form))
             })
+            // A matrix has but one cut.
+            .filter(|(part, form)| form_for(*form, &network.layers[part.layer].operator) == *form)
             .collect();
         if let Some(name) = self
             .layers

@@ -1,0 +1,40 @@
+//! Which trials are worth having.
+
+use super::Trial;
+
+/// The trials that no other beats: less of `cost` at no less accuracy, or more accuracy at no more `cost`. Rising by cost; of equals the
+/// first. Trials without a cost (not packed) are none.
+pub fn front(trials: &[Trial], cost: impl Fn(&Trial) -> Option<f64>) -> Vec<usize> {
+    let mut order: Vec<(usize, f64)> = (0..trials.len())
+        .filter_map(|index| Some((index, cost(&trials[index])?)))
+        .collect();
+    order.sort_by(|(a, x), (b, y)| {
+        let better = trials[*b]
+            .outcome
+            .accuracy
+            .total_cmp(&trials[*a].outcome.accuracy);
+        x.total_cmp(y).then(better).then(a.cmp(b))
+    });
+    let mut best = f64::NEG_INFINITY;
+    let mut kept = Vec::new();
+    for (index, _) in order {
+        let accuracy = trials[index].outcome.accuracy;
+        if accuracy > best {
+            best = accuracy;
+            kept.push(index);
+        }
+    }
+    kept
+}
+
+/// The packed trial with the fewest parameters that reads at least `floor` of the held-out images; of equals the more accurate.
+pub fn smallest(trials: &[Trial], floor: f64) -> Option<usize> {
+    let holds = |trial: &Trial| trial.outcome.packed.is_some() && trial.outcome.accuracy >= floor;
+    (0..trials.len())
+        .filter(|&index| holds(&trials[index]))
+        .min_by(|&a, &b| {
+            let (a, b) = (&trials[a], &trials[b]);
+            let better = b.outcome.accuracy.total_cmp(&a.outcome.accuracy);
+            a.member.parameters.cmp(&b.member.parameters).then(better)
+        })
+}
