@@ -72,6 +72,10 @@ fn a_sweep_finds_the_smallest_net_and_remembers_its_trials() {
     let none = place.thresh(&format!(
         "sweep {FAMILY} --floor 100 --set seed=5 --set epochs=1 --family {{}}"
     ));
+    assert!(
+        !place.path(".work/mnist/sweep/smallest.thresh").exists(),
+        "what an earlier sweep found does not hold this floor"
+    );
     assert_eq!(
         none.status.code(),
         Some(3),
@@ -119,7 +123,26 @@ fn what_cannot_be_swept_is_refused() {
         1,
         &["no such option"],
     );
-    let failed = place.thresh("sweep --family 4,8 --set rate=1e30 --hold-out 50 --config tiny");
+    refused(
+        &place,
+        "sweep --hold-out 50 --family 4 --set hidden=9",
+        1,
+        &["hidden=9", "--family 9"],
+    );
+    refused(
+        &place,
+        "sweep --hold-out 50 --family 4 --base conv9x",
+        1,
+        &["--base", "a layer as 300"],
+    );
+    refused(
+        &place,
+        "sweep --hold-out 50 --family 4 --base conv2x9",
+        1,
+        &["--base", "has no place"],
+    );
+    refused(&place, "sweep --list --html x.html", 2, &["--html"]);
+    let failed = place.thresh("sweep --family 4 --set rate=1e30 --hold-out 50 --config tiny");
     let told = String::from_utf8_lossy(&failed.stderr).into_owned();
     assert_eq!(failed.status.code(), Some(1), "{told}");
     assert!(

@@ -10,10 +10,11 @@ use crate::page::{Grid, document};
 use crate::{bars, files, provenance, target};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use jobs::Event;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use thresh_compress::budget::packed_accuracy;
-use thresh_compress::sweep::{DHINGRA, Member, Plan, Trial, family, front, smallest};
+use thresh_compress::sweep::{DHINGRA, Member, Plan, Trial, family, front, holds, smallest};
 use thresh_compress::{Data, Hidden, Options, Silent, TrainOptions};
 use thresh_model::{PackOptions, Reference};
 use thresh_regs::Config;
@@ -26,7 +27,7 @@ Examples:
   thresh sweep --jobs 8                         eight trials at once on this machine
   thresh sweep --slurm                          a job array on a cluster whose machines share the folder
 
-A family is written as --hidden writes layers, with alternatives in braces; an empty one leaves the layer out. docs/compress.md
+A family is written as --hidden writes layers, with alternatives in braces; an empty one leaves the layer out. docs/sweep.md
 says what is measured.";
 
 /// Find the smallest network that reads well enough.
@@ -44,13 +45,10 @@ pub struct Sweep {
     /// Accuracy that the smallest net must have on the held-out images, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0)]
     floor: f64,
-    /// The network to compare with, as --hidden of `thresh train` writes it; it is not trained.
-    #[arg(
-        long,
-        value_name = "LAYERS",
-        default_value = "conv32x5p2,pool2,conv64x5p2,pool2,1024"
-    )]
-    base: String,
+    /// The network to compare with, as --hidden of `thresh train` writes it; it is not trained [default: the paper's,
+    /// conv32x5p2,pool2,conv64x5p2,pool2,1024].
+    #[arg(long, value_name = "LAYERS")]
+    base: Option<String>,
     #[command(flatten)]
     data: DataArgs,
     /// Training images that trials are measured on, the last ones: COUNT, or SHARE% of them.
@@ -66,7 +64,7 @@ pub struct Sweep {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
     compress: Vec<Setting>,
     /// Only print the members, smallest first, and what each would cost.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["html", "jobs", "slurm", "stop"])]
     list: bool,
     /// Stop at the first trial that holds the floor, smallest first: the others cannot be smaller.
     #[arg(long, conflicts_with = "slurm")]
@@ -96,6 +94,9 @@ pub struct Sweep {
     html: Option<PathBuf>,
 }
 
+/// The net that the paper begins with: 3,274,634 parameters on MNIST.
+const BASE: &str = "conv32x5p2,pool2,conv64x5p2,pool2,1024";
+
 /// Values that a weight can have.
 pub const CODES: usize = 63;
 
@@ -114,6 +115,12 @@ pub fn training() -> TrainOptions {
     }
 }
 
+/// The trials that came to an end, and how many did not.
+struct Trials {
+    trials: Vec<Trial>,
+    failed: usize,
+}
+
 /// What was found.
 struct Found<'a> {
     floor: f64,
@@ -123,7 +130,10 @@ struct Found<'a> {
     members: usize,
     /// Members that were not tried, as a smaller one held the floor.
     left: usize,
-    base: Member,
+    /// Members whose trials failed.
+    failed: usize,
+    /// None if it is not for such images.
+    base: Option<Member>,
     trials: &'a [Trial],
     smallest: Option<Smallest>,
 }
@@ -156,8 +166,9 @@ impl Sweep {
         let whole = self.data.read(&Wanted::default())?;
         let data = HoldOut::apply(Some(self.hold_out), &whole)?;
         let members = self.members(&data)?;
+        let base = self.base(&data)?;
         if self.list {
-            let grid = tables::members(&members, &self.base(&data)?);
+            let grid = tables::members(&members, base.as_ref());
             output.result(grid.text(), &members)?;
             return Ok(Verdict::Holds);
         }
@@ -170,18 +181,28 @@ impl Sweep {
             cycle_images: CYCLE_IMAGES,
             folder: folder.clone(),
         };
+        let own = |(name, _): &&Setting| name == "hidden";
+        if let Some((_, value)) = self.set.iter().find(own) {
+            anyhow::bail!("got --set hidden={value}, expected the layers as --family {value}");
+        }
         apply(&self.set, &mut plan.training)?;
         apply(&self.compress, &mut plan.compression)?;
         if let Some(index) = self.trial {
             return self.one(&plan, &members, index, output);
         }
-        let trials = self.all(&plan, &members, output)?;
+        let Trials { trials, failed } = self.all(&plan, &members, output)?;
         let floor = self.floor / 100.0;
         let best = match smallest(&trials, floor) {
             Some(index) => {
                 Some(self.keep(&plan, &whole, &trials[index], index, &network, &image)?)
             }
-            None => None,
+            None => {
+                // What an earlier run found does not hold this floor.
+                for path in [&network, &image].into_iter().filter(|path| path.exists()) {
+                    std::fs::remove_file(path).with_context(|| path.display().to_string())?;
+                }
+                None
+            }
         };
         let found = Found {
             floor,
@@ -189,8 +210,9 @@ impl Sweep {
             config: self.config,
             held_out: data.test().len(),
             members: members.len(),
-            left: members.len() - trials.len(),
-            base: self.base(&data)?,
+            left: members.len() - trials.len() - failed,
+            failed,
+            base,
             trials: &trials,
             smallest: best,
         };
@@ -216,14 +238,17 @@ impl Sweep {
         Ok(members)
     }
 
-    fn base(&self, data: &Data) -> Result<Member> {
-        let [hidden] = &family(&self.base)?[..] else {
-            anyhow::bail!(
-                "got --base {:?}, expected one network, without alternatives",
-                self.base
-            );
+    /// The network to compare with. That of the paper is left out where it has no place on the images.
+    fn base(&self, data: &Data) -> Result<Option<Member>> {
+        let text = self.base.as_deref().unwrap_or(BASE);
+        let [hidden] = &family(text).context("--base")?[..] else {
+            anyhow::bail!("got --base {text:?}, expected one network, without alternatives");
         };
-        member(hidden, data).context("--base")
+        match member(hidden, data) {
+            Ok(member) => Ok(Some(member)),
+            Err(_) if self.base.is_none() => Ok(None),
+            Err(error) => Err(error.context("--base")),
+        }
     }
 
     /// The command that makes the network of a trial, for its provenance.
@@ -233,6 +258,8 @@ impl Sweep {
         words.extend(HoldOut::words(Some(self.hold_out)));
         words.extend(["--config".into(), self.config.name.into()]);
         words.extend(["--family".into(), member.hidden.clone()]);
+        // A family of one, whatever it reads.
+        words.extend(["--floor".into(), "0".into()]);
         words.extend(provenance::changed("--set", &plan.training, &training()));
         let usual = Plan::sharing(CODES);
         words.extend(provenance::changed("--compress", &plan.compression, &usual));
@@ -266,7 +293,7 @@ impl Sweep {
     }
 
     /// Runs all trials that are not known yet; with `--stop`, until one holds the floor.
-    fn all(&self, plan: &Plan<'_>, members: &[Member], output: &Output) -> Result<Vec<Trial>> {
+    fn all(&self, plan: &Plan<'_>, members: &[Member], output: &Output) -> Result<Trials> {
         let mut known = members
             .iter()
             .map(|member| plan.known(member))
@@ -286,42 +313,58 @@ impl Sweep {
             let found = plan.known(&members[index])?;
             found.with_context(|| {
                 format!(
-                    "trial {index} left no result; its log is in {}",
-                    plan.folder(&members[index]).display()
+                    "trial {index} ({}) left no result; see its log",
+                    members[index].hidden
                 )
             })
         };
+        let mut failed: Vec<anyhow::Error> = Vec::new();
         if self.slurm {
             if !wanted.is_empty() {
                 jobs::slurm(&wanted, &plan.folder, &self.sbatch, output)?;
             }
             for index in wanted {
-                known[index] = Some(read(index)?);
+                match read(index) {
+                    Ok(trial) => known[index] = Some(trial),
+                    Err(error) => failed.push(error),
+                }
             }
         } else {
-            let holds = |trial: &Trial| {
-                trial.outcome.packed.is_some() && trial.outcome.accuracy >= self.floor / 100.0
-            };
-            let stops = |known: &[Option<Trial>], index: usize| {
-                self.stop && known[..index].iter().flatten().any(holds)
-            };
+            let floor = self.floor / 100.0;
             let logs = |index: usize| plan.folder(&members[index]).join("log.txt");
             let bar = bars::bar("sweep", wanted.len() as u64);
-            jobs::local(self.jobs, &wanted, &logs, &mut |index, done| {
-                if done {
-                    let trial = read(index)?;
-                    bar.inc(1);
-                    bar.set_message(tables::line(&trial));
-                    if bar.is_hidden() {
-                        output.note(tables::line(&trial));
+            jobs::local(self.jobs, &wanted, &logs, &mut |index, event| {
+                match event {
+                    Event::Begins => {
+                        let smaller = known[..index].iter().flatten();
+                        let found = smaller.into_iter().any(|trial| holds(trial, floor));
+                        return Ok(!(self.stop && found));
                     }
-                    known[index] = Some(trial);
+                    Event::Done => {
+                        let trial = read(index)?;
+                        bar.set_message(tables::line(&trial));
+                        if bar.is_hidden() {
+                            output.note(tables::line(&trial));
+                        }
+                        known[index] = Some(trial);
+                    }
+                    Event::Failed(error) => failed.push(error),
                 }
-                Ok(!stops(&known, index))
+                bar.inc(1);
+                Ok(true)
             })?;
             bar.finish_and_clear();
         }
-        Ok(known.into_iter().flatten().collect())
+        let trials: Vec<Trial> = known.into_iter().flatten().collect();
+        let count = failed.len();
+        for error in failed {
+            ensure!(!trials.is_empty(), "{error}\nno trial came to an end");
+            output.note(error);
+        }
+        Ok(Trials {
+            trials,
+            failed: count,
+        })
     }
 
     /// Saves the smallest net, packed for use, and measures it on the test images.
@@ -384,6 +427,7 @@ impl Sweep {
             "members": found.members,
             "training": plan.training.line(),
             "compression": plan.compression.line(),
+            "failed": found.failed,
             "base": found.base,
             "trials": found.trials,
             "front_by_parameters": fronts(tables::parameters),
@@ -406,7 +450,7 @@ impl Sweep {
                 percent(found.floor)
             ));
         }
-        Ok(Verdict::of(found.smallest.is_some()))
+        Ok(Verdict::of(found.smallest.is_some() && found.failed == 0))
     }
 }
 

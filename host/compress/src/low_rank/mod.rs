@@ -109,7 +109,7 @@ impl Method for LowRank {
         let wanted = sample.all();
         let mut small = network.clone();
         let columns = match options.spatial {
-            true => spatial::split(&mut small, &layers, options.speedup.sqrt()),
+            true => spatial::split(&mut small, &layers, options.speedup),
             false => vec![None; layers.len()],
         };
         let moments: Vec<Moments> = wanted.iter().map(|y| Moments::of(y, y)).collect();
@@ -119,7 +119,12 @@ impl Method for LowRank {
             .collect();
         let choices = self.choices(network, &small, &names, &moments)?;
         for (index, (name, choice)) in names.iter().zip(&choices).enumerate() {
-            let Some(rank) = choice.rank else { continue };
+            // A layer whose window was split is solved too where it keeps all of its filters.
+            let rank = match (choice.rank, columns[index]) {
+                (Some(rank), _) => rank,
+                (None, Some(_)) => wanted[index].outputs,
+                (None, None) => continue,
+            };
             let old = &network.layers[layers[index]];
             let relu = options.nonlinear && old.activation == Activation::Relu;
             let given = match options.asymmetric || columns[index].is_some() {
@@ -131,7 +136,10 @@ impl Method for LowRank {
                 true => solve::nonlinear(&wanted[index], &given, rank),
                 false => solve::linear(&Moments::of(&wanted[index], &given), rank),
             };
-            split::split(&mut small, name, &found);
+            match choice.rank {
+                Some(_) => split::split(&mut small, name, &found),
+                None => split::refit(&mut small, name, &found),
+            }
         }
         small.check()?;
         let speedup = cost::of_network(network) / cost::of_network(&small);
@@ -209,8 +217,12 @@ impl LowRank {
                 "speedup",
                 options.speedup,
                 &format!(
-                    "at most {most:.2}: with one filter in each of {} layers",
-                    parts.len()
+                    "at most {most:.2}: with one filter in each of {} layers{}",
+                    parts.len(),
+                    match options.spatial {
+                        true => " behind its columns; without spatial=true more may be saved",
+                        false => "",
+                    }
                 ),
             )
         })
@@ -258,6 +270,13 @@ impl LowRankOptions {
                 "ranks",
                 crate::options::Value::show(&self.ranks),
                 &format!("one for each of {}", names.join(", ")),
+            ));
+        }
+        if self.spatial && !self.ranks.is_empty() {
+            return Err(invalid(
+                "spatial",
+                true,
+                "false where ranks are given: the 3-d variant chooses them by the speed-up",
             ));
         }
         if self.ranks.contains(&0) {

@@ -9,7 +9,11 @@ use crate::{
 
 use super::find;
 
-/// Splits the windows of those of `layers` where that saves multiplications, each for the speed-up `speedup`. Gives the channels between.
+/// Share of what a layer may multiply in the end that its columns `k x 1` take at most: the rest is for what the channels need.
+const COLUMNS: f64 = 0.5;
+
+/// Splits the windows of those of `layers` where that saves multiplications, each for the square root of `speedup`, and such that the rest
+/// of it can be saved behind the columns. Gives the channels between.
 pub(super) fn split(network: &mut Network, layers: &[usize], speedup: f64) -> Vec<Option<usize>> {
     let names: Vec<String> = layers
         .iter()
@@ -22,10 +26,14 @@ pub(super) fn split(network: &mut Network, layers: &[usize], speedup: f64) -> Ve
         if kernel.sizes[2] == 1 || kernel.sizes[3] == 1 {
             return None;
         }
-        let budget = cost::multiplications(layer) / speedup;
-        let cost = |rank: usize| Form::ColumnRow.cost(rank, &layer.operator, kernel.sizes);
+        let whole = cost::multiplications(layer);
+        let fits = |rank: &usize| {
+            let all = Form::ColumnRow.cost(*rank, &layer.operator, kernel.sizes);
+            let pieces = Form::ColumnRow.cost_by_piece(*rank, &layer.operator, kernel.sizes);
+            all <= whole / speedup.sqrt() && pieces[0] <= COLUMNS * whole / speedup
+        };
         let ranks = 1..=Form::ColumnRow.full_rank(kernel.sizes);
-        let rank = ranks.rev().find(|&rank| cost(rank) <= budget)?;
+        let rank = ranks.rev().find(fits)?;
         let pieces = Form::ColumnRow.pieces(&kernel, rank);
         let links = links(&pieces, &layer.operator);
         let bias = layer.bias.clone();

@@ -1,6 +1,6 @@
 //! One layer becomes two.
 
-use thresh_model::network::{Network, Operator, Window};
+use thresh_model::network::{Network, Operator, Weights, Window};
 
 use super::{find, solve::LowRankMap};
 use crate::{
@@ -62,6 +62,30 @@ pub(super) fn split(network: &mut Network, name: &str, map: &LowRankMap) {
         .map(|o| (map.bias[o] + mapped(o)) as f32)
         .collect();
     chain::replace(network, at, links, bias);
+}
+
+/// Puts `map` behind the layer called `name` without another layer: its outputs are as many as those of the map.
+pub(super) fn refit(network: &mut Network, name: &str, map: &LowRankMap) {
+    let at = find(network, name);
+    let layer = &mut network.layers[at];
+    let (inputs, outputs) = net::matrix_sizes(&layer.operator).expect("a layer with weights");
+    let whole = &map.spread * &map.basis;
+    let weights = layer.weights.to_dense();
+    let row = |o: usize, column: usize| -> f64 {
+        let each = (0..outputs)
+            .map(|other| whole[(o, other)] * f64::from(weights[other * inputs + column]));
+        each.sum()
+    };
+    let mapped = (0..outputs * inputs).map(|to| row(to / inputs, to % inputs) as f32);
+    let bias = |o: usize| -> f64 {
+        let each = (0..outputs).map(|other| whole[(o, other)] * f64::from(layer.bias[other]));
+        map.bias[o] + each.sum::<f64>()
+    };
+    let (weights, bias) = (
+        mapped.collect(),
+        (0..outputs).map(|o| bias(o) as f32).collect(),
+    );
+    (layer.weights, layer.bias) = (Weights::Float(weights), bias);
 }
 
 /// The operator with another number of outputs.

@@ -205,3 +205,26 @@ fn windows_are_split_into_columns_and_rows() {
     let split: f64 = small.provenance["low-rank.accuracy.split"].parse().unwrap();
     assert!(split > before - 0.2, "{split}");
 }
+
+#[test]
+fn a_layer_that_keeps_its_filters_behind_columns_is_solved_too() {
+    let data = data();
+    let network = trained(&data);
+    let small = run(&network, &data, &[("spatial", "true"), ("speedup", "1.2")]).unwrap();
+    let kept = &small.provenance["low-rank.filters"];
+    assert!(kept.contains("-12/12") || kept.contains("-8/8"), "{kept}");
+    let accuracy = |key: &str| small.provenance[key].parse::<f64>().unwrap();
+    let (before, split) = (
+        accuracy("low-rank.accuracy.before"),
+        accuracy("low-rank.accuracy.split"),
+    );
+    assert!(split > before - 0.05, "{split} after {before}");
+    let refused = run(&network, &data, &[("spatial", "true"), ("ranks", "2,3,4")]);
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("where ranks are given"), "{refused}");
+    let refused = run(&network, &data, &[("spatial", "true"), ("speedup", "1000")]);
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("without spatial=true"), "{refused}");
+    // What the plain variant reaches, this one does.
+    run(&network, &data, &[("spatial", "true"), ("speedup", "6")]).unwrap();
+}

@@ -27,11 +27,18 @@ pub fn front(trials: &[Trial], cost: impl Fn(&Trial) -> Option<f64>) -> Vec<usiz
     kept
 }
 
-/// The packed trial with the fewest parameters that reads at least `floor` of the held-out images; of equals the more accurate.
+/// Shares that differ by less are the same: a floor is written in percent, an accuracy counted in images.
+const SAME: f64 = 1e-9;
+
+/// Whether a trial is packed and reads at least `floor` of the held-out images.
+pub fn holds(trial: &Trial, floor: f64) -> bool {
+    trial.outcome.packed.is_some() && trial.outcome.accuracy >= floor - SAME
+}
+
+/// The trial with the fewest parameters that [`holds`] `floor`; of equals the more accurate.
 pub fn smallest(trials: &[Trial], floor: f64) -> Option<usize> {
-    let holds = |trial: &Trial| trial.outcome.packed.is_some() && trial.outcome.accuracy >= floor;
     (0..trials.len())
-        .filter(|&index| holds(&trials[index]))
+        .filter(|&index| holds(&trials[index], floor))
         .min_by(|&a, &b| {
             let (a, b) = (&trials[a], &trials[b]);
             let better = b.outcome.accuracy.total_cmp(&a.outcome.accuracy);

@@ -97,6 +97,9 @@ fn the_front_is_what_no_other_beats() {
     assert_eq!(smallest(&trials, 0.95), Some(1));
     assert_eq!(smallest(&trials, 0.96), Some(2));
     assert_eq!(smallest(&trials, 0.98), None);
+    // 178 of 250 images are 71.2 %.
+    let exact = trial(1, 178.0 / 250.0, some);
+    assert!(holds(&exact, 71.2 / 100.0) && !holds(&exact, 0.7121));
 }
 
 #[test]
@@ -147,6 +150,19 @@ fn a_trial_is_trained_packed_and_remembered() {
     assert_eq!(plan.known(&member).unwrap(), Some(trial.clone()));
     let (again, same) = plan.run(&member, "test", &mut Silent).unwrap();
     assert_eq!((again, same), (trial, network));
+    let conv = Hidden::Conv {
+        outputs: 2,
+        kernel: 3,
+        stride: 1,
+        pads: 0,
+    };
+    let fully = Plan {
+        config: thresh_regs::Config::named("icebreaker").unwrap(),
+        ..plan.clone()
+    };
+    let conv = Member::new(&[conv], shape, 2).unwrap();
+    let (conv, _) = fully.run(&conv, "test", &mut Silent).unwrap();
+    assert_eq!(conv.outcome.packed, None, "an engine without maps");
     let mut other = plan.clone();
     other.training.epochs = 5;
     assert_eq!(other.known(&member).unwrap(), None, "another plan");

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use thresh_model::{Network, Shape};
+use thresh_model::{Network, PackError, Shape};
 use thresh_regs::Config;
 
 use crate::{
@@ -24,6 +24,9 @@ use crate::{
 
 /// Name of the file of a trial's result in its folder.
 const RESULT: &str = "trial.json";
+
+/// Name of the file that the process that runs a trial holds.
+const LOCK: &str = "lock";
 
 /// Bytes of a float32.
 const FLOAT: usize = 4;
@@ -50,7 +53,7 @@ pub struct Outcome {
     pub accuracy: f64,
     /// Weights that are not zero.
     pub nonzeros: usize,
-    /// Bytes of the image without provenance and cycles of an inference; none if the engine does not hold it.
+    /// Bytes of the image without provenance and cycles of an inference; none if the engine does not hold it or cannot run it.
     pub packed: Option<(u64, f64)>,
 }
 
@@ -160,6 +163,35 @@ impl Plan<'_> {
         }
     }
 
+    /// Runs a trial, or goes on with one that was interrupted; gives what is known where another process ran it in the meantime. Only one
+    /// process at a time runs a trial: others wait for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::known`] and [`Self::run`], and if the folder of the trial cannot be written.
+    pub fn run_or_wait(
+        &self,
+        member: &Member,
+        command: &str,
+        progress: &mut dyn Progress,
+    ) -> Result<Trial> {
+        let folder = self.folder(member);
+        let path = folder.join(LOCK);
+        let locked = || {
+            fs::create_dir_all(&folder)?;
+            let file = fs::File::create(&path)?;
+            file.lock()?;
+            Ok(file)
+        };
+        let lock = locked().map_err(|e| Error::io(&path, e))?;
+        let trial = match self.known(member)? {
+            Some(trial) => trial,
+            None => self.run(member, command, progress)?.0,
+        };
+        drop(lock);
+        Ok(trial)
+    }
+
     /// Runs a trial, or goes on with one that was interrupted.
     ///
     /// # Errors
@@ -192,16 +224,32 @@ impl Plan<'_> {
         };
         let weights: usize = network.layers.iter().map(|l| l.weights.len()).sum();
         let weights = self.compression.weights.of(weights);
-        let (measured, network) = trials.run(weights, command.to_string(), progress)?;
         let packed = |packed: Packed| (packed.bytes, packed.cycles);
+        let (outcome, network) = match trials.run(weights, command.to_string(), progress) {
+            Ok((measured, network)) => (
+                Outcome {
+                    float_accuracy,
+                    accuracy: measured.accuracy,
+                    nonzeros: measured.nonzeros,
+                    packed: measured.packed.map(packed),
+                },
+                network,
+            ),
+            // The engine has no pass for one of its layers.
+            Err(Error::Pack(error)) if matches!(*error, PackError::Unsupported { .. }) => (
+                Outcome {
+                    float_accuracy,
+                    accuracy: float_accuracy,
+                    nonzeros: network.nonzeros(),
+                    packed: None,
+                },
+                network.clone(),
+            ),
+            Err(error) => return Err(error),
+        };
         let trial = Trial {
             member: member.clone(),
-            outcome: Outcome {
-                float_accuracy,
-                accuracy: measured.accuracy,
-                nonzeros: measured.nonzeros,
-                packed: measured.packed.map(packed),
-            },
+            outcome,
         };
         let text = serde_json::to_vec_pretty(&trial).expect("a trial is plain data");
         write_atomically(&folder.join(RESULT), &text)?;

@@ -134,6 +134,16 @@ impl Form {
 
     /// Multiplications of the chain with `rank` in the place of `operator`, whose kernel is of `sizes`.
     pub(crate) fn cost(self, rank: usize, operator: &Operator, sizes: [usize; 4]) -> f64 {
+        self.cost_by_piece(rank, operator, sizes).iter().sum()
+    }
+
+    /// The same layer by layer of the chain.
+    pub(crate) fn cost_by_piece(
+        self,
+        rank: usize,
+        operator: &Operator,
+        sizes: [usize; 4],
+    ) -> Vec<f64> {
         let [o, i, h, w] = sizes;
         let rank = rank.clamp(1, self.full_rank(sizes));
         // Weights of each piece, and the sides of the window that it has; the map is that behind it.
@@ -178,7 +188,7 @@ impl Form {
             }
         };
         let Operator::Conv { input, window, .. } = operator else {
-            return pieces.iter().map(|(weights, _)| *weights as f64).sum();
+            return pieces.iter().map(|(weights, _)| *weights as f64).collect();
         };
         let mut size = [input.height, input.width];
         let cost = |(weights, legs): (usize, [bool; 2])| {
@@ -187,7 +197,7 @@ impl Form {
                 .expect("a network that was checked");
             (weights * size[0] * size[1]) as f64
         };
-        pieces.into_iter().map(cost).sum()
+        pieces.into_iter().map(cost).collect()
     }
 
     /// The chain that stands for `kernel`, with this rank of all its bonds, or the full one of those that have less.
@@ -348,19 +358,36 @@ fn tucker(kernel: &Kernel, rank: usize) -> (Mat<f64>, Mat<f64>, Kernel) {
 /// The kernel that `pieces` together are.
 pub(crate) fn compose(pieces: &[Piece], sizes: [usize; 4]) -> Kernel {
     let [_, i, h, w] = sizes;
-    // To begin with, every input channel itself.
+    let side = |leg: bool, size: usize| if leg { size } else { 1 };
+    let (first, others) = pieces.split_first().expect("a chain has a piece");
+    let [rows, columns] = [side(first.legs[0], h), side(first.legs[1], w)];
+    // What the first makes of every input channel; with groups, of its own alone.
     let mut made = Kernel {
-        sizes: [i, i, 1, 1],
-        values: (0..i * i)
-            .map(|at| f64::from(u8::from(at / i == at % i)))
-            .collect(),
+        sizes: [first.outputs, i, rows, columns],
+        values: match first.groups {
+            1 => first.weights.clone(),
+            groups => {
+                let window = rows * columns;
+                let mut values = vec![0.0; first.outputs * i * window];
+                for output in 0..first.outputs {
+                    let input = output / (first.outputs / groups);
+                    values[(output * i + input) * window..][..window]
+                        .copy_from_slice(&first.weights[output * window..][..window]);
+                }
+                values
+            }
+        },
     };
-    for piece in pieces {
+    for piece in others {
+        if piece.groups == 1 && piece.legs == [false; 2] {
+            let matrix = Mat::from_fn(piece.outputs, made.sizes[0], |row, column| {
+                piece.weights[row * made.sizes[0] + column]
+            });
+            made = made.multiplied(O, &matrix);
+            continue;
+        }
         let [inputs, _, rows, columns] = made.sizes;
-        let [own_rows, own_columns] = [
-            if piece.legs[0] { h } else { 1 },
-            if piece.legs[1] { w } else { 1 },
-        ];
+        let [own_rows, own_columns] = [side(piece.legs[0], h), side(piece.legs[1], w)];
         let each = inputs / piece.groups;
         let out_each = piece.outputs / piece.groups;
         let next = [

@@ -191,7 +191,14 @@ impl TensorNetwork {
                 .map(|part| self.affordable(network, part))
                 .collect(),
             &[rank] => vec![rank; parts.len()],
-            ranks if ranks.len() == parts.len() => ranks.to_vec(),
+            // As the layers were given, or in the order of the network.
+            ranks if ranks.len() == parts.len() => {
+                let given = |part: &Part| options.layers.iter().position(|name| *name == part.name);
+                let places = parts.iter().enumerate();
+                places
+                    .map(|(at, part)| ranks[given(part).unwrap_or(at)])
+                    .collect()
+            }
             ranks => {
                 let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
                 let expected = format!("one for all or one for each of {}", names.join(", "));
@@ -206,14 +213,25 @@ impl TensorNetwork {
             let whole = cost::multiplications(&network.layers[part.layer]);
             *rank > 0 && (options.always || self.cost(network, part, *rank) < whole)
         };
-        let chosen = parts.into_iter().zip(ranks);
-        Ok(chosen
-            .map(|(part, rank)| {
-                let rank = rank.min(part.full_rank);
-                (part, rank)
-            })
-            .filter(saves)
-            .collect())
+        let chosen = parts.into_iter().zip(ranks).map(|(part, rank)| {
+            let rank = rank.min(part.full_rank);
+            (part, rank)
+        });
+        let chosen: Vec<(Part, usize)> = chosen.filter(saves).collect();
+        if chosen.is_empty() {
+            return Err(Error::Network {
+                network: network.name.clone(),
+                reason: format!(
+                    "with {} no layer multiplies less as {}; choose smaller ranks, another form, or always=true",
+                    match options.rank.is_empty() {
+                        true => format!("keep={}", options.keep),
+                        false => format!("rank={}", crate::options::Value::show(&options.rank)),
+                    },
+                    options.form.name()
+                ),
+            });
+        }
+        Ok(chosen)
     }
 
     fn cost(&self, network: &Network, part: &Part, rank: usize) -> f64 {

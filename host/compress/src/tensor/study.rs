@@ -117,7 +117,8 @@ pub fn cuts(
         };
         let own = cost::multiplications(&network.layers[part.layer]);
         let others = cost::of_network(network) - own;
-        let name = format!("{}-{}-{rank}", part.name, form.name().replace('|', "_"));
+        // Names of layers may hold anything, as those of ONNX do.
+        let name = format!("{}-{}-{rank}", part.layer, form.name().replace('|', "_"));
         let point = Point {
             layer: part.name.clone(),
             form: *form,
@@ -159,28 +160,34 @@ impl CutOptions {
 
     /// Layers, forms and ranks, and whether the network is trained on.
     fn plan(&self, network: &Network) -> Result<Vec<(Part, Form, usize, bool)>> {
-        let all: Vec<(Part, Form)> = self
-            .forms
-            .iter()
-            .flat_map(|&form| {
-                parts(network, form)
-                    .into_iter()
-                    .map(move |part| (part, form))
-            })
-            // A matrix has but one cut.
-            .filter(|(part, form)| form_for(*form, &network.layers[part.layer].operator) == *form)
-            .collect();
-        if let Some(name) = self
-            .layers
-            .iter()
-            .find(|name| all.iter().all(|(part, _)| part.name != **name))
-        {
+        let mut all: Vec<(Part, Form)> = Vec::new();
+        for &form in &self.forms {
+            for part in parts(network, form) {
+                // A matrix has but one cut, and no form is wanted twice.
+                let form = form_for(form, &network.layers[part.layer].operator);
+                let same =
+                    |(other, known): &(Part, Form)| (other.layer, *known) == (part.layer, form);
+                if !all.iter().any(same) {
+                    all.push((part, form));
+                }
+            }
+        }
+        all.sort_by_key(|(part, _)| part.layer);
+        let known = |name: &String| all.iter().any(|(part, _)| part.name == *name);
+        if let Some(name) = self.layers.iter().find(|name| !known(name)) {
             let mut names: Vec<&str> = all.iter().map(|(part, _)| part.name.as_str()).collect();
             names.dedup();
             return Err(invalid(
                 "layers",
                 name,
                 &format!("layers that can be cut: {}", names.join(", ")),
+            ));
+        }
+        if self.shares.is_empty() && self.retrain.is_empty() {
+            return Err(invalid(
+                "shares",
+                "",
+                "one share at least, or one to retrain at",
             ));
         }
         let mut plan = Vec::new();
@@ -203,12 +210,11 @@ impl CutOptions {
             let each = ranks.into_iter();
             plan.extend(each.map(|rank| (part.clone(), form, rank, retrained.contains(&rank))));
         }
-        plan.sort_by_key(|(part, ..)| part.layer);
         if plan.is_empty() {
             return Err(Error::Network {
                 network: network.name.clone(),
                 reason: "no layer can be cut, expected a convolution without groups, or a fully connected layer, before the last \
-                         layer; choose other forms or another network"
+                         layer, and a share that leaves some of a rank out; choose other forms, shares or another network"
                     .into(),
             });
         }
@@ -234,6 +240,9 @@ impl CutOptions {
             // Each epoch is to stand for itself.
             fall: Fall::None,
         };
+        if self.epochs == 0 {
+            return Ok(Vec::new());
+        }
         let folder = context.folder.as_ref().map(|folder| folder.join(name));
         let Some(folder) = folder else {
             return Err(Error::Option {

@@ -224,6 +224,17 @@ fn every_form_keeps_its_share_and_can_be_trained_on() {
         assert!(speedup > 1.2, "{}: {speedup}", form.name());
         assert!(small.layers.len() > network.layers.len(), "{}", form.name());
     }
+    // Ranks go with the layers as these were given.
+    let names: Vec<&str> = [1, 0].map(|at| network.layers[at].name.as_str()).into();
+    let layers = names.join(",");
+    let swapped = run(
+        &network,
+        &data,
+        &[("form", "o"), ("layers", layers.as_str()), ("rank", "3,2")],
+    )
+    .unwrap();
+    let ranks = &swapped.provenance["tensor.ranks"];
+    assert_eq!(*ranks, format!("{}:2 {}:3", names[1], names[0]));
     // The legs of one side say which cut it is.
     let small = run(&network, &data, &[("form", "oh"), ("rank", "2,0")]).unwrap();
     let name = &network.layers[0].name;
@@ -241,6 +252,8 @@ fn what_cannot_be_done_is_refused() {
         (("keep", "2"), "at most 1"),
         (("layers", "conv9"), "layers that tucker can cut"),
         (("batch", "0"), "at least 1"),
+        (("rank", "1000"), "no layer multiplies less"),
+        (("rank", "0"), "no layer multiplies less"),
     ] {
         let error = run(&network, &data, &[set]).unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
@@ -279,7 +292,9 @@ fn a_window_without_rows_has_none_to_cut() {
 
 #[test]
 fn the_study_tells_every_cut_of_every_layer_and_goes_on_where_it_stopped() {
-    let (network, data) = task();
+    let (mut network, data) = task();
+    // As ONNX may have it.
+    network.layers[0].name = "/../conv".into();
     let mut options = study::CutOptions::default();
     for (name, value) in [
         ("shares", "0.5"),
@@ -336,6 +351,9 @@ fn the_study_tells_every_cut_of_every_layer_and_goes_on_where_it_stopped() {
         fewer.points,
         [&found.points[0], &found.points[2]].map(Clone::clone)
     );
+    // The records of another number of epochs are none of this one.
+    options.set("epochs", "0").unwrap();
+    assert!(run(&options).points.iter().all(|p| p.retrained.is_empty()));
     options.set("layers", "none").unwrap();
     let mut silent = Silent;
     let error = study::cuts(

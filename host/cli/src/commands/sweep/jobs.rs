@@ -2,12 +2,12 @@
 
 use crate::files;
 use crate::output::Output;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
@@ -33,64 +33,81 @@ fn own_words() -> Vec<OsString> {
     words
 }
 
-/// Runs the trials `wanted`, `jobs` at once. `each` is asked before one begins (false: it and those behind it are left out) and told when
-/// one is done. After a failure none begins any more, and those that run come to their end, so that their results are kept.
+/// What becomes of a trial.
+pub enum Event {
+    /// It would begin now.
+    Begins,
+    /// It is done.
+    Done,
+    /// It failed.
+    Failed(anyhow::Error),
+}
+
+/// Runs the trials `wanted`, `jobs` at once, and tells `each` what becomes of them. If that answers false to one that would begin, it and those
+/// behind it are left out. Whatever happens, those that run come to their end, so that their results are kept.
 pub fn local(
     jobs: Option<usize>,
     wanted: &[usize],
     log: &dyn Fn(usize) -> PathBuf,
-    each: &mut dyn FnMut(usize, bool) -> Result<bool>,
+    each: &mut dyn FnMut(usize, Event) -> Result<bool>,
 ) -> Result<()> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let jobs = jobs.unwrap_or(processors);
     let threads = (processors / jobs).max(1).to_string();
     let program = env::current_exe().context("finding this program")?;
+    let start = |index: usize| -> Result<(PathBuf, Child)> {
+        let path = log(index);
+        let place = || path.display().to_string();
+        fs::create_dir_all(files::folder(&path)).with_context(place)?;
+        // Another sweep may be at the same trial: this one then waits, and its log goes on behind.
+        let file = File::options().create(true).append(true).open(&path);
+        let child = Command::new(&program)
+            .args(own_words())
+            .args(["--trial", &index.to_string()])
+            .env("RAYON_NUM_THREADS", &threads)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file.with_context(place)?)
+            .spawn()
+            .with_context(|| format!("starting trial {index}"))?;
+        Ok((path, child))
+    };
     let (told, done) = mpsc::channel();
     let mut queue = wanted.iter().copied();
     let mut running = 0;
-    let mut open = true;
     let mut failure = None;
     loop {
-        while open && running < jobs {
+        while failure.is_none() && running < jobs {
             let Some(index) = queue.next() else { break };
-            open = each(index, false)?;
-            if !open {
-                break;
+            match each(index, Event::Begins).and_then(|go| go.then(|| start(index)).transpose()) {
+                Ok(Some((path, mut child))) => {
+                    let told = told.clone();
+                    thread::spawn(move || {
+                        // The receiver waits for every trial.
+                        let _ = told.send((index, path, child.wait()));
+                    });
+                    running += 1;
+                }
+                Ok(None) => queue = [].iter().copied(),
+                Err(error) => failure = Some(error),
             }
-            let path = log(index);
-            fs::create_dir_all(files::folder(&path)).with_context(|| path.display().to_string())?;
-            let file = File::create(&path).with_context(|| path.display().to_string())?;
-            let mut child = Command::new(&program)
-                .args(own_words())
-                .args(["--trial", &index.to_string()])
-                .env("RAYON_NUM_THREADS", &threads)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(file)
-                .spawn()
-                .with_context(|| format!("starting trial {index}"))?;
-            let told = told.clone();
-            thread::spawn(move || {
-                // Whoever waits is gone only when another trial failed.
-                let _ = told.send((index, path, child.wait()));
-            });
-            running += 1;
         }
         if running == 0 {
             return failure.map_or(Ok(()), Err);
         }
         let (index, path, status) = done.recv().context("waiting for a trial")?;
         running -= 1;
-        let status = status.with_context(|| format!("waiting for trial {index}"))?;
-        if status.success() {
-            each(index, true)?;
-        } else {
-            open = false;
-            failure = Some(anyhow!(
+        let event = match status {
+            Ok(status) if status.success() => Event::Done,
+            Ok(status) => Event::Failed(anyhow!(
                 "trial {index} ended with {status}: {}\nthe rest is in {}",
                 last_lines(&path),
                 path.display()
-            ));
+            )),
+            Err(error) => Event::Failed(anyhow!("waiting for trial {index}: {error}")),
+        };
+        if let Err(error) = each(index, event) {
+            failure.get_or_insert(error);
         }
     }
 }
@@ -113,23 +130,19 @@ pub fn slurm(wanted: &[usize], folder: &Path, more: &[String], output: &Output) 
         .into_iter()
         .map(|word| quoted(&word.to_string_lossy()))
         .collect();
-    let list = folder.join("trials.txt");
     let script = folder.join("sweep.sbatch");
-    let lines: Vec<String> = wanted.iter().map(usize::to_string).collect();
-    // The number of an element is a line of this file, so that no array has gaps or numbers beyond its limit.
-    files::write(&list, (lines.join("\n") + "\n").as_bytes())?;
-    let text = format!(
-        "#!/bin/sh\n#SBATCH --job-name=thresh-sweep\ncd {} || exit 1\n\
-         trial=$(sed -n \"$((THRESH_FIRST + SLURM_ARRAY_TASK_ID + 1))p\" {})\n\
-         exec {} {} --trial \"$trial\"\n",
-        quoted(&here.to_string_lossy()),
-        quoted(&list.to_string_lossy()),
-        quoted(&program.to_string_lossy()),
-        words.join(" "),
-    );
-    files::write(&script, text.as_bytes())?;
-    for first in (0..wanted.len()).step_by(MOST_ELEMENTS) {
-        let count = (wanted.len() - first).min(MOST_ELEMENTS);
+    for trials in wanted.chunks(MOST_ELEMENTS) {
+        // Slurm keeps a copy of the script, and the numbers with it: elements that wait know theirs, whatever is submitted later.
+        let numbers: Vec<String> = trials.iter().map(usize::to_string).collect();
+        let text = format!(
+            "#!/bin/sh\n#SBATCH --job-name=thresh-sweep\nset -- {}\nshift \"$SLURM_ARRAY_TASK_ID\"\ncd {} || exit 1\nexec {} {} --trial \"$1\"\n",
+            numbers.join(" "),
+            quoted(&here.to_string_lossy()),
+            quoted(&program.to_string_lossy()),
+            words.join(" "),
+        );
+        files::write(&script, text.as_bytes())?;
+        let count = trials.len();
         output.note(format!(
             "{count} trials go to Slurm, with their logs in {}",
             folder.display()
@@ -137,7 +150,6 @@ pub fn slurm(wanted: &[usize], folder: &Path, more: &[String], output: &Output) 
         let status = Command::new("sbatch")
             .arg("--wait")
             .arg(format!("--array=0-{}", count - 1))
-            .arg(format!("--export=ALL,THRESH_FIRST={first}"))
             .arg(format!("--output={}/slurm-%A-%a.log", folder.display()))
             .args(more)
             .arg(&script)
@@ -145,11 +157,12 @@ pub fn slurm(wanted: &[usize], folder: &Path, more: &[String], output: &Output) 
             .stdout(Stdio::null())
             .status()
             .context("cannot run sbatch, expected Slurm's client on the PATH; leave out --slurm to run the trials here")?;
-        ensure!(
-            status.success(),
-            "the job array ended with {status}: a trial failed, or Slurm refused the array; see its message above, and the logs in {}",
-            folder.display()
-        );
+        if !status.success() {
+            output.note(format!(
+                "the job array ended with {status}: a trial failed, or Slurm refused the array; see its message above, and the logs in {}",
+                folder.display()
+            ));
+        }
     }
     Ok(())
 }

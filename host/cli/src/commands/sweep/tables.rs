@@ -26,15 +26,17 @@ pub fn cycles(trial: &Trial) -> Option<f64> {
 }
 
 /// Times fewer parameters than the base has.
-pub fn fewer(found: &Found<'_>, best: &Smallest) -> f64 {
+pub fn fewer(found: &Found<'_>, best: &Smallest) -> Option<f64> {
     let own = found.trials[best.index].member.parameters;
-    ratio(found.base.parameters as f64, own as f64)
+    let base = found.base.as_ref()?.parameters;
+    Some(ratio(base as f64, own as f64))
 }
 
 /// Times less memory than the base takes, both in float32.
-pub fn less(found: &Found<'_>, best: &Smallest) -> f64 {
+pub fn less(found: &Found<'_>, best: &Smallest) -> Option<f64> {
     let own = found.trials[best.index].member.memory;
-    ratio(found.base.memory as f64, own as f64)
+    let base = found.base.as_ref()?.memory;
+    Some(ratio(base as f64, own as f64))
 }
 
 /// A trial in a line.
@@ -59,7 +61,7 @@ fn shown(member: &Member) -> &str {
 }
 
 /// The members of a family before they are trained.
-pub fn members(members: &[Member], base: &Member) -> Grid {
+pub fn members(members: &[Member], base: Option<&Member>) -> Grid {
     let row = |name: String, member: &Member| {
         vec![
             name,
@@ -74,7 +76,7 @@ pub fn members(members: &[Member], base: &Member) -> Grid {
         .enumerate()
         .map(|(index, member)| row(index.to_string(), member))
         .collect();
-    rows.push(row("base".into(), base));
+    rows.extend(base.map(|base| row("base".into(), base)));
     Grid {
         title: format!("{} members", members.len()),
         header: vec![
@@ -115,6 +117,12 @@ pub fn summary(found: &Found<'_>) -> Vec<(&'static str, String)> {
         ),
         ("floor", percent(found.floor)),
     ];
+    if found.failed > 0 {
+        facts.push((
+            "failed",
+            format!("{}; their messages are above", found.failed),
+        ));
+    }
     let Some(best) = &found.smallest else {
         facts.push(("smallest", "none holds the floor".into()));
         return facts;
@@ -128,21 +136,23 @@ pub fn summary(found: &Found<'_>) -> Vec<(&'static str, String)> {
                 format!("{} read, as packed", percent(share))
             }),
         ),
-        (
-            "beside the base",
-            format!(
-                "{:.0} times fewer parameters than {}, {:.1} times less memory",
-                fewer(found, best),
-                found.base.parameters,
-                less(found, best)
-            ),
-        ),
         ("network", best.network.display().to_string()),
         (
             "image",
             format!("{}, {} bytes", best.image.display(), best.bytes),
         ),
     ]);
+    if let (Some(fewer), Some(less), Some(base)) =
+        (fewer(found, best), less(found, best), &found.base)
+    {
+        facts.push((
+            "beside the base",
+            format!(
+                "{fewer:.0} times fewer parameters than {}, {less:.1} times less memory",
+                base.parameters
+            ),
+        ));
+    }
     facts
 }
 
