@@ -49,6 +49,11 @@ fn run(
             result = traffic.clear(&mut link);
         }
     }
+    // Writes are posted: what became of the last ones is told by the next access.
+    while let Err(error) = traffic.fence(&mut link) {
+        assert!(failures.len() as u64 <= 2 * count, "it never works again: {error}");
+        failures.push(error);
+    }
     let statistics = link.statistics();
     println!(
         "{count} transactions, {:?}, {statistics:?}",

@@ -39,6 +39,11 @@ impl Traffic {
         link.write(ACTIVATION_WINDOW.offset, &self.memory)
     }
 
+    /// Waits for every write before.
+    pub fn fence(&self, link: &mut impl Transport) -> Result<(), TransportError> {
+        settle(link)
+    }
+
     /// One access, or a few that belong together.
     ///
     /// # Panics
