@@ -51,7 +51,10 @@ fn run(
     }
     // Writes are posted: what became of the last ones is told by the next access.
     while let Err(error) = traffic.fence(&mut link) {
-        assert!(failures.len() as u64 <= 2 * count, "it never works again: {error}");
+        assert!(
+            failures.len() as u64 <= 2 * count,
+            "it never works again: {error}"
+        );
         failures.push(error);
     }
     let statistics = link.statistics();
