@@ -51,6 +51,68 @@ fn error(network: &Network, image: &Image, inputs: &[Vec<u8>]) -> f64 {
     (wrong / all).sqrt()
 }
 
+/// The same by the root of the mean square of the terms that each logit is the sum of, without their signs: where they nearly cancel, the
+/// rounding of what they are made of is all that is left of a logit.
+fn error_of_terms(network: &Network, image: &Image, inputs: &[Vec<u8>]) -> f64 {
+    let reference = Reference::new(image).unwrap();
+    let prepared = network.prepare();
+    let last = network.layers.last().unwrap();
+    let weights = last.weights.to_dense();
+    let (mut wrong, mut all) = (0.0, 0.0);
+    for input in inputs {
+        let logits = reference.run(input).unwrap().logits;
+        let values = prepared.forward(input);
+        let terms = |output: usize| -> f64 {
+            let inputs = &values[last.inputs[0]];
+            let row = &weights[output * inputs.len()..][..inputs.len()];
+            let products = row
+                .iter()
+                .zip(inputs)
+                .map(|(w, x)| f64::from((w * x).abs()));
+            products.sum::<f64>() + f64::from(last.bias[output].abs())
+        };
+        for (output, (got, want)) in logits.iter().zip(&values[network.layers.len()]).enumerate() {
+            wrong += (f64::from(*got) * f64::from(image.logit_scale) - f64::from(*want)).powi(2);
+            all += terms(output).powi(2);
+        }
+    }
+    (wrong / all).sqrt()
+}
+
+/// Bound on [`error_of_terms`] for any network; of 20,000 random ones the worst has 0.026, the next 0.013.
+const MOST_OF_TERMS: f64 = 0.04;
+
+#[test]
+fn few_networks_are_far_from_their_float_networks() {
+    let mut errors: Vec<f64> = Vec::new();
+    for seed in 0..1000 {
+        let mut state = ChaCha8Rng::seed_from_u64(seed);
+        let hidden = state.random_range(0..3);
+        let mut sizes = vec![state.random_range(1..120)];
+        sizes.extend((0..hidden).map(|_| state.random_range(1..60)));
+        sizes.push(state.random_range(1..12));
+        let (density, values) = (state.random_range(0.02..0.9), state.random_range(1..40));
+        let network = random(&sizes, density, values, seed);
+        let inputs = inputs(&network, 30, seed);
+        let image = packed(&network, "tiny", &inputs).unwrap();
+        assert!(
+            error_of_terms(&network, &image, &inputs) < MOST_OF_TERMS,
+            "seed {seed}"
+        );
+        errors.push(error(&network, &image, &inputs));
+    }
+    errors.sort_by(f64::total_cmp);
+    println!(
+        "median {}, 99 % {}, most {}",
+        errors[500], errors[990], errors[999]
+    );
+    assert!(
+        errors[500] < 0.004 && errors[990] < 0.015,
+        "{:?}",
+        &errors[990..]
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
@@ -73,8 +135,9 @@ proptest! {
         };
         image.check_target(&CONFIGS[config]).unwrap();
         prop_assert_eq!(&Image::from_bytes(&image.to_bytes().unwrap()).unwrap(), &image);
+        let terms = error_of_terms(&network, &image, &inputs);
+        prop_assert!(terms < MOST_OF_TERMS, "{}", terms);
         let error = error(&network, &image, &inputs);
-        prop_assert!(error < 0.02, "{}", error);
         // Without hidden activations, only weights (10 bits where activations have 8) and biases are rounded; the unit of a
         // bias is larger where activations are wide.
         let limit = 0.004;
