@@ -13,8 +13,9 @@ use rust_hdl_core::prelude::Block;
 use thresh_hw::{engine, uart, wishbone};
 use thresh_regs as regs;
 
-/// Seconds that a proof may take.
+/// Seconds that a proof may take, and a deep one.
 const LIMIT: u32 = 1200;
+const DEEP_LIMIT: u32 = 7200;
 
 /// How far a proof goes.
 #[derive(Clone, Copy)]
@@ -347,8 +348,9 @@ impl Proof {
         } else {
             format!("depth {depth}\n")
         };
+        let limit = if Self::deep() { DEEP_LIMIT } else { LIMIT };
         let script = format!(
-            "[options]\nmode {mode}\n{depth}timeout {LIMIT}\naigsmt z3\n[engines]\n{solver}\n[script]\n\
+            "[options]\nmode {mode}\n{depth}timeout {limit}\naigsmt z3\n[engines]\n{solver}\n[script]\n\
              read_verilog -formal -sv design.sv\nprep -top {}\n[files]\ndesign.sv\n",
             self.name
         );
