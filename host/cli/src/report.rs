@@ -233,7 +233,7 @@ fn column_bound(layer: &Layer) -> Option<f64> {
 }
 
 fn centroids(weights: &Weights) -> Vec<(f32, usize)> {
-    let Weights::Shared { codebook, codes } = weights else {
+    let Weights::Shared { codebook, codes } = weights.stored() else {
         return Vec::new();
     };
     let mut members = vec![0; codebook.len()];

@@ -50,7 +50,7 @@ pub fn compress_after_training(network: &Network, options: &PostTraining) -> Res
         .collect();
     let mut weights: Vec<Vec<f32>> = layers
         .iter()
-        .map(|layer| layer.weights.to_dense())
+        .map(|layer| layer.weights.stored().to_dense())
         .collect();
     match options.keep.as_slice() {
         [] => {}
@@ -73,7 +73,7 @@ pub fn compress_after_training(network: &Network, options: &PostTraining) -> Res
         }
     }
     for (layer, weights) in layers.iter_mut().zip(weights) {
-        layer.weights = Weights::Float(weights);
+        layer.weights = layer.weights.with_stored(Weights::Float(weights));
     }
     if let Some(bits) = options.bits {
         for layer in network
@@ -81,7 +81,13 @@ pub fn compress_after_training(network: &Network, options: &PostTraining) -> Res
             .iter_mut()
             .filter(|layer| !layer.weights.is_empty())
         {
-            layer.weights = shared(&layer.weights.to_dense(), (1 << bits) - 1);
+            let values = layer.weights.stored().to_dense();
+            let most = (1 << bits) - 1;
+            let values = match &layer.weights {
+                Weights::Hashed(_) => shared_pool(&values, most),
+                _ => shared(&values, most),
+            };
+            layer.weights = layer.weights.with_stored(values);
         }
     }
     network
@@ -198,6 +204,29 @@ fn shared(weights: &[f32], count: usize) -> Weights {
         k_means(&alive, count)
     };
     let Shared { codebook, codes } = Shared::among(weights, codebook);
+    Weights::Shared { codebook, codes }
+}
+
+/// The values of a pool as at most `count` shared ones and their negatives, which a hash asks for as often.
+pub(crate) fn shared_pool(values: &[f32], count: usize) -> Weights {
+    let sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
+    let Weights::Shared {
+        mut codebook,
+        codes,
+    } = shared(&sizes, count.div_ceil(2))
+    else {
+        return Weights::Float(values.to_vec());
+    };
+    let negative = codebook.len() as u8;
+    codebook.extend_from_within(..);
+    codebook[usize::from(negative)..]
+        .iter_mut()
+        .for_each(|value| *value = -*value);
+    let signed = |(code, value): (u8, &f32)| match code > 0 && *value < 0.0 {
+        true => code + negative,
+        false => code,
+    };
+    let codes = codes.into_iter().zip(values).map(signed).collect();
     Weights::Shared { codebook, codes }
 }
 

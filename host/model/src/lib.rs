@@ -24,7 +24,7 @@ pub use huffman::CodeLengths;
 pub use idx::Dataset;
 pub use image::{Image, ImageError, MapSize, Pass, PeData, Run, Transfer};
 pub use network::{
-    Activation, Frame, Head, Layer, Network, NetworkError, Operator, Shape, Weights, Window,
+    Activation, Frame, Hashed, Head, Layer, Network, NetworkError, Operator, Shape, Weights, Window,
 };
 pub use pack::{PackError, PackOptions};
 pub use reference::{Outputs, Reference};

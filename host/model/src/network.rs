@@ -6,11 +6,13 @@ mod dense;
 mod file;
 mod forward;
 mod frame;
+mod hashed;
 mod pool;
 
 pub use check::NetworkError;
 pub use forward::Prepared;
 pub use frame::FRAME_MARK;
+pub use hashed::Hashed;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -200,6 +202,8 @@ pub enum Weights {
         /// One code a weight.
         codes: Vec<u8>,
     },
+    /// Values of a pool, picked by a hash of output and input (HashedNets, FreshNets).
+    Hashed(Hashed),
 }
 
 /// One layer.
@@ -369,6 +373,7 @@ impl Weights {
         match self {
             Weights::Float(values) => values.len(),
             Weights::Shared { codes, .. } => codes.len(),
+            Weights::Hashed(hashed) => hashed.len(),
         }
     }
 
@@ -389,6 +394,26 @@ impl Weights {
                 0 => 0.0,
                 code => codebook[usize::from(code) - 1],
             },
+            Weights::Hashed(hashed) => hashed.get(index),
+        }
+    }
+
+    /// The values that are kept: those of the pool where weights are hashed, else all weights.
+    pub fn stored(&self) -> &Weights {
+        match self {
+            Weights::Hashed(hashed) => &hashed.pool,
+            weights => weights,
+        }
+    }
+
+    /// These weights with other values in the place of those that are kept.
+    pub fn with_stored(&self, values: Weights) -> Weights {
+        match self {
+            Weights::Hashed(hashed) => Weights::Hashed(Hashed {
+                pool: Box::new(values),
+                ..hashed.clone()
+            }),
+            _ => values,
         }
     }
 

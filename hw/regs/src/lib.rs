@@ -5,6 +5,7 @@
 
 mod config;
 mod descriptor;
+mod hash;
 mod markdown;
 pub mod pcie;
 mod registers;
@@ -13,6 +14,9 @@ pub mod uart;
 
 pub use config::{CONFIGS, Config, WeightStore};
 pub use descriptor::{DESCRIPTOR_FIELDS, DESCRIPTOR_WORDS, DescriptorField, PassDescriptor};
+pub use hash::{
+    HASH_BITS, HASH_FOLD, HASH_LANES, HASH_ROUNDS, HashRound, hash, hash_index, hash_negates,
+};
 pub use markdown::registers_markdown;
 pub use registers::{
     ACTIVATION_WINDOW, ADDRESS_BITS, Access, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, Field, REGISTERS,

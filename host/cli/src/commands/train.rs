@@ -119,13 +119,7 @@ pub fn train(
 
 /// Prints what a network is.
 pub fn report(output: &Output, network: &Network, path: &Path) -> Result<Verdict> {
-    let nonzero = |layer: &thresh_model::Layer| match &layer.weights {
-        thresh_model::Weights::Float(values) => values.iter().filter(|&&v| v != 0.0).count(),
-        thresh_model::Weights::Shared { codebook, codes } => {
-            let live = |&&code: &&u8| code > 0 && codebook.get(usize::from(code) - 1) != Some(&0.0);
-            codes.iter().filter(live).count()
-        }
-    };
+    let nonzero = |layer: &thresh_model::Layer| layer.weights.nonzeros();
     let weights: usize = network.layers.iter().map(|layer| layer.weights.len()).sum();
     let live: usize = network.layers.iter().map(nonzero).sum();
     let of = |key: &str| network.provenance.get(key)?.parse::<f64>().ok();

@@ -1,7 +1,8 @@
 //! Whether a network is sound, and what can be wrong with one.
 
-use super::{Activation, Layer, Network, Operator, Shape, Weights, Window};
+use super::{Activation, Hashed, Layer, Network, Operator, Shape, Weights, Window};
 use std::collections::BTreeSet;
+use thresh_regs::HASH_LANES;
 
 /// Why a network is not sound, or a file is no network.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +147,13 @@ impl Network {
                 got,
                 expected,
             )?;
+            if let Weights::Hashed(hashed) = &layer.weights {
+                let channels = match layer.inputs[0] {
+                    0 => hashed.inputs,
+                    input => values[input].channels,
+                };
+                check_hashed(&place, &layer.operator, hashed, channels)?;
+            }
             let (got, expected) = (layer.weights.len(), weights.unwrap_or(0));
             expect(got == expected, &place, "number of weights", got, expected)?;
             let (got, expected) = (layer.bias.len(), layer.operator.biases());
@@ -327,6 +335,81 @@ fn check_activation(
     }
 }
 
+/// What is hashed: sizes that the hash and the engine can count.
+fn check_hashed(
+    place: &str,
+    operator: &Operator,
+    hashed: &Hashed,
+    channels: usize,
+) -> Result<(), NetworkError> {
+    let plain = match operator {
+        Operator::Dense { .. } => true,
+        Operator::Conv { groups, window, .. } => {
+            *groups == 1 && window.kernel == [1, 1] && window.pads == [0; 4]
+        }
+        _ => false,
+    };
+    let got = "another one";
+    let expected = "fully connected, or 1 x 1 without groups and padding";
+    expect(plain, place, "operator of hashed weights", got, expected)?;
+    let (got, expected) = (hashed.outputs, operator.biases());
+    expect(
+        got == expected,
+        place,
+        "outputs of hashed weights",
+        got,
+        expected,
+    )?;
+    let inputs = operator.weights().unwrap_or(0) / operator.biases().max(1);
+    expect(
+        hashed.inputs == inputs,
+        place,
+        "inputs of hashed weights",
+        hashed.inputs,
+        inputs,
+    )?;
+    let channels = match operator {
+        Operator::Dense { .. } => channels,
+        _ => inputs,
+    };
+    let got = hashed.channels;
+    expect(
+        got == channels,
+        place,
+        "channels of hashed weights",
+        got,
+        channels,
+    )?;
+    let most = hashed.outputs.max(hashed.columns());
+    let expected = format!("at most {}", 1 << 16);
+    expect(
+        most <= 1 << 16,
+        place,
+        "rows or columns of hashed weights",
+        most,
+        expected,
+    )?;
+    let nested = matches!(*hashed.pool, Weights::Hashed(_));
+    expect(
+        !nested,
+        place,
+        "pool",
+        "hashed",
+        "values, or codes of a codebook",
+    )?;
+    let groups = hashed.groups;
+    let expected = format!("a power of two up to {HASH_LANES}");
+    let ok = groups.is_power_of_two() && groups <= HASH_LANES;
+    expect(ok, place, "parts of the pool", groups, expected)?;
+    let got = hashed.pool.len();
+    let expected = format!(
+        "a multiple of {groups}, at least that and at most {}",
+        groups << 16
+    );
+    let ok = (groups..=groups << 16).contains(&got) && got.is_multiple_of(groups);
+    expect(ok, place, "length of the pool", got, expected)
+}
+
 fn check_values(place: &str, weights: &Weights, bias: &[f32]) -> Result<(), NetworkError> {
     let values = match weights {
         Weights::Float(values) => values,
@@ -350,6 +433,7 @@ fn check_values(place: &str, weights: &Weights, bias: &[f32]) -> Result<(), Netw
             )?;
             codebook
         }
+        Weights::Hashed(hashed) => return check_values(place, &hashed.pool, bias),
     };
     match values.iter().chain(bias).find(|value| !value.is_finite()) {
         Some(value) => expect(false, place, "a weight or bias", value, "a finite number"),

@@ -1,11 +1,14 @@
 //! A network as a safetensors file.
 //!
 //! Tensors: `<i>.weight` (float32, in the operator's shape) or `<i>.codebook` (float32) with
-//! `<i>.codes` (uint8, in the operator's shape), and `<i>.bias`. Metadata: `format`, `name`,
+//! `<i>.codes` (uint8, in the operator's shape), and `<i>.bias`. The weights of a layer that is hashed are those of its pool, in one
+//! row. Metadata: `format`, `name`,
 //! `input`, `input_scale`, `labels`, `layers` and `provenance`, JSON where they are not plain text.
 
+use super::Hashed;
 use super::{Layer, Network, NetworkError, Operator, Weights};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -56,8 +59,11 @@ impl Network {
         let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
         let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect();
         for (i, layer) in self.layers.iter().enumerate() {
-            let shape = shape(&layer.operator);
-            match &layer.weights {
+            let (weights, shape) = match &layer.weights {
+                Weights::Hashed(hashed) => (&*hashed.pool, vec![hashed.pool.len()]),
+                weights => (weights, shape(&layer.operator)),
+            };
+            match weights {
                 Weights::Float(values) => {
                     tensors.push((format!("{i}.weight"), Dtype::F32, shape, floats(values)));
                 }
@@ -66,6 +72,8 @@ impl Network {
                     tensors.push((format!("{i}.codebook"), Dtype::F32, size, floats(codebook)));
                     tensors.push((format!("{i}.codes"), Dtype::U8, shape, codes.clone()));
                 }
+                // The check has refused it.
+                Weights::Hashed(_) => {}
             }
             let size = vec![layer.bias.len()];
             tensors.push((format!("{i}.bias"), Dtype::F32, size, floats(&layer.bias)));
@@ -139,12 +147,23 @@ fn take<T: serde::de::DeserializeOwned>(header: &Value, key: &str) -> Result<T, 
 }
 
 fn layer_json(layer: &Layer) -> Value {
-    json!({
+    let mut value = json!({
         "name": layer.name,
         "inputs": layer.inputs,
         "operator": layer.operator,
         "activation": layer.activation,
-    })
+    });
+    if let Weights::Hashed(hashed) = &layer.weights {
+        value["hashed"] = json!({"channels": hashed.channels, "groups": hashed.groups});
+    }
+    value
+}
+
+/// What a file says of a hash.
+#[derive(Deserialize)]
+struct HashedShape {
+    channels: usize,
+    groups: usize,
 }
 
 /// The shape of the weight tensor.
@@ -222,6 +241,23 @@ fn layer(tensors: &SafeTensors<'_>, i: usize, value: &Value) -> Result<Layer, Ne
     } else {
         vec![]
     };
+    if value.get("hashed").is_some() && !expected.is_empty() {
+        let HashedShape { channels, groups } = take(value, "hashed")?;
+        let outputs = layer.operator.biases();
+        let inputs = layer.operator.weights().unwrap_or(0).checked_div(outputs);
+        if channels == 0 || groups == 0 {
+            return Err(content("hashed", 0, "channels and groups of at least 1"));
+        }
+        let pool = Box::new(layer.weights);
+        let weights = Weights::Hashed(Hashed {
+            outputs,
+            inputs: inputs.unwrap_or(0),
+            channels,
+            groups,
+            pool,
+        });
+        return Ok(Layer { weights, ..layer });
+    }
     if got != expected {
         let what = format!("shape of the weights of layer {i}");
         return Err(content(what, format!("{got:?}"), format!("{expected:?}")));

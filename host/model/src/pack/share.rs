@@ -1,7 +1,7 @@
 //! The weights of a layer as codes.
 
 use super::PackError;
-use crate::network::Weights;
+use crate::network::{Hashed, Weights};
 
 /// The codebook of a layer and its codes: 0 is no weight, `k` is `codebook[k - 1]`, which is not zero.
 pub(super) fn shared(layer: &str, weights: &Weights) -> Result<(Vec<f64>, Vec<u8>), PackError> {
@@ -33,5 +33,38 @@ pub(super) fn shared(layer: &str, weights: &Weights) -> Result<(Vec<f64>, Vec<u8
             let codes = values.iter().map(code).collect();
             Ok((distinct.iter().map(|&w| f64::from(w)).collect(), codes))
         }
+        Weights::Hashed(hashed) => {
+            let (codebook, pool) = signed(layer, hashed)?;
+            let code = |index: usize| {
+                let (at, negative) = hashed.picks(index / hashed.inputs, index % hashed.inputs);
+                (pool[at] ^ u8::from(negative)) + 1
+            };
+            Ok((codebook, (0..hashed.len()).map(code).collect()))
+        }
     }
+}
+
+/// The codebook of a pool and its codes, counted from 0: of each pair of weights the second is the negative of the first, so
+/// that the lowest bit of a code is a sign. Zero is a weight as any other, since a hash leaves none out.
+pub(super) fn signed(layer: &str, hashed: &Hashed) -> Result<(Vec<f64>, Vec<u8>), PackError> {
+    let values = hashed.pool.to_dense();
+    let mut sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
+    sizes.sort_by(f32::total_cmp);
+    sizes.dedup();
+    let (got, limit) = (sizes.len(), usize::from(u8::MAX) / 2);
+    if got > limit {
+        return Err(PackError::Codebook {
+            layer: layer.into(),
+            got,
+            limit,
+        });
+    }
+    let code = |value: &f32| {
+        let found = sizes.binary_search_by(|size| size.total_cmp(&value.abs()));
+        let index = found.expect("the size of a value of the pool");
+        2 * index as u8 + u8::from(*value < 0.0)
+    };
+    let codes = values.iter().map(code).collect();
+    let pair = |size: f32| [f64::from(size), -f64::from(size)];
+    Ok((sizes.into_iter().flat_map(pair).collect(), codes))
 }
