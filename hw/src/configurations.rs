@@ -1,7 +1,7 @@
 //! From the table of configurations to engines.
 
 use crate::emit::{Module, emit};
-use crate::engine::{BlockEngine, SinglePortEngine};
+use crate::engine::{BlockEngine, HashedEngine, SinglePortEngine};
 use thresh_regs::{
     CODE_BITS, CONFIGS, Config, DESCRIPTOR_WORDS, ID, MAX_CODE_LENGTH, STEP_BITS, VERSION,
     WeightStore, map_hash, reg,
@@ -41,6 +41,9 @@ pub fn constant_registers(config: &Config) -> [u32; 7] {
         | reg::MAPS
             .field("table_addr_bits")
             .put(config.table_addr_bits)
+        | reg::MAPS
+            .field("hashed")
+            .put(u32::from(config.store == WeightStore::Hashed))
         | reg::MAPS.field("row_bits").put(config.row_bits);
     [ID, VERSION, shape, sizes, limits, map_hash(), maps]
 }
@@ -153,6 +156,33 @@ macro_rules! configurations {
             { part_bits(&$config) },
         >;
     };
+    (@type hashed, $name:ident, $config:expr) => {
+        #[allow(missing_docs, non_camel_case_types)]
+        pub type $name = HashedEngine<
+            { $config.num_pes },
+            { if $config.num_pes < 2 { 2 } else { $config.num_pes } },
+            { $config.act_addr_bits as usize },
+            { $config.weight_addr_bits as usize },
+            { $config.acc_addr_bits as usize },
+            { $config.col_addr_bits as usize },
+            { $config.codebook_addr_bits as usize },
+            { $config.fifo_addr_bits as usize },
+            { $config.pass_addr_bits as usize + log2(DESCRIPTOR_WORDS) },
+            { $config.act_addr_bits as usize + log2($config.num_pes) - log2($config.acts_per_word()) },
+            { $config.table_addr_bits as usize },
+            { $config.row_bits as usize + CODE_BITS as usize },
+            { $config.row_bits as usize },
+            { $config.act_bits as usize },
+            { $config.act_bits as usize + 1 },
+            { $config.maps as usize },
+            { $config.queue_addr_bits as usize },
+            { log2($config.num_pes) },
+            { parts(&$config) },
+            { log2(parts(&$config)) },
+            { log2(bank_groups(&$config)) },
+            { part_bits(&$config) },
+        >;
+    };
     (@type single_port, $name:ident, $config:expr) => {
         #[allow(missing_docs, non_camel_case_types)]
         pub type $name = SinglePortEngine<
@@ -193,10 +223,11 @@ configurations! {
     7 => block, ulx3s_85f_32;
     8 => block, ulx3s_85f_a16;
     9 => block, tiny16;
+    10 => hashed, ulx3s_85f_hashed;
     #[cfg(feature = "large")]
-    10 => block, large;
+    11 => block, large;
     #[cfg(feature = "eie")]
-    11 => block, eie64;
+    12 => block, eie64;
 }
 
 /// What to tell who asks for an engine that this build does not have.

@@ -111,7 +111,7 @@ fn compare(name: &str, count: u64) -> (u64, u64) {
 
 #[test]
 fn the_model_counts_what_engines_with_block_ram_take() {
-    for name in ["solo", "tiny", "ulx3s-25f", "tiny16"] {
+    for name in ["solo", "tiny", "ulx3s-25f", "tiny16", "ulx3s-85f-hashed"] {
         let (passes, exact) = compare(name, common::scaled(NETWORKS));
         assert_eq!(passes, exact, "{name}: some passes differ");
     }

@@ -30,6 +30,8 @@ pub struct EngineInfo {
     pub shared_store: bool,
     /// Whether it runs passes over maps.
     pub maps: bool,
+    /// Whether it runs hashed passes.
+    pub hashed: bool,
     /// Words of a geometry table, log2.
     pub table_addr_bits: u32,
     /// Bits of a row in an entry.
@@ -53,6 +55,7 @@ impl EngineInfo {
             fifo_addr_bits: get(reg::LIMITS, "fifo_addr_bits", limits),
             shared_store: get(reg::LIMITS, "shared_store", limits) != 0,
             maps: get(reg::MAPS, "maps", maps) != 0,
+            hashed: get(reg::MAPS, "hashed", maps) != 0,
             table_addr_bits: get(reg::MAPS, "table_addr_bits", maps),
             row_bits: get(reg::MAPS, "row_bits", maps),
         }
@@ -73,6 +76,7 @@ impl EngineInfo {
             fifo_addr_bits: config.fifo_addr_bits,
             shared_store: config.store == WeightStore::SinglePort,
             maps: config.maps,
+            hashed: config.store == WeightStore::Hashed,
             table_addr_bits: config.table_addr_bits,
             row_bits: config.row_bits,
         }
@@ -83,6 +87,8 @@ impl EngineInfo {
     pub fn to_config(&self) -> Config {
         let store = if self.shared_store {
             WeightStore::SinglePort
+        } else if self.hashed {
+            WeightStore::Hashed
         } else {
             WeightStore::BlockRam
         };

@@ -28,6 +28,10 @@ const EMPTY_LATENCY: u64 = 2;
 /// Cycles that a pass without a map fetches its descriptor, and one with.
 const FETCH: u64 = 7;
 const FETCH_MAP: u64 = 13;
+/// The same of a hashed pass, whether over a map or not.
+const FETCH_HASHED: u64 = 14;
+/// Stages between the walk and the entry's address in a hashed store.
+const HASH_STAGES: u64 = 5;
 /// Cycles before a pooling drain knows its first window.
 const POOL_START: u64 = 2;
 /// From a column found to the cycle of its first entry's address, through the queue.
@@ -194,7 +198,11 @@ impl Scatter {
         let read = self.vector.map_or(0, |(here, _)| here);
         let scan = sent.max(read) + 2;
         let busy = self.pes.iter().filter(|pe| !pe.pops.is_empty());
-        let rest = busy.map(Pe::rest).max().unwrap_or(0);
+        let stages = match self.store {
+            WeightStore::Hashed => HASH_STAGES,
+            _ => 0,
+        };
+        let rest = busy.map(|pe| pe.rest(stages)).max().unwrap_or(0);
         PassCycles {
             scan,
             flush: (rest + 1).saturating_sub(scan).max(1),
@@ -206,10 +214,10 @@ impl Scatter {
 
 impl Pe {
     /// The cycle in which the sequencer sees it at rest.
-    fn rest(&self) -> u64 {
+    fn rest(&self, stages: u64) -> u64 {
         let walked = match self.entries {
             0 => 0,
-            _ => self.last + FLUSH_LATENCY,
+            _ => self.last + FLUSH_LATENCY + stages,
         };
         walked.max(self.leaves + EMPTY_LATENCY)
     }
@@ -230,7 +238,7 @@ impl Pe {
         let before = self.pops.back().map_or(0, |pop| pop + 1);
         let pop;
         match store {
-            WeightStore::BlockRam => {
+            WeightStore::BlockRam | WeightStore::Hashed => {
                 pop = (sent + 1).max(before).max(self.found.saturating_sub(1));
                 self.found = (pop + 2).max(self.leaves + 1);
                 let full = self.walks.len().checked_sub(queue);
@@ -278,6 +286,9 @@ impl EntryCounts {
     pub fn new(pass: &Pass) -> Result<Self, ImageError> {
         let num_pes = pass.pes.len();
         let mut counts = vec![0; pass.columns() * num_pes];
+        if pass.descriptor.hashed {
+            return Ok(EntryCounts::hashed(pass));
+        }
         for (pe, decoded) in pass.decoded().enumerate() {
             let decoded = decoded?;
             for (column, entries) in decoded.columns.iter().enumerate() {
@@ -285,6 +296,16 @@ impl EntryCounts {
             }
         }
         Ok(EntryCounts { num_pes, counts })
+    }
+
+    /// Those of a hashed pass: every column means all rows.
+    fn hashed(pass: &Pass) -> Self {
+        let num_pes = pass.pes.len();
+        let rows = |at: usize| pass.hashed_rows(at % num_pes) as u16;
+        EntryCounts {
+            num_pes,
+            counts: (0..pass.columns() * num_pes).map(rows).collect(),
+        }
     }
 
     /// Those of one column, by PE.
@@ -332,14 +353,15 @@ pub fn dense(config: &Config, pass: &Pass, counts: &EntryCounts, acts: &[u16]) -
         scatter.vector();
         for (lane, _) in vector.iter().enumerate().filter(|(_, act)| **act != 0) {
             let entries = counts.column(group * config.num_pes + lane);
-            scatter.token(entries.map(|n| (n > 0).then_some(n)));
+            let everyone = pass.descriptor.hashed;
+            scatter.token(entries.map(|n| (n > 0 || everyone).then_some(n)));
         }
     }
     let d = &pass.descriptor;
     let words = d.value_words(config.act_bits) as u64;
     DenseCost {
         cycles: PassCycles {
-            fetch: FETCH,
+            fetch: if d.hashed { FETCH_HASHED } else { FETCH },
             drain: if d.keep {
                 0
             } else {
@@ -354,6 +376,8 @@ pub fn dense(config: &Config, pass: &Pass, counts: &EntryCounts, acts: &[u16]) -
 /// Entries of every segment in every PE.
 struct Segments {
     num_pes: usize,
+    /// Every PE has entries.
+    everyone: bool,
     /// By segment, then PE.
     counts: Vec<u16>,
     /// The same, summed over each kernel row, at its first segment.
@@ -364,6 +388,15 @@ impl Segments {
     fn new(pass: &Pass, geometry: &Geometry) -> Result<Self, ImageError> {
         let num_pes = pass.pes.len();
         let (segments, taps) = (geometry.segments(), geometry.taps());
+        if pass.descriptor.hashed {
+            let counts = EntryCounts::hashed(pass).counts;
+            return Ok(Segments {
+                num_pes,
+                everyone: true,
+                rows: counts.clone(),
+                counts,
+            });
+        }
         let height = usize::from(pass.descriptor.rows);
         let mut counts = vec![0u16; pass.columns() * segments * num_pes];
         for (pe, decoded) in pass.decoded().enumerate() {
@@ -387,6 +420,7 @@ impl Segments {
         }
         Ok(Segments {
             num_pes,
+            everyone: false,
             counts,
             rows,
         })
@@ -398,7 +432,7 @@ impl Segments {
         let pes = self.num_pes;
         let rows = self.rows[row * pes..][..pes].iter();
         token.clear();
-        token.extend(rows.map(|&entries| (entries > 0).then_some(0)));
+        token.extend(rows.map(|&entries| (entries > 0 || self.everyone).then_some(0)));
         for counts in self.counts[first * pes..][..count * pes].chunks_exact(pes) {
             for (sum, &n) in token.iter_mut().zip(counts) {
                 if let Some(sum) = sum {
@@ -535,7 +569,7 @@ fn pass_cycles(
         }
     };
     Ok(PassCycles {
-        fetch: FETCH_MAP,
+        fetch: if d.hashed { FETCH_HASHED } else { FETCH_MAP },
         drain,
         ..scatter.end()
     })

@@ -9,10 +9,12 @@ mod coding;
 mod error;
 mod flow;
 mod geometry;
+mod hashed;
 mod io;
 mod map;
 mod predict;
 mod read;
+mod repeated;
 mod write;
 
 pub use account::{Account, Part, Size};
@@ -20,6 +22,8 @@ pub use allocation::{Memory, Needs, Shortage, words};
 pub use coding::{Coded, Coding};
 pub use error::ImageError;
 pub use geometry::TableWords;
+pub(crate) use hashed::POOL_COLUMN;
+pub use repeated::Filters;
 pub(crate) use write::table_bits;
 
 use crate::geometry::Geometry;
@@ -136,6 +140,8 @@ pub struct Pass {
     pub parameters: u32,
     /// Code tables, by [`Table`].
     pub tables: [CodeLengths; 3],
+    /// The filters that all channels have, where the streams follow from them.
+    pub filters: Option<Filters>,
     /// Weight of each code, from codebook address `descriptor.codebook_base` on.
     pub codebook: Vec<i16>,
     /// What each PE is sent.
@@ -198,7 +204,7 @@ impl Pass {
 
     /// Column pointers of a PE.
     pub fn pointers(&self) -> usize {
-        self.columns() * self.segments() + 1
+        self.loaded_columns() * self.segments() + 1
     }
 
     /// Positions of the map of sums.

@@ -494,6 +494,7 @@ fn fill(
         geometry,
         reuse: 0,
         begins_layer: before.is_none_or(|pass| !pass.descriptor.keep),
+        filters: None,
         parameters: rng.random_range(0..1000),
         tables,
         codebook,

@@ -1,7 +1,7 @@
 //! The bit-exact forward pass: what the engine must compute from an image.
 
 use crate::geometry::Geometry;
-use crate::image::{Image, ImageError};
+use crate::image::{Image, ImageError, Pass, PeData};
 use std::fmt;
 use thresh_regs::{PassDescriptor, bias_shift};
 
@@ -254,6 +254,20 @@ impl Prepared {
         let mut biases = vec![0; pass.channels()];
         for (pe, (data, decoded)) in pass.pes.iter().zip(pass.decoded()).enumerate() {
             let decoded = decoded.map_err(|e| e.in_pass(index))?;
+            if pass.descriptor.hashed {
+                let pool = Pass::pool(&decoded);
+                for (column, list) in columns.iter_mut().enumerate() {
+                    for row in 0..pass.hashed_rows(pe) {
+                        let (at, negative) = pass.picks(pe, row, column);
+                        let weight = i32::from(pass.codebook[usize::from(pool[at] & !1)]);
+                        let other = negative != (pool[at] & 1 == 1);
+                        let channel = (row * image.num_pes + pe) as u32;
+                        list.push((channel, if other { -weight } else { weight }));
+                    }
+                }
+                biases_of(&mut biases, data, image.num_pes, pe);
+                continue;
+            }
             for (column, entries) in decoded.columns.iter().enumerate() {
                 let mut next_row = 0;
                 for entry in entries {
@@ -264,9 +278,7 @@ impl Prepared {
                     next_row = row + 1;
                 }
             }
-            for (row, &bias) in data.biases.iter().enumerate() {
-                biases[row * image.num_pes + pe] = i32::from(bias);
-            }
+            biases_of(&mut biases, data, image.num_pes, pe);
         }
         let mut starts = vec![0];
         let mut entries = Vec::new();
@@ -324,6 +336,13 @@ impl Prepared {
             }
         }
         macs
+    }
+}
+
+/// Puts the biases of a PE where its channels are.
+fn biases_of(biases: &mut [i32], data: &PeData, num_pes: usize, pe: usize) {
+    for (row, &bias) in data.biases.iter().enumerate() {
+        biases[row * num_pes + pe] = i32::from(bias);
     }
 }
 

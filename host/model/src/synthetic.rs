@@ -116,6 +116,7 @@ impl SparseLayer {
             geometry: None,
             reuse: 0,
             begins_layer: true,
+            filters: None,
             parameters: u32::try_from(self.inputs * self.outputs).unwrap_or(u32::MAX),
             pes: data.collect(),
             tables,

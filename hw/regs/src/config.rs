@@ -10,6 +10,8 @@ pub enum WeightStore {
     /// Entries and column pointers in one single-port RAM (SPRAM on iCE40 UP5K): a seek costs
     /// two cycles of the port. Column pointers take the words at the top, downwards.
     SinglePort,
+    /// As `BlockRam`, and a pass may pick its weights from a pool by a hash, which is computed in the PE.
+    Hashed,
 }
 
 /// The parameters of one engine build.
@@ -59,7 +61,7 @@ impl Config {
 
     /// Whether all but activations may be loaded while passes run.
     pub fn loads_beside(&self) -> bool {
-        self.store == WeightStore::BlockRam
+        self.store != WeightStore::SinglePort
     }
 
     /// Activations in 32 bits, and bank words of a wide accumulator: see [`crate::acts_per_word`].
@@ -71,7 +73,7 @@ impl Config {
     pub fn store_words(&self, columns: usize) -> usize {
         let words = 1usize << self.weight_addr_bits;
         match self.store {
-            WeightStore::BlockRam => words,
+            WeightStore::BlockRam | WeightStore::Hashed => words,
             WeightStore::SinglePort => words.saturating_sub(columns),
         }
     }
@@ -270,6 +272,25 @@ pub const CONFIGS: &[Config] = &[
         row_bits: 8,
     },
     Config {
+        name: "ulx3s-85f-hashed",
+        doc: "ECP5-85F: sixteen PEs that compute which weight is which, 64 Ki entries or values of pools",
+        feature: None,
+        num_pes: 16,
+        act_bits: 8,
+        act_addr_bits: 12,
+        weight_addr_bits: 12,
+        acc_addr_bits: 10,
+        col_addr_bits: 11,
+        codebook_addr_bits: 10,
+        pass_addr_bits: 6,
+        fifo_addr_bits: 4,
+        queue_addr_bits: 4,
+        store: WeightStore::Hashed,
+        maps: true,
+        table_addr_bits: 9,
+        row_bits: 8,
+    },
+    Config {
         name: "large",
         doc: "simulation only: sixteen PEs that hold half a million weights (cargo feature `large`)",
         feature: Some("large"),
@@ -314,7 +335,7 @@ mod tests {
     use super::*;
     use crate::{
         ACT_BITS, ACTIVATION_WINDOW, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS,
-        TABLE_WINDOW,
+        HASH_LANES, TABLE_WINDOW,
     };
 
     #[test]
@@ -353,7 +374,11 @@ mod tests {
             // Its tokens take more than the 16 bits of a block RAM's word.
             let tokens = c.col_addr_bits + c.act_bits + 1 > 16;
             let small = !c.maps && c.row_bits == 8 && c.act_bits == 8 && tokens;
-            assert!(c.store == WeightStore::BlockRam || small, "{}", c.name);
+            assert!(c.store != WeightStore::SinglePort || small, "{}", c.name);
+            // Rows and columns of a hashed pass go through words of the store and of the hash.
+            let hashes =
+                c.num_pes <= HASH_LANES && c.weight_addr_bits >= 8 && c.col_addr_bits <= 16;
+            assert!(c.store != WeightStore::Hashed || hashes, "{}", c.name);
             assert!(
                 c.weight_addr_bits <= 16 && c.col_addr_bits <= 16,
                 "{}",

@@ -114,6 +114,8 @@ descriptor! {
     sweep: bool, 0, 7, 1, "Clear the accumulators after the drain, for pools whose windows overlap or leave some out; otherwise each is cleared as it is read.";
     shift: u8, 0, 8, 5, "Requantising right shift, 1 to 31, rounding half up.";
     segments: u8, 0, 16, 8, "Column pointers of an input channel: kernel height x width, 1 without a kernel.";
+    hashed: bool, 0, 13, 1, "Weights are picked from a pool by a hash: word 12 counts, every token goes to every PE, and a token's column is col_base plus its input channel. Only with a hashed weight store, and a kernel of one position.";
+    hash_lanes: u8, 0, 24, 5, "In a hashed pass, PEs that have the last row, from PE 0 on: 1 to num_pes.";
     in_base: u16, 1, 0, 16, "Bank address of the first input word.";
     out_base: u16, 1, 16, 16, "Bank address of the first output word.";
     col_base: u16, 2, 0, 16, "Column pointer of the first input channel.";
@@ -123,6 +125,7 @@ descriptor! {
     rows: u16, 4, 0, 16, "Output channels of a PE: accumulators of one position, and bank words of one output position.";
     accs: u16, 4, 16, 16, "Accumulators of a PE: rows x positions, before any pool.";
     codebook_base: u16, 5, 0, 16, "Codebook address of this pass's code 0.";
+    hash_length: u16, 5, 16, 16, "In a hashed pass, words of a PE's part of the pool.";
     width: u16, 6, 0, 16, "Columns of the input map.";
     height: u16, 6, 16, 16, "Rows of the input map.";
     x_table: u16, 7, 0, 16, "Address of the x table of the scan, one word a column.";
@@ -135,6 +138,9 @@ descriptor! {
     pool_height: u16, 10, 16, 16, "Rows of the pooled map.";
     pool_x_table: u16, 11, 0, 16, "Address of the x table of the pool.";
     pool_y_table: u16, 11, 16, 16, "Address of the y table of the pool.";
+    hash_pool: u16, 12, 0, 16, "In a hashed pass, index of the column pointer to the pool's first word.";
+    hash_rows: u16, 12, 16, 12, "In a hashed pass, rows that have weights; the PEs from hash_lanes on have one less.";
+    hash_mask: u8, 12, 28, 4, "In a hashed pass, the bits of a row that the index of its words in the pool has: the pool's parts in a PE, less one.";
 }
 
 #[cfg(test)]
@@ -164,8 +170,8 @@ mod tests {
         };
         let mut words = pass.to_words().unwrap();
         assert_eq!(PassDescriptor::from_words(&words), Ok(pass));
-        words[12] = 1;
-        assert_eq!(PassDescriptor::from_words(&words), Err(12));
+        words[13] = 1;
+        assert_eq!(PassDescriptor::from_words(&words), Err(13));
     }
 
     #[test]

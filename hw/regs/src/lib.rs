@@ -28,7 +28,7 @@ pub use table::{TABLE_FIELDS, TableWord};
 pub const ID: u32 = 0x5448_5348;
 
 /// Version of the register map and of the engine's behaviour, `major << 16 | minor << 8 | patch`.
-pub const VERSION: u32 = 0x0000_0400;
+pub const VERSION: u32 = 0x0000_0500;
 
 /// Longest canonical Huffman code word in bits, for every code table.
 pub const MAX_CODE_LENGTH: u32 = 15;

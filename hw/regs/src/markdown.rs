@@ -116,6 +116,7 @@ pub fn registers_markdown() -> String {
         let store = match c.store {
             WeightStore::BlockRam => "block RAM",
             WeightStore::SinglePort => "single port",
+            WeightStore::Hashed => "hashed",
         };
         let mut row = format!("| `{}` | {} | {}", c.name, c.num_pes, c.act_bits);
         for bits in [

@@ -541,6 +541,12 @@ pub mod reg {
                 "1: it runs passes over maps (kernels, pooling)",
             ),
             f(
+                "hashed",
+                1,
+                1,
+                "1: it runs passes whose weights are picked from pools by a hash",
+            ),
+            f(
                 "table_addr_bits",
                 8,
                 8,

@@ -1,5 +1,5 @@
-use super::ColumnQueue;
-use crate::primitives::{BlockRam, Literal, PointerRam};
+use super::ColumnSeek;
+use crate::primitives::{BlockRam, Literal};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -7,8 +7,7 @@ use rust_hdl_widgets::prelude::*;
 ///
 /// Give it a token (`seek`) and it streams the entries of the token's segments, each with the
 /// token's value and base. Segments lie one behind the other, so that those which meet the output
-/// map are one run of entries, from the pointer of the first to the pointer behind the last; both are
-/// read together. Seeks run ahead of the walk through the entries; one entry costs one cycle, and a token without any none while an earlier one is walked.
+/// map are one run of entries, which [`ColumnSeek`] finds.
 /// Latency 6 cycles from seek to first entry. Nothing holds the entries back.
 /// Words and pointers that no token under way needs may be written at any time.
 ///
@@ -67,36 +66,20 @@ pub struct BlockStore<
     pub pointer_address: Signal<In, Bits<C>>,
     /// Its value, a store address.
     pub pointer_data: Signal<In, Bits<W>>,
+    /// Not used: this store has no hash.
+    pub hashed: Signal<In, Bit>,
+    /// Not used.
+    pub pool: Signal<In, Bits<C>>,
+    /// Not used.
+    pub length: Signal<In, Bits<16>>,
+    /// Not used.
+    pub hash_rows: Signal<In, Bits<W>>,
+    /// Not used.
+    pub mask: Signal<In, Bits<4>>,
+    /// Not used.
+    pub number: Signal<In, Bits<6>>,
     entries: BlockRam<W, E>,
-    pointers: PointerRam<C, W>,
-    end_column: Signal<Local, Bits<C>>,
-    accept: Signal<Local, Bit>,
-    // Pointers read.
-    read_valid: DFF<Bit>,
-    read_value: DFF<Bits<V>>,
-    read_base: DFF<Bits<R>>,
-    read_moves: Signal<Local, Bit>,
-    // Column found.
-    found_valid: DFF<Bit>,
-    found_start: DFF<Bits<W>>,
-    found_end: DFF<Bits<W>>,
-    found_value: DFF<Bits<V>>,
-    found_base: DFF<Bits<R>>,
-    found_empty: Signal<Local, Bit>,
-    found_moves: Signal<Local, Bit>,
-    // Columns found that have entries: empty ones go by while an earlier one is walked.
-    queue: ColumnQueue<X, W, R, V>,
-    // Walk through its entries.
-    walk_valid: DFF<Bit>,
-    walk_address: DFF<Bits<W>>,
-    walk_end: DFF<Bits<W>>,
-    walk_last: DFF<Bit>,
-    walk_second: Signal<Local, Bits<W>>,
-    found_second: Signal<Local, Bits<W>>,
-    walk_value: DFF<Bits<V>>,
-    walk_base: DFF<Bits<R>>,
-    walk_next: Signal<Local, Bits<W>>,
-    walk_moves: Signal<Local, Bit>,
+    columns: ColumnSeek<W, C, R, V, X>,
     // Entry in the RAM's output, then behind its register.
     fetch_valid: DFF<Bit>,
     fetch_value: DFF<Bits<V>>,
@@ -105,7 +88,8 @@ pub struct BlockStore<
     out_entry: DFF<Bits<E>>,
     out_value: DFF<Bits<V>>,
     out_base: DFF<Bits<R>>,
-    one_word: Literal<W, 1>,
+    no_tag: Literal<C, 0>,
+    no_end: Literal<W, 0>,
 }
 
 impl<const W: usize, const E: usize, const C: usize, const R: usize, const V: usize, const X: usize>
@@ -116,20 +100,6 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize, const V: us
         dff_setup!(
             self,
             clock,
-            read_valid,
-            read_value,
-            read_base,
-            found_valid,
-            found_start,
-            found_end,
-            found_value,
-            found_base,
-            walk_valid,
-            walk_address,
-            walk_end,
-            walk_last,
-            walk_value,
-            walk_base,
             fetch_valid,
             fetch_value,
             fetch_base,
@@ -138,81 +108,34 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize, const V: us
             out_value,
             out_base
         );
-        self.entries.clock.next = self.clock.val();
-        self.pointers.clock.next = self.clock.val();
+        clock!(self, clock, entries, columns);
+        self.columns.clear.next = self.clear.val();
+        self.columns.seek.next = self.seek.val();
+        self.columns.seek_column.next = self.seek_column.val();
+        self.columns.seek_count.next = self.seek_count.val();
+        self.columns.seek_tag.next = self.no_tag.val();
+        self.columns.seek_value.next = self.seek_value.val();
+        self.columns.seek_base.next = self.seek_base.val();
+        self.columns.counted.next = false;
+        self.columns.counted_end.next = self.no_end.val();
+        self.columns.pointer_write.next = self.pointer_write.val();
+        self.columns.pointer_address.next = self.pointer_address.val();
+        self.columns.pointer_data.next = self.pointer_data.val();
+        self.ready.next = self.columns.ready.val();
 
-        // Which stages move on, from the last to the first.
-        self.walk_next.next = self.walk_address.q.val() + self.one_word.val();
-        self.walk_moves.next = !self.walk_valid.q.val() | self.walk_last.q.val();
-        self.found_empty.next = self.found_start.q.val() == self.found_end.q.val();
-        self.found_moves.next =
-            !self.found_valid.q.val() | !self.queue.full.val() | self.found_empty.val();
-        self.read_moves.next = !self.read_valid.q.val() | self.found_moves.val();
-        self.ready.next = self.read_moves.val() & !self.pointer_write.val();
-        self.accept.next = self.seek.val() & self.read_moves.val() & !self.pointer_write.val();
-
-        // Start and end pointers.
-        self.end_column.next = self.seek_column.val() + bit_cast::<C, 4>(self.seek_count.val());
-        self.pointers.address.next = self.seek_column.val();
-        if self.pointer_write.val() {
-            self.pointers.address.next = self.pointer_address.val();
-        }
-        self.pointers.read_enable.next = self.accept.val();
-        self.pointers.write_enable.next = self.pointer_write.val();
-        self.pointers.write_data.next = self.pointer_data.val();
-        self.pointers.other_address.next = self.end_column.val();
-        self.pointers.other_enable.next = self.accept.val();
-        if self.read_moves.val() {
-            self.read_valid.d.next = self.accept.val();
-            self.read_value.d.next = self.seek_value.val();
-            self.read_base.d.next = self.seek_base.val();
-        }
-        if self.found_moves.val() {
-            self.found_valid.d.next = self.read_valid.q.val();
-            self.found_value.d.next = self.read_value.q.val();
-            self.found_base.d.next = self.read_base.q.val();
-            self.found_start.d.next = self.pointers.read_data.val();
-            self.found_end.d.next = self.pointers.other_data.val();
-        }
-        self.walk_address.d.next = self.walk_next.val();
-        // Whether the next entry is the last is known a cycle ahead.
-        self.walk_second.next = self.walk_next.val() + self.one_word.val();
-        self.found_second.next = self.found_start.q.val() + self.one_word.val();
-        self.walk_last.d.next = self.walk_second.val() == self.walk_end.q.val();
-        self.queue.clock.next = self.clock.val();
-        self.queue.clear.next = self.clear.val();
-        self.queue.push.next =
-            self.found_valid.q.val() & !self.found_empty.val() & !self.queue.full.val();
-        self.queue.push_start.next = self.found_start.q.val();
-        self.queue.push_end.next = self.found_end.q.val();
-        self.queue.push_single.next = self.found_second.val() == self.found_end.q.val();
-        self.queue.push_value.next = self.found_value.q.val();
-        self.queue.push_base.next = self.found_base.q.val();
-        self.queue.pop.next = self.queue.valid.val() & self.walk_moves.val();
-        if self.walk_moves.val() {
-            self.walk_valid.d.next = self.queue.valid.val();
-            self.walk_address.d.next = self.queue.start.val();
-            self.walk_end.d.next = self.queue.last.val();
-            self.walk_last.d.next = self.queue.single.val();
-            self.walk_value.d.next = self.queue.value.val();
-            self.walk_base.d.next = self.queue.base.val();
-        }
         self.entries.read_enable.next = true;
-        self.entries.read_address.next = self.walk_address.q.val();
+        self.entries.read_address.next = self.columns.address.val();
         if self.draining.val() {
             self.entries.read_address.next = self.bias_address.val();
         }
-        self.fetch_valid.d.next = self.walk_valid.q.val();
-        self.fetch_value.d.next = self.walk_value.q.val();
-        self.fetch_base.d.next = self.walk_base.q.val();
+        self.fetch_valid.d.next = self.columns.valid.val();
+        self.fetch_value.d.next = self.columns.value.val();
+        self.fetch_base.d.next = self.columns.base.val();
         self.out_valid.d.next = self.fetch_valid.q.val();
         self.out_value.d.next = self.fetch_value.q.val();
         self.out_base.d.next = self.fetch_base.q.val();
         self.out_entry.d.next = self.entries.read_data.val();
         if self.clear.val() {
-            self.read_valid.d.next = false;
-            self.found_valid.d.next = false;
-            self.walk_valid.d.next = false;
             self.fetch_valid.d.next = false;
             self.out_valid.d.next = false;
         }
@@ -221,12 +144,8 @@ impl<const W: usize, const E: usize, const C: usize, const R: usize, const V: us
         self.entry.next = self.out_entry.q.val();
         self.value.next = self.out_value.q.val();
         self.base.next = self.out_base.q.val();
-        self.busy.next = self.read_valid.q.val()
-            | self.found_valid.q.val()
-            | self.queue.valid.val()
-            | self.walk_valid.q.val()
-            | self.fetch_valid.q.val()
-            | self.out_valid.q.val();
+        self.busy.next =
+            self.columns.busy.val() | self.fetch_valid.q.val() | self.out_valid.q.val();
 
         self.entries.write_enable.next = self.entry_write.val();
         self.entries.write_address.next = self.entry_address.val();

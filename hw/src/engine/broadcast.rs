@@ -5,7 +5,8 @@ use rust_hdl_widgets::prelude::*;
 /// Broadcast: sends each token to the PEs that have an entry in its column, and to no other.
 ///
 /// The occupancy memory holds a bit a PE for every kernel row of every column, at the index of its
-/// first pointer; the loader writes it. A token that no PE wants is dropped, so an empty column costs no PE a cycle. A token waits until every FIFO that
+/// first pointer; the loader writes it. A token that no PE wants is dropped, so an empty column costs no PE a cycle. In a hashed
+/// pass every PE wants every token. A token waits until every FIFO that
 /// it goes to has room, and a cycle where the loader reads. Latency 2, one token a cycle.
 ///
 /// `M` bits of a PE mask (at least 2), `R` accumulator, `C` column address bits; `V` bits of a value.
@@ -29,6 +30,8 @@ pub struct Broadcast<const M: usize, const R: usize, const C: usize, const V: us
     pub base: Signal<In, Bits<R>>,
     /// The token is taken in this cycle if it is offered.
     pub ready: Signal<Out, Bit>,
+    /// Every token goes to every PE, whatever the occupancy says.
+    pub everyone: Signal<In, Bit>,
     /// FIFOs without room, a bit a PE.
     pub full: Signal<In, Bits<M>>,
     /// FIFOs that take the token at the next outputs, a bit a PE.
@@ -173,6 +176,9 @@ impl<const M: usize, const R: usize, const C: usize, const V: usize> Logic
         if self.send_moves.val() {
             self.send_valid.d.next = self.look_valid.q.val();
             self.send_mask.d.next = self.memory.read_data.val();
+            if self.everyone.val() {
+                self.send_mask.d.next = !self.nobody.val();
+            }
             self.send_column.d.next = self.look_column.q.val();
             self.send_count.d.next = self.look_count.q.val();
             self.send_value.d.next = self.look_value.q.val();

@@ -7,9 +7,15 @@ use rust_hdl_core::prelude::*;
 /// A column pushed into an empty queue can be popped in the next cycle. Push and pop may come
 /// together. It does not protect itself: never push when `full` or pop when not `valid`.
 ///
-/// `W` store, `R` accumulator address bits; `V` bits of a value.
+/// `W` store, `C` column, `R` accumulator address bits; `V` bits of a value.
 #[derive(LogicBlock, Default)]
-pub struct ColumnQueue<const F: usize, const W: usize, const R: usize, const V: usize> {
+pub struct ColumnQueue<
+    const F: usize,
+    const W: usize,
+    const C: usize,
+    const R: usize,
+    const V: usize,
+> {
     /// Clock.
     pub clock: Signal<In, Clock>,
     /// Empties the queue.
@@ -26,6 +32,8 @@ pub struct ColumnQueue<const F: usize, const W: usize, const R: usize, const V: 
     pub push_value: Signal<In, Bits<V>>,
     /// Its accumulator base.
     pub push_base: Signal<In, Bits<R>>,
+    /// Its tag.
+    pub push_tag: Signal<In, Bits<C>>,
     /// No room.
     pub full: Signal<Out, Bit>,
     /// Whether to drop the oldest column.
@@ -42,23 +50,28 @@ pub struct ColumnQueue<const F: usize, const W: usize, const R: usize, const V: 
     pub value: Signal<Out, Bits<V>>,
     /// Its accumulator base.
     pub base: Signal<Out, Bits<R>>,
+    /// Its tag.
+    pub tag: Signal<Out, Bits<C>>,
     ring: Ring<F>,
     starts: LutRam<F, W, 0>,
     lasts: LutRam<F, W, 0>,
     singles: LutRam<F, 1, 0>,
     values: LutRam<F, V, 0>,
     bases: LutRam<F, R, 0>,
+    tags: LutRam<F, C, 0>,
     single_bit: Signal<Local, Bits<1>>,
     yes: Literal<1, 1>,
     no: Literal<1, 0>,
 }
 
-impl<const F: usize, const W: usize, const R: usize, const V: usize> Logic
-    for ColumnQueue<F, W, R, V>
+impl<const F: usize, const W: usize, const C: usize, const R: usize, const V: usize> Logic
+    for ColumnQueue<F, W, C, R, V>
 {
     #[hdl_gen]
     fn update(&mut self) {
-        clock!(self, clock, ring, starts, lasts, singles, values, bases);
+        clock!(
+            self, clock, ring, starts, lasts, singles, values, bases, tags
+        );
         self.ring.clear.next = self.clear.val();
         self.ring.push.next = self.push.val();
         self.ring.pop.next = self.pop.val();
@@ -73,25 +86,30 @@ impl<const F: usize, const W: usize, const R: usize, const V: usize> Logic
         self.singles.write_address.next = self.ring.tail.val();
         self.values.write_address.next = self.ring.tail.val();
         self.bases.write_address.next = self.ring.tail.val();
+        self.tags.write_address.next = self.ring.tail.val();
         self.starts.write_data.next = self.push_start.val();
         self.lasts.write_data.next = self.push_end.val();
         self.singles.write_data.next = self.single_bit.val();
         self.values.write_data.next = self.push_value.val();
         self.bases.write_data.next = self.push_base.val();
+        self.tags.write_data.next = self.push_tag.val();
         self.starts.write_enable.next = self.push.val();
         self.lasts.write_enable.next = self.push.val();
         self.singles.write_enable.next = self.push.val();
         self.values.write_enable.next = self.push.val();
         self.bases.write_enable.next = self.push.val();
+        self.tags.write_enable.next = self.push.val();
         self.starts.read_address.next = self.ring.head.val();
         self.lasts.read_address.next = self.ring.head.val();
         self.singles.read_address.next = self.ring.head.val();
         self.values.read_address.next = self.ring.head.val();
         self.bases.read_address.next = self.ring.head.val();
+        self.tags.read_address.next = self.ring.head.val();
         self.start.next = self.starts.read_data.val();
         self.last.next = self.lasts.read_data.val();
         self.single.next = self.singles.read_data.val().any();
         self.value.next = self.values.read_data.val();
         self.base.next = self.bases.read_data.val();
+        self.tag.next = self.tags.read_data.val();
     }
 }

@@ -1,4 +1,4 @@
-use super::{BlockStore, Fifo, Mac, Pool, Quantiser, SinglePortStore, TokenFifo};
+use super::{BlockStore, Fifo, HashedStore, Mac, Pool, Quantiser, SinglePortStore, TokenFifo};
 use rust_hdl_core::prelude::*;
 
 macro_rules! pe {
@@ -64,6 +64,18 @@ macro_rules! pe {
             pub wide: Signal<In, Bit>,
             /// The activation that leaves the quantiser is the first of its pool window.
             pub pool_first: Signal<In, Bit>,
+            /// The pass is hashed: this and the next five are for a hashed store.
+            pub hashed: Signal<In, Bit>,
+            /// Column pointer index of the pool.
+            pub hash_pool: Signal<In, Bits<C>>,
+            /// Words of the pool.
+            pub hash_length: Signal<In, Bits<16>>,
+            /// Rows of a column.
+            pub hash_rows: Signal<In, Bits<W>>,
+            /// Bits of a row that the index of its words has.
+            pub hash_mask: Signal<In, Bits<4>>,
+            /// Number of the PE.
+            pub number: Signal<In, Bits<6>>,
             /// The activation drained.
             pub activation: Signal<Out, Bits<B>>,
             /// A multiply-accumulate begins.
@@ -113,6 +125,12 @@ macro_rules! pe {
                 self.store.pointing.next = self.pointing.val();
                 self.store.pointer_address.next = self.pointer_address.val();
                 self.store.pointer_data.next = self.pointer_data.val();
+                self.store.hashed.next = self.hashed.val();
+                self.store.pool.next = self.hash_pool.val();
+                self.store.length.next = self.hash_length.val();
+                self.store.hash_rows.next = self.hash_rows.val();
+                self.store.mask.next = self.hash_mask.val();
+                self.store.number.next = self.number.val();
 
                 self.mac.entry_valid.next = self.store.entry_valid.val();
                 self.mac.entry.next = self.store.entry.val();
@@ -149,6 +167,10 @@ macro_rules! pe {
 pe!(
     /// PE with its weights in block RAM.
     BlockPe, Fifo<F, C, R, V, MAPS>, BlockStore<W, E, C, R, V, X>, 1, [F, W, C, R, K, E, Q, B, V, MAPS, X]
+);
+pe!(
+    /// PE with its weights in block RAM, where they may be picked from pools by a hash. `S` PEs, log2.
+    HashedPe, Fifo<F, C, R, V, MAPS>, HashedStore<W, E, C, R, V, X, Q, S>, 1, [F, W, C, R, K, E, Q, B, V, MAPS, X, S]
 );
 pe!(
     /// PE with its weights in one single-port RAM. Columns are at least two cycles apart, and rows

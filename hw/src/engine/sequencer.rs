@@ -22,10 +22,11 @@ pub enum SequencerState {
 /// Runs passes: fetches a descriptor, starts the scan, waits for the PEs, starts the drain, and goes
 /// on to the next pass until one is marked last, or after one pass when stepping.
 ///
-/// Fetching takes 7 cycles, 13 for a pass over a map. A reset aborts everything and clears all accumulators, `2^R` cycles.
+/// Fetching takes 7 cycles, 13 for a pass over a map, 14 for a hashed one. A reset aborts everything and clears all accumulators, `2^R` cycles.
 ///
 /// `D` descriptor word address bits; `A`, `W`, `R`, `C`, `K`, `G` address bits of activations, store,
-/// accumulators, columns, codebook, geometry tables. With `MAPS` 0 every pass is one position.
+/// accumulators, columns, codebook, geometry tables. With `MAPS` 0 every pass is one position, with `HASHED` 0 none is
+/// hashed.
 #[derive(LogicBlock, Default)]
 pub struct Sequencer<
     const D: usize,
@@ -36,6 +37,7 @@ pub struct Sequencer<
     const K: usize,
     const G: usize,
     const MAPS: usize,
+    const HASHED: usize,
 > {
     /// Clock.
     pub clock: Signal<In, Clock>,
@@ -141,6 +143,18 @@ pub struct Sequencer<
     pub pool_x_table: Signal<Out, Bits<G>>,
     /// Descriptor field.
     pub pool_y_table: Signal<Out, Bits<G>>,
+    /// The pass is hashed: the fields below count.
+    pub hashed: Signal<Out, Bit>,
+    /// Descriptor field.
+    pub hash_lanes: Signal<Out, Bits<5>>,
+    /// Descriptor field.
+    pub hash_length: Signal<Out, Bits<16>>,
+    /// Descriptor field.
+    pub hash_pool: Signal<Out, Bits<C>>,
+    /// Descriptor field.
+    pub hash_rows: Signal<Out, Bits<12>>,
+    /// Descriptor field.
+    pub hash_mask: Signal<Out, Bits<4>>,
     descriptors: BlockRam<D, 32>,
     state: DFF<SequencerState>,
     stepping: DFF<Bit>,
@@ -159,6 +173,7 @@ pub struct Sequencer<
     word9: DFF<Bits<32>>,
     word10: DFF<Bits<32>>,
     word11: DFF<Bits<32>>,
+    word12: DFF<Bits<32>>,
     clear_at: DFF<Bits<R>>,
     fetch_address: Signal<Local, Bits<16>>,
     pass_done: Signal<Local, Bit>,
@@ -178,10 +193,13 @@ pub struct Sequencer<
     count10: Literal<4, 10>,
     count11: Literal<4, 11>,
     count12: Literal<4, 12>,
+    count13: Literal<4, 13>,
     zero_acc: Literal<R, 0>,
     one_acc: Literal<R, 1>,
     maps: Literal<2, MAPS>,
     is_map: Signal<Local, Bit>,
+    hashes: Literal<2, HASHED>,
+    is_hashed: Signal<Local, Bit>,
 }
 
 impl<
@@ -193,13 +211,14 @@ impl<
     const K: usize,
     const G: usize,
     const MAPS: usize,
-> Logic for Sequencer<D, A, W, R, C, K, G, MAPS>
+    const HASHED: usize,
+> Logic for Sequencer<D, A, W, R, C, K, G, MAPS, HASHED>
 {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(
             self, clock, state, stepping, index, count, finished, word0, word1, word2, word3,
-            word4, word5, word6, word7, word8, word9, word10, word11, clear_at
+            word4, word5, word6, word7, word8, word9, word10, word11, word12, clear_at
         );
         self.descriptors.clock.next = self.clock.val();
         self.descriptors.write_enable.next = self.descriptor_write.val();
@@ -211,6 +230,7 @@ impl<
         self.descriptors.read_enable.next = true;
 
         self.is_map.next = self.word0.q.val().get_bit(5) & self.maps.val().get_bit(0);
+        self.is_hashed.next = self.word0.q.val().get_bit(13) & self.hashes.val().get_bit(0);
         self.scan_start.next = false;
         self.drain_start.next = false;
         self.pass_done.next = false;
@@ -244,7 +264,7 @@ impl<
                 }
                 if self.count.q.val() == self.count6.val() {
                     self.word5.d.next = self.descriptors.read_data.val();
-                    if !self.is_map.val() {
+                    if !self.is_map.val() & !self.is_hashed.val() {
                         self.scan_start.next = true;
                         self.state.d.next = SequencerState::Scan;
                     }
@@ -266,6 +286,13 @@ impl<
                 }
                 if self.count.q.val() == self.count12.val() {
                     self.word11.d.next = self.descriptors.read_data.val();
+                    if !self.is_hashed.val() {
+                        self.scan_start.next = true;
+                        self.state.d.next = SequencerState::Scan;
+                    }
+                }
+                if (self.count.q.val() == self.count13.val()) & self.is_hashed.val() {
+                    self.word12.d.next = self.descriptors.read_data.val();
                     self.scan_start.next = true;
                     self.state.d.next = SequencerState::Scan;
                 }
@@ -355,5 +382,11 @@ impl<
         self.pool_height.next = self.word10.q.val().get_bits::<16>(16);
         self.pool_x_table.next = self.word11.q.val().get_bits::<G>(0);
         self.pool_y_table.next = self.word11.q.val().get_bits::<G>(16);
+        self.hashed.next = self.is_hashed.val();
+        self.hash_lanes.next = self.word0.q.val().get_bits::<5>(24);
+        self.hash_length.next = self.word5.q.val().get_bits::<16>(16);
+        self.hash_pool.next = self.word12.q.val().get_bits::<C>(0);
+        self.hash_rows.next = self.word12.q.val().get_bits::<12>(16);
+        self.hash_mask.next = self.word12.q.val().get_bits::<4>(28);
     }
 }

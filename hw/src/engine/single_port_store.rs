@@ -63,6 +63,18 @@ pub struct SinglePortStore<
     pub pointer_address: Signal<In, Bits<C>>,
     /// Its value, a store address.
     pub pointer_data: Signal<In, Bits<W>>,
+    /// Not used: this store has no hash.
+    pub hashed: Signal<In, Bit>,
+    /// Not used.
+    pub pool: Signal<In, Bits<C>>,
+    /// Not used.
+    pub length: Signal<In, Bits<16>>,
+    /// Not used.
+    pub hash_rows: Signal<In, Bits<W>>,
+    /// Not used.
+    pub mask: Signal<In, Bits<4>>,
+    /// Not used.
+    pub number: Signal<In, Bits<6>>,
     ram: SinglePortRam<W, E>,
     pointer_index: Signal<Local, Bits<W>>,
     written_index: Signal<Local, Bits<W>>,

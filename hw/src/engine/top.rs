@@ -1,12 +1,13 @@
 use super::{
-    BlockPe, Broadcast, Bus, Counters, Drain, HostPort, Loader, Scan, Sequencer, SinglePortPe,
+    BlockPe, Broadcast, Bus, Counters, Drain, HashedPe, HostPort, Loader, Scan, Sequencer,
+    SinglePortPe,
 };
 use crate::primitives::{BlockRam, Literal};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 macro_rules! engine {
-    ($(#[$doc:meta])* $name:ident, $pe:ty, $overlap:literal, [$($generic:ident),*]) => {
+    ($(#[$doc:meta])* $name:ident, $pe:ty, $overlap:literal, $hashed:literal, [$($generic:ident),*]) => {
         $(#[$doc])*
         ///
         /// Wiring only. `N` PEs, `M = max(N, 2)`; `A`, `W`, `R`, `C`, `K` address bits of
@@ -31,7 +32,7 @@ macro_rules! engine {
             /// Value read, when `ack`.
             pub read_data: Signal<Out, Bits<32>>,
             bus: Bus<D, K, T, G, MAPS, $overlap>,
-            sequencer: Sequencer<D, A, W, R, C, K, G, MAPS>,
+            sequencer: Sequencer<D, A, W, R, C, K, G, MAPS, $hashed>,
             loader: Loader<N, M, W, C, E, Q, MAPS>,
             port: HostPort<N, A, B, PARTS, LEFT, RIGHT, PART_BITS>,
             scan: Scan<N, M, A, R, C, G, B, V, MAPS>,
@@ -43,6 +44,11 @@ macro_rules! engine {
             banks: [BlockRam<A, B>; N],
             pe: [$pe; N],
             pe_bits: [Constant<Bits<M>>; N],
+            numbers: [Constant<Bits<6>>; N],
+            lanes: Signal<Local, Bits<6>>,
+            all_rows: Signal<Local, Bits<W>>,
+            rows_less: Signal<Local, Bits<W>>,
+            one_row: Literal<W, 1>,
             full: Signal<Local, Bits<M>>,
             macs: Signal<Local, Bits<M>>,
             seeking: Signal<Local, Bits<M>>,
@@ -89,6 +95,11 @@ macro_rules! engine {
                     banks: std::array::from_fn(|_| Default::default()),
                     pe: std::array::from_fn(|_| Default::default()),
                     pe_bits: std::array::from_fn(|i| Constant::new((1u64 << i).into())),
+                    numbers: std::array::from_fn(|i| Constant::new((i as u64).into())),
+                    lanes: Default::default(),
+                    all_rows: Default::default(),
+                    rows_less: Default::default(),
+                    one_row: Default::default(),
                     full: Default::default(),
                     macs: Default::default(),
                     seeking: Default::default(),
@@ -217,6 +228,7 @@ macro_rules! engine {
                 self.broadcast.count.next = self.scan.count.val();
                 self.broadcast.value.next = self.scan.value.val();
                 self.broadcast.base.next = self.scan.base.val();
+                self.broadcast.everyone.next = self.sequencer.hashed.val();
                 self.broadcast.load_read.next = self.loader.occupancy_read.val();
                 self.broadcast.load_column.next = self.loader.occupancy_column.val();
                 self.broadcast.load_write.next = self.loader.occupancy_write.val();
@@ -297,6 +309,9 @@ macro_rules! engine {
                 self.macs.next = self.no_pe.val();
                 self.seeking.next = self.no_pe.val();
                 self.pes_busy.next = false;
+                self.lanes.next = bit_cast::<6, 5>(self.sequencer.hash_lanes.val());
+                self.all_rows.next = bit_cast::<W, 12>(self.sequencer.hash_rows.val());
+                self.rows_less.next = self.all_rows.val() - self.one_row.val();
                 for i in 0..N {
                     self.pe[i].clock.next = self.clock.val();
                     self.pe[i].abort.next = self.sequencer.abort.val();
@@ -327,6 +342,15 @@ macro_rules! engine {
                     self.pe[i].relu.next = self.sequencer.relu.val();
                     self.pe[i].wide.next = self.sequencer.out_wide.val();
                     self.pe[i].pool_first.next = self.drain.first.val();
+                    self.pe[i].hashed.next = self.sequencer.hashed.val();
+                    self.pe[i].hash_pool.next = self.sequencer.hash_pool.val();
+                    self.pe[i].hash_length.next = self.sequencer.hash_length.val();
+                    self.pe[i].hash_rows.next = self.rows_less.val();
+                    if self.numbers[i].val() < self.lanes.val() {
+                        self.pe[i].hash_rows.next = self.all_rows.val();
+                    }
+                    self.pe[i].hash_mask.next = self.sequencer.hash_mask.val();
+                    self.pe[i].number.next = self.numbers[i].val();
                     if self.pe[i].full.val() {
                         self.full.next = self.full.val() | self.pe_bits[i].val();
                     }
@@ -374,11 +398,16 @@ const fn event(name: &str) -> usize {
 
 engine!(
     /// The engine with weights in block RAM, which can be loaded while passes run.
-    BlockEngine, BlockPe<F, W, C, R, K, E, Q, B, V, MAPS, X>, 1,
+    BlockEngine, BlockPe<F, W, C, R, K, E, Q, B, V, MAPS, X>, 1, 0,
     [N, M, A, W, R, C, K, F, D, T, G, E, Q, B, V, MAPS, X, PARTS, LEFT, RIGHT, PART_BITS]
 );
 engine!(
+    /// The engine with weights in block RAM, which may be picked from pools by a hash. `S` PEs, log2.
+    HashedEngine, HashedPe<F, W, C, R, K, E, Q, B, V, MAPS, X, S>, 1, 1,
+    [N, M, A, W, R, C, K, F, D, T, G, E, Q, B, V, MAPS, X, S, PARTS, LEFT, RIGHT, PART_BITS]
+);
+engine!(
     /// The engine with weights in one single-port RAM a PE.
-    SinglePortEngine, SinglePortPe<F, W, C, R, K, E, Q, B, V, MAPS, TOKEN, REST>, 0,
+    SinglePortEngine, SinglePortPe<F, W, C, R, K, E, Q, B, V, MAPS, TOKEN, REST>, 0, 0,
     [N, M, A, W, R, C, K, F, D, T, G, E, Q, B, V, MAPS, TOKEN, REST, PARTS, LEFT, RIGHT, PART_BITS]
 );

@@ -77,8 +77,8 @@ fn token_fifo() {
 widths! { column_queue: ColumnQueue, column_queue_16: ColumnQueue16 => {
     let ports = dut!(
         Uut, clock,
-        in [clear, push, push_start, push_end, push_single, push_value, push_base, pop],
-        out [full, valid, start, last, single, value, base]
+        in [clear, push, push_start, push_end, push_single, push_value, push_base, push_tag, pop],
+        out [full, valid, start, last, single, value, base, tag]
     );
     Lockstep::new(NAME, ports).run(CYCLES);
 } }
@@ -89,11 +89,56 @@ widths! { block_store: BlockStore, block_store_16: BlockStore16 => {
         in [
             clear, seek, seek_column, seek_count, seek_value, seek_base, draining, bias_address,
             entry_write, entry_address, entry_data, pointer_write, pointing, pointer_address,
-            pointer_data,
+            pointer_data, hashed, pool, length, hash_rows, mask, number,
         ],
         out [ready, entry_valid, entry, value, base, busy]
     );
     Lockstep::new(NAME, ports).run(CYCLES);
+} }
+
+#[test]
+fn column_seek() {
+    let ports = dut!(
+        ColumnSeek, clock,
+        in [
+            clear, seek, seek_column, seek_count, seek_tag, seek_value, seek_base, counted, counted_end,
+            pointer_write, pointer_address, pointer_data,
+        ],
+        out [ready, valid, address, tag, value, base, busy, pointer]
+    );
+    Lockstep::new("column_seek", ports).run(CYCLES);
+}
+
+#[test]
+fn hash_round() {
+    let ports = dut!(HashRound, clock, in [state, column], out [hashed]);
+    Lockstep::new("hash_round", ports).run(CYCLES);
+}
+
+widths! { hashed_store: HashedStore, hashed_store_16: HashedStore16 => {
+    let ports = dut!(
+        Uut, clock,
+        in [
+            clear, seek, seek_column, seek_count, seek_value, seek_base, draining, bias_address,
+            entry_write, entry_address, entry_data, pointer_write, pointing, pointer_address,
+            pointer_data, hashed, pool, length, hash_rows, mask, number,
+        ],
+        out [ready, entry_valid, entry, value, base, busy]
+    );
+    let mut pass = [0; 4];
+    Lockstep::new(NAME, ports).run_with(CYCLES, |inputs| {
+        // A pass lasts some cycles, and half of them are hashed.
+        if inputs.once_in(200) {
+            pass = [inputs.below(2), inputs.below(256), inputs.below(12), inputs.below(4)];
+        }
+        for (name, value) in ["hashed", "length", "hash_rows", "mask"].into_iter().zip(pass) {
+            inputs.set(name, value);
+        }
+        let clear = inputs.once_in(100);
+        inputs.set("clear", clear.into());
+        let draining = inputs.once_in(20);
+        inputs.set("draining", draining.into());
+    });
 } }
 
 #[test]
@@ -103,7 +148,7 @@ fn single_port_store() {
         in [
             clear, seek, seek_column, seek_count, seek_value, seek_base, draining, bias_address,
             entry_write, entry_address, entry_data, pointer_write, pointing, pointer_address,
-            pointer_data,
+            pointer_data, hashed, pool, length, hash_rows, mask, number,
         ],
         out [ready, entry_valid, entry, value, base, busy]
     );
@@ -247,7 +292,7 @@ widths! { broadcast: Broadcast, broadcast_16: Broadcast16 => {
     let ports = dut!(
         Uut, clock,
         in [
-            abort, valid, column, start, count, value, base, full, load_read, load_column, load_write,
+            abort, valid, column, start, count, value, base, everyone, full, load_read, load_column, load_write,
             load_occupancy,
         ],
         out [
@@ -367,6 +412,7 @@ fn sequencer() {
             out_base, col_base, bias_base, groups, rows, accs, codebook_base, map, pool, sweep,
             segments, out_step, width, height, x_table, y_table, tap_columns, row_step,
             group_columns, in_step, pool_width, pool_height, pool_x_table, pool_y_table,
+            hashed, hash_lanes, hash_length, hash_pool, hash_rows, hash_mask,
         ]
     );
     Lockstep::new("sequencer", ports).run(CYCLES);
@@ -379,12 +425,29 @@ widths! { block_pe: BlockPe, block_pe_16: BlockPe16 => {
             abort, push, push_column, push_value, push_base, push_count, codebook_base, codebook_write,
             codebook_address, codebook_data, entry_write, entry_address, entry_data,
             pointer_write, pointing, pointer_address, pointer_data, draining, drain_address,
-            bias_address, clear, clear_address, amount, relu, wide, pool_first,
+            bias_address, clear, clear_address, amount, relu, wide, pool_first, hashed, hash_pool,
+            hash_length, hash_rows, hash_mask, number,
         ],
         out [full, activation, macs, seeking, busy]
     );
     Lockstep::new(NAME, ports).run(CYCLES);
 } }
+
+#[test]
+fn hashed_pe() {
+    let ports = dut!(
+        HashedPe, clock,
+        in [
+            abort, push, push_column, push_value, push_base, push_count, codebook_base, codebook_write,
+            codebook_address, codebook_data, entry_write, entry_address, entry_data,
+            pointer_write, pointing, pointer_address, pointer_data, draining, drain_address,
+            bias_address, clear, clear_address, amount, relu, wide, pool_first, hashed, hash_pool,
+            hash_length, hash_rows, hash_mask, number,
+        ],
+        out [full, activation, macs, seeking, busy]
+    );
+    Lockstep::new("hashed_pe", ports).run(CYCLES);
+}
 
 #[test]
 fn single_port_pe() {
@@ -394,7 +457,8 @@ fn single_port_pe() {
             abort, push, push_column, push_value, push_base, push_count, codebook_base, codebook_write,
             codebook_address, codebook_data, entry_write, entry_address, entry_data,
             pointer_write, pointing, pointer_address, pointer_data, draining, drain_address,
-            bias_address, clear, clear_address, amount, relu, wide, pool_first,
+            bias_address, clear, clear_address, amount, relu, wide, pool_first, hashed, hash_pool,
+            hash_length, hash_rows, hash_mask, number,
         ],
         out [full, activation, macs, seeking, busy]
     );

@@ -100,6 +100,7 @@ fn graphs() {
         "ulx3s-85f-32",
         "tiny16",
         "ulx3s-85f-a16",
+        "ulx3s-85f-hashed",
     ];
     let mut devices: Vec<Device<Limited>> = names[1..]
         .iter()
@@ -108,7 +109,7 @@ fn graphs() {
             Device::open(Limited::new(device, CYCLE_LIMIT)).expect("an engine")
         })
         .collect();
-    let (mut run, mut refused, mut streamed) = (0, 0, 0);
+    let (mut run, mut refused, mut streamed, mut hashed) = (0, 0, 0, 0);
     let (mut passes, mut off) = (0, 0);
     // Cycles of the same inferences without and with overlap.
     let mut overlapped = (0, 0);
@@ -192,13 +193,15 @@ fn graphs() {
         }
         run += 1;
         streamed += usize::from(!image.is_resident());
+        let is_hashed = |pass: &&thresh_model::Pass| pass.descriptor.hashed;
+        hashed += image.passes.iter().filter(is_hashed).count();
     }
     println!(
-        "{run} graphs, {streamed} of several runs, {refused} refused; model off in {off} of {passes} passes"
+        "{run} graphs, {streamed} of several runs, {refused} refused; {hashed} hashed passes; model off in {off} of {passes} passes"
     );
     assert!(
-        run > 9 * refused && streamed > 0,
-        "{run} {refused} {streamed}"
+        run > 9 * refused && streamed > 0 && hashed > 0,
+        "{run} {refused} {streamed} {hashed}"
     );
     let (alone, beside) = overlapped;
     println!("loading and running: {alone} cycles in turn, {beside} with loads ahead");
@@ -253,4 +256,9 @@ fn sixteen_pes_with_activations_of_sixteen_bits() {
 #[test]
 fn thirty_two_pes() {
     check_config("ulx3s-85f-32");
+}
+
+#[test]
+fn sixteen_pes_with_hashed_stores() {
+    check_config("ulx3s-85f-hashed");
 }

@@ -68,6 +68,7 @@ impl Fake {
                 reg::MAPS,
                 &[
                     ("maps", u32::from(info.maps)),
+                    ("hashed", u32::from(info.hashed)),
                     ("table_addr_bits", info.table_addr_bits),
                     ("row_bits", info.row_bits),
                 ],

@@ -111,7 +111,6 @@ impl<T: Transport> Device<T> {
         data: &PeData,
     ) -> Result<(), DriverError> {
         let doing = format!("loading the weights of pass {index} into PE {pe}");
-        let d = &pass.descriptor;
         let target = fields(
             reg::LOAD_TARGET,
             &[
@@ -123,13 +122,16 @@ impl<T: Transport> Device<T> {
         );
         let column = fields(
             reg::LOAD_COLUMN,
-            &[("first", d.col_base.into()), ("count", pass.columns())],
+            &[
+                ("first", pass.pointer_base().into()),
+                ("count", pass.loaded_columns()),
+            ],
         );
         let entry = fields(
             reg::LOAD_ENTRY,
             &[
                 ("address", data.entry_address.into()),
-                ("rows", d.rows.into()),
+                ("rows", pass.loaded_rows()),
             ],
         );
         self.load_stream(

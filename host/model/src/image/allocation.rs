@@ -122,7 +122,11 @@ impl Needs {
             };
             self.store = self.store.max(entries).max(biases);
         }
-        self.columns = self.columns.max(end(d.col_base, pass.pointers()));
+        self.columns = self.columns.max(end(pass.pointer_base(), pass.pointers()));
+        if d.hashed {
+            // Tokens name columns with the bits of a column pointer.
+            self.columns = self.columns.max(end(d.col_base, pass.columns()));
+        }
         self.accumulators = self.accumulators.max(d.accs.into());
         self.codebook = self.codebook.max(end(d.codebook_base, pass.codebook.len()));
         self.passes += 1;
@@ -138,7 +142,7 @@ impl Needs {
     pub fn of(&self, memory: Memory, store: WeightStore) -> usize {
         match (memory, store) {
             (Memory::Activations, _) => self.activations,
-            (Memory::WeightStore, WeightStore::BlockRam) => self.store,
+            (Memory::WeightStore, WeightStore::BlockRam | WeightStore::Hashed) => self.store,
             (Memory::WeightStore, WeightStore::SinglePort) => self.store + self.columns,
             (Memory::Columns, _) => self.columns,
             (Memory::Accumulators, _) => self.accumulators,
@@ -234,6 +238,13 @@ impl Image {
             return Err(ImageError::ActBits {
                 got: self.act_bits,
                 expected: config.act_bits,
+                config: config.name.into(),
+            });
+        }
+        let hashed = self.passes.iter().position(|pass| pass.descriptor.hashed);
+        if let Some(pass) = hashed.filter(|_| config.store != WeightStore::Hashed) {
+            return Err(ImageError::Hashed {
+                pass,
                 config: config.name.into(),
             });
         }

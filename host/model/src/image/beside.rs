@@ -65,7 +65,9 @@ impl Image {
             }
             let d = &owner.descriptor;
             let range = |start: u16, words: usize| usize::from(start)..usize::from(start) + words;
-            taken.columns.push(range(d.col_base, owner.pointers()));
+            taken
+                .columns
+                .push(range(owner.pointer_base(), owner.pointers()));
             taken
                 .codebook
                 .push(range(d.codebook_base, owner.codebook.len()));

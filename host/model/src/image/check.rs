@@ -1,8 +1,8 @@
 //! Whether an image is sound: every number inside what an engine has, everything consistent.
 
-use super::{Image, ImageError, Memory, Pass, geometry};
+use super::{Image, ImageError, Memory, Pass, geometry, hashed, repeated};
 use crate::huffman::{CodeLengths, Decoder};
-use crate::stream::{self, Decoded, Limits};
+use crate::stream::{self, Decoded, Entry, Limits};
 use thresh_regs::{
     ACT_BITS, ACTIVATION_WINDOW, CODE_BITS, CODEBOOK_WINDOW, DESCRIPTOR_WINDOW, DESCRIPTOR_WORDS,
     PassDescriptor, STEP_BITS, TABLE_SYMBOLS, acts_per_word,
@@ -223,6 +223,12 @@ pub(super) fn descriptor(image: &Image, pass: &Pass) -> Result<(), ImageError> {
                 rows: d.rows,
                 accs: d.accs,
                 codebook_base: d.codebook_base,
+                hashed: d.hashed,
+                hash_lanes: d.hash_lanes,
+                hash_length: d.hash_length,
+                hash_pool: d.hash_pool,
+                hash_rows: d.hash_rows,
+                hash_mask: d.hash_mask,
                 ..PassDescriptor::default()
             };
             if *d != plain {
@@ -231,6 +237,7 @@ pub(super) fn descriptor(image: &Image, pass: &Pass) -> Result<(), ImageError> {
             }
         }
     }
+    hashed::descriptor(image, pass)?;
     let accs = rows.saturating_mul(pass.positions());
     equal("accs", d.accs.into(), accs)?;
     let most_activations = most(Memory::Activations, image);
@@ -268,7 +275,7 @@ pub(super) fn descriptor(image: &Image, pass: &Pass) -> Result<(), ImageError> {
     }
     at_most(
         "end of the column pointers",
-        usize::from(d.col_base).saturating_add(pass.pointers()),
+        usize::from(pass.pointer_base()).saturating_add(pass.pointers()),
         ADDRESSES,
     )
 }
@@ -307,8 +314,8 @@ impl Pass {
 
     pub(super) fn limits(&self, pe: usize) -> Limits {
         Limits {
-            columns: self.columns(),
-            rows: usize::from(self.descriptor.rows) * self.segments(),
+            columns: self.loaded_columns(),
+            rows: self.loaded_rows() * self.segments(),
             codes: self.codebook.len(),
             entries: ADDRESSES - usize::from(self.pes[pe].entry_address),
         }
@@ -353,8 +360,15 @@ impl Pass {
             };
             equal("bits after a stream's end", filling.into(), 0)?;
             equal("number of entries", data.entries, decoded.entries())?;
+            if own && d.hashed {
+                hashed::pool(self, &decoded)?;
+                live[..self.hashed_rows(pe)]
+                    .iter_mut()
+                    .for_each(|live| *live |= 1 << pe);
+            }
             if own {
-                add_live(&mut live, pe, &decoded, &data.biases);
+                let columns = if d.hashed { &[] } else { &decoded.columns[..] };
+                add_live(&mut live, pe, columns, &data.biases);
             }
         }
         Ok(live)
@@ -362,8 +376,8 @@ impl Pass {
 }
 
 /// Adds PE `pe` to the rows in which it has an entry or a bias.
-fn add_live(live: &mut [u64], pe: usize, decoded: &Decoded, biases: &[i16]) {
-    for column in &decoded.columns {
+fn add_live(live: &mut [u64], pe: usize, columns: &[Vec<Entry>], biases: &[i16]) {
+    for column in columns {
         let mut next = 0;
         for entry in column {
             let row = next + usize::from(entry.step);
@@ -416,6 +430,7 @@ impl Image {
         for (i, pass) in self.passes.iter().enumerate() {
             volume.add(pass).map_err(|e| e.in_pass(i))?;
             let lanes = descriptor(self, pass).and_then(|()| pass.check(self));
+            repeated::check(pass).map_err(|e| e.in_pass(i))?;
             live.push(lanes.map_err(|e| e.in_pass(i))?);
         }
         let runs: Vec<usize> = (self.runs.iter().enumerate())
@@ -457,7 +472,16 @@ impl Image {
             let d = &pass.descriptor;
             let addresses = [d.rows, d.col_base, d.bias_base, d.codebook_base].map(usize::from);
             let biases = d.keep;
+            let hash = (
+                d.hashed,
+                d.hash_lanes,
+                d.hash_length,
+                d.hash_pool,
+                d.hash_rows,
+                d.hash_mask,
+            );
             (
+                hash,
                 addresses,
                 pass.columns(),
                 pass.segments(),

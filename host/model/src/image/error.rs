@@ -118,6 +118,16 @@ pub enum ImageError {
         /// Name of the configuration.
         config: String,
     },
+    /// For an engine that computes hashes.
+    #[error(
+        "pass {pass} picks its weights by a hash, which configuration {config} does not compute; pack the network with --config {config}"
+    )]
+    Hashed {
+        /// The first such pass.
+        pass: usize,
+        /// Name of the configuration.
+        config: String,
+    },
     /// For an engine with other activations.
     #[error(
         "got an image for activations of {got} bits, configuration {config} has {expected}; pack the network with --config {config}"

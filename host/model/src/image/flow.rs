@@ -187,7 +187,7 @@ impl Image {
                     continue;
                 }
                 pointers
-                    .claim(d.col_base.into(), pass.pointers())
+                    .claim(pass.pointer_base().into(), pass.pointers())
                     .and_then(|()| codebook.claim(d.codebook_base.into(), pass.codebook.len()))
                     .map_err(|e| e.in_pass(i))?;
             }

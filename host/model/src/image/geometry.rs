@@ -121,6 +121,7 @@ impl Image {
             geometry: pass.geometry.clone(),
             reuse: pass.reuse,
             begins_layer: pass.begins_layer,
+            filters: None,
             parameters: 0,
             tables: Default::default(),
             codebook: Vec::new(),

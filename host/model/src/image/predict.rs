@@ -61,7 +61,7 @@ impl Context {
         let d = &pass.descriptor;
         self.index += 1;
         if pass.reuse == 0 {
-            self.next_col = usize::from(d.col_base) + pass.pointers();
+            self.next_col = usize::from(pass.pointer_base()) + pass.pointers();
             self.next_codebook = usize::from(d.codebook_base) + pass.codebook.len();
         }
         if !d.keep {
@@ -88,19 +88,33 @@ impl Context {
     }
 }
 
+/// What a file says of a pass beside its descriptor.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    /// A layer begins.
+    pub begins_layer: bool,
+    /// All channels have the same filters.
+    pub repeats: bool,
+}
+
 /// Visits every field of a descriptor that does not follow from a geometry: `visit(predicted,
 /// actual)` gives the value that it gets.
 ///
 /// A field is predicted from the passes before and from the fields visited before it.
 pub(super) fn fields<E>(
     d: &mut PassDescriptor,
-    begins_layer: &mut bool,
+    marks: &mut Marks,
     c: &Context,
     mut visit: impl FnMut(usize, u16) -> Result<u16, E>,
 ) -> Result<(), E> {
     let end = c.index + 1 == c.passes;
     let kept = c.before.filter(|before| before.keep);
-    *begins_layer = visit(kept.is_none().into(), (*begins_layer).into())? != 0;
+    // With flags above that most passes do not have.
+    let flags = [marks.begins_layer, d.hashed, marks.repeats].map(u16::from);
+    let kind = flags[0] | flags[1] << 1 | flags[2] << 2;
+    let kind = visit(kept.is_none().into(), kind)?;
+    let flag = |bit: u32| kind >> bit & 1 != 0;
+    (marks.begins_layer, d.hashed, marks.repeats) = (flag(0), flag(1), flag(2));
     d.last = visit(c.ends_run().into(), d.last.into())? != 0;
     d.out_wide = visit(end.into(), d.out_wide.into())? != 0;
     d.relu = visit((!end).into(), d.relu.into())? != 0;
@@ -117,11 +131,34 @@ pub(super) fn fields<E>(
     // Maps lie at address zero and behind the network's input in turn.
     let behind = words * height * width;
     d.out_base = visit(if d.in_base == 0 { behind } else { 0 }, d.out_base)?;
-    d.col_base = visit(c.next_col, d.col_base)?;
+    let next_col = if d.hashed { 0 } else { c.next_col };
+    d.col_base = visit(next_col, d.col_base)?;
     d.bias_base = visit(c.next_bias, d.bias_base)?;
     d.codebook_base = visit(c.next_codebook, d.codebook_base)?;
     d.in_step = visit(d.map.into(), d.in_step)?;
     d.out_step = visit(1, d.out_step)?;
+    Ok(())
+}
+
+/// Visits the fields of a hashed pass, as [`geometry`] visits numbers.
+pub(super) fn hashed<E>(
+    d: &mut PassDescriptor,
+    c: &Context,
+    mut visit: impl FnMut(usize, usize) -> Result<usize, E>,
+) -> Result<(), E> {
+    let mut field = |predicted, field: &mut u16| {
+        let value = visit(predicted, (*field).into())?;
+        *field = u16::try_from(value).unwrap_or(u16::MAX);
+        Ok(())
+    };
+    field(c.next_col, &mut d.hash_pool)?;
+    field(d.rows.into(), &mut d.hash_rows)?;
+    let before = c.before.map_or(0, |before| before.hash_length);
+    field(before.into(), &mut d.hash_length)?;
+    let [mut lanes, mut mask] = [d.hash_lanes, d.hash_mask].map(u16::from);
+    field(c.pes, &mut lanes)?;
+    field(0, &mut mask)?;
+    [d.hash_lanes, d.hash_mask] = [lanes, mask].map(|n| u8::try_from(n).unwrap_or(u8::MAX));
     Ok(())
 }
 

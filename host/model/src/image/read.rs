@@ -6,11 +6,12 @@ use super::write::{
     SIZE_BITS, WIDTH_BITS, crc, follows,
 };
 use super::{
-    FORMAT_VERSION, Image, ImageError, MAGIC, MapSize, Pass, PeData, Run, Transfer, check, map,
+    FORMAT_VERSION, Filters, Image, ImageError, MAGIC, MapSize, Pass, PeData, Run, Transfer, check,
+    map,
 };
 use crate::bits::{BitReader, BitWriter};
 use crate::geometry::Geometry;
-use crate::huffman::CodeLengths;
+use crate::huffman::{CodeLengths, Decoder};
 use crate::network::{Frame, Head, Shape};
 use crate::stream;
 use std::collections::BTreeMap;
@@ -255,12 +256,13 @@ fn read_pass(
     if reader.bit().ok_or(truncated("a pass descriptor"))? == 1 {
         reuse = number(reader, "a pass descriptor")? as usize;
     }
-    let (descriptor, geometry, begins_layer) = read_descriptor(reader, context, image.num_pes)?;
+    let (descriptor, geometry, marks) = read_descriptor(reader, context, image.num_pes)?;
     let mut pass = Pass {
         descriptor,
         geometry,
         reuse,
-        begins_layer,
+        begins_layer: marks.begins_layer,
+        filters: None,
         parameters,
         tables: Default::default(),
         codebook: Vec::new(),
@@ -279,7 +281,11 @@ fn read_pass(
         pass.tables[table as usize] = read_table(reader, table, before)?;
     }
     let codes = reader.take(SIZE_BITS).ok_or(truncated("the codebook"))?;
-    if codes > 0 {
+    if descriptor.hashed {
+        let first = read_numbers(reader, codes as usize / 2).ok_or(truncated("the codebook"))?;
+        let pair = |weight: i16| [weight, weight.wrapping_neg()];
+        pass.codebook = first.into_iter().flat_map(pair).collect();
+    } else if codes > 0 {
         let lengths = pass.tables[Table::Code as usize].lengths();
         pass.codebook =
             read_codebook(reader, codes as usize, lengths).ok_or(truncated("the codebook"))?;
@@ -292,6 +298,9 @@ fn read_pass(
         }
     }
     let decoders = check::decoders(&pass.tables);
+    if marks.repeats {
+        return with_filters(reader, pass, &decoders[Table::Code as usize], next);
+    }
     for (pe, next) in next.iter_mut().enumerate() {
         pass.pes[pe].entry_address = u16::try_from(*next)
             .map_err(|_| ImageError::value("entry address", *next as i64, "at most 65535"))?;
@@ -307,49 +316,90 @@ fn read_pass(
     Ok(pass)
 }
 
+/// The pass with the filters of its channels, and the streams that follow from them.
+fn with_filters(
+    reader: &mut Reader<'_>,
+    mut pass: Pass,
+    code: &Decoder,
+    next: &mut [usize],
+) -> Result<Pass, ImageError> {
+    let wrong = |got: usize| ImageError::value("filters", got, "those of a depthwise pass");
+    let count = number(reader, "the filters")? as usize;
+    let taps = pass.segments();
+    if count > usize::from(pass.descriptor.rows) * pass.pes.len() {
+        return Err(wrong(count));
+    }
+    let mut filters = Filters {
+        count,
+        codes: Vec::new(),
+    };
+    for _ in 0..count * taps {
+        let end = || truncated("the filters");
+        let weight = match reader.bit().ok_or_else(end)? {
+            0 => None,
+            _ => Some(code.read(reader).ok_or_else(end)?),
+        };
+        filters.codes.push(weight);
+    }
+    let columns = filters.columns(&pass).ok_or_else(|| wrong(count))?;
+    let words = pass.tables.each_ref().map(CodeLengths::words);
+    let known = |(table, symbol): (Table, u8)| {
+        let word = words[table as usize].get(usize::from(symbol));
+        word.is_some_and(Option::is_some)
+    };
+    for ((data, columns), next) in pass.pes.iter_mut().zip(&columns).zip(next) {
+        if !stream::symbols(columns).all(known) {
+            return Err(wrong(count));
+        }
+        data.entry_address = short(*next, "entry address")?;
+        (data.stream, data.bits) = stream::encode(columns, &pass.tables);
+        data.entries = columns.iter().map(Vec::len).sum();
+        *next += data.entries;
+    }
+    pass.filters = Some(filters);
+    Ok(pass)
+}
+
 /// The descriptor without the addresses of its geometry tables, which follow from all passes of the
 /// run.
 fn read_descriptor(
     reader: &mut Reader<'_>,
     context: &Context,
     num_pes: usize,
-) -> Result<(PassDescriptor, Option<Geometry>, bool), ImageError> {
+) -> Result<(PassDescriptor, Option<Geometry>, predict::Marks), ImageError> {
     const END: ImageError = ImageError::Truncated {
         what: "a pass descriptor",
     };
     let mut mask = reader.take(FIELDS).ok_or(END)? << (32 - FIELDS);
-    let (mut descriptor, mut begins_layer) = (PassDescriptor::default(), false);
-    predict::fields(
-        &mut descriptor,
-        &mut begins_layer,
-        context,
-        |predicted, _| {
-            let stored = mask >> 31 == 1;
-            mask <<= 1;
-            let value = if stored {
-                number(reader, "a pass descriptor")? as usize
-            } else {
-                predicted
-            };
-            short(value, "descriptor field")
-        },
-    )?;
+    let (mut descriptor, mut marks) = (PassDescriptor::default(), predict::Marks::default());
+    predict::fields(&mut descriptor, &mut marks, context, |predicted, _| {
+        let stored = mask >> 31 == 1;
+        mask <<= 1;
+        let value = if stored {
+            number(reader, "a pass descriptor")? as usize
+        } else {
+            predicted
+        };
+        short(value, "descriptor field")
+    })?;
+    let mut differs = |predicted, _| match reader.bit().ok_or(END)? {
+        0 => Ok(predicted),
+        _ => Ok(number(reader, "a pass descriptor")? as usize),
+    };
+    if descriptor.hashed {
+        predict::hashed(&mut descriptor, context, &mut differs)?;
+    }
     let mut geometry = None;
     if descriptor.map {
         let mut g = Geometry::blank();
-        predict::geometry(&mut g, context, |predicted, _| {
-            match reader.bit().ok_or(END)? {
-                0 => Ok(predicted),
-                _ => Ok(number(reader, "a pass descriptor")? as usize),
-            }
-        })?;
+        predict::geometry(&mut g, context, &mut differs)?;
         super::geometry::check(&g)?;
         g.describe(&mut descriptor, num_pes);
         geometry = Some(g);
     } else {
         descriptor.accs = descriptor.rows;
     }
-    Ok((descriptor, geometry, begins_layer))
+    Ok((descriptor, geometry, marks))
 }
 
 fn read_table(

@@ -341,15 +341,17 @@ fn every_descriptor_field_is_written() {
     let context = predict::Context::new(&image, 2);
     let mut visited = 0;
     let mut descriptor = PassDescriptor::default();
-    let mut begins_layer = false;
-    predict::fields(&mut descriptor, &mut begins_layer, &context, |_, _| {
+    let mut marks = predict::Marks::default();
+    predict::fields(&mut descriptor, &mut marks, &context, |_, _| {
         visited += 1;
-        Ok::<_, ImageError>(1)
+        // The first one is of three flags.
+        Ok::<_, ImageError>(if visited == 1 { 7 } else { 1 })
     })
     .unwrap();
     assert_eq!(visited, predict::FIELDS);
+    predict::hashed(&mut descriptor, &context, |_, _| Ok::<_, ImageError>(1)).unwrap();
     let words = descriptor.to_words().unwrap();
-    assert!(begins_layer);
+    assert!(marks.begins_layer && marks.repeats);
     for field in thresh_regs::DESCRIPTOR_FIELDS {
         if derived.contains(&field.name) {
             continue;

@@ -2,7 +2,7 @@
 
 use super::account::{Part, Tally};
 use super::predict::{self, Context, FIELDS};
-use super::{CodeLengths, FORMAT_VERSION, Image, ImageError, MAGIC, Pass, Run, map};
+use super::{CodeLengths, FORMAT_VERSION, Filters, Image, ImageError, MAGIC, Pass, Run, map};
 use crate::bits::BitWriter;
 use crate::network::Head;
 use std::convert::Infallible;
@@ -73,7 +73,10 @@ impl Image {
             }
             owner = Some(pass);
             out.put(pass.codebook.len() as u32, SIZE_BITS);
-            if !pass.codebook.is_empty() {
+            if pass.descriptor.hashed {
+                let first: Vec<i16> = pass.codebook.iter().step_by(2).copied().collect();
+                write_numbers(&mut out, &first);
+            } else if !pass.codebook.is_empty() {
                 write_codebook(&mut out, &pass.codebook, pass.table(Table::Code).lengths());
             }
             tally.upto(out.len(), Part::Codebook, layer);
@@ -81,6 +84,12 @@ impl Image {
                 let biases = pass.pes.iter().flat_map(|pe| pe.biases.iter().copied());
                 write_numbers(&mut out, &biases.collect::<Vec<_>>());
                 tally.upto(out.len(), Part::Biases, layer);
+            }
+            if let Some(filters) = &pass.filters {
+                write_filters(&mut out, filters, pass.table(Table::Code));
+                tally.upto(out.len(), Part::Symbols(Table::Code), layer);
+                context.step(pass);
+                continue;
             }
             for data in &pass.pes {
                 write_bits(&mut out, &data.stream, data.bits);
@@ -333,6 +342,18 @@ fn signed_bits(value: i16) -> u32 {
     }
 }
 
+fn write_filters(out: &mut BitWriter, filters: &Filters, code: &CodeLengths) {
+    out.put_varint(filters.count as u32);
+    let words = code.words();
+    for weight in &filters.codes {
+        out.put(u32::from(weight.is_some()), 1);
+        let word = weight.and_then(|weight| words.get(usize::from(weight)).copied().flatten());
+        if let Some((word, length)) = word {
+            out.put(word.into(), length.into());
+        }
+    }
+}
+
 fn write_bits(out: &mut BitWriter, bytes: &[u8], bits: usize) {
     for (i, &byte) in bytes.iter().enumerate() {
         let width = (bits - 8 * i).min(8) as u32;
@@ -347,9 +368,13 @@ fn write_descriptor(out: &mut BitWriter, pass: &Pass, context: &Context) {
     if pass.reuse > 0 {
         out.put_varint(pass.reuse as u32);
     }
-    let (mut d, mut begins_layer) = (pass.descriptor, pass.begins_layer);
+    let mut d = pass.descriptor;
+    let mut marks = predict::Marks {
+        begins_layer: pass.begins_layer,
+        repeats: pass.filters.is_some(),
+    };
     let visited: Result<(), Infallible> =
-        predict::fields(&mut d, &mut begins_layer, context, |predicted, actual| {
+        predict::fields(&mut d, &mut marks, context, |predicted, actual| {
             mask <<= 1;
             if predicted != usize::from(actual) {
                 mask |= 1;
@@ -361,15 +386,20 @@ fn write_descriptor(out: &mut BitWriter, pass: &Pass, context: &Context) {
     out.put(mask, FIELDS);
     let mut number = |value: usize| out.put_varint(value as u32);
     values.into_iter().for_each(&mut number);
+    let mut differs = |predicted: usize, actual: usize| {
+        out.put(u32::from(predicted != actual), 1);
+        if predicted != actual {
+            out.put_varint(actual as u32);
+        }
+        Ok(actual)
+    };
+    if d.hashed {
+        let visited: Result<(), Infallible> = predict::hashed(&mut d, context, &mut differs);
+        let Ok(()) = visited;
+    }
     if let Some(geometry) = &pass.geometry {
         let visited: Result<(), Infallible> =
-            predict::geometry(&mut geometry.clone(), context, |predicted, actual| {
-                out.put(u32::from(predicted != actual), 1);
-                if predicted != actual {
-                    out.put_varint(actual as u32);
-                }
-                Ok(actual)
-            });
+            predict::geometry(&mut geometry.clone(), context, &mut differs);
         let Ok(()) = visited;
     }
 }

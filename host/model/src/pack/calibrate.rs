@@ -28,16 +28,22 @@ pub(super) struct Quantised {
 /// The codebook of a term in integers.
 #[derive(Clone, Debug)]
 pub(super) struct QuantisedTerm {
-    /// Distinct, not zero, the most frequent one first.
+    /// The most frequent one first; distinct and not zero but for those of a pool.
     pub codebook: Vec<i16>,
     /// What a code of the term is now; none if its weight is zero.
     codes: Vec<Option<u8>>,
 }
 
 impl QuantisedTerm {
-    /// The new code of a code.
+    /// The new code of a code; none if its weight is zero.
     pub fn code(&self, code: u8) -> Option<u8> {
-        self.codes[usize::from(code)]
+        let weighs = |code: &u8| self.codebook[usize::from(*code)] != 0;
+        self.codes[usize::from(code)].filter(weighs)
+    }
+
+    /// The new code of a code of a pool, where zero is a weight as any other.
+    pub fn pool_code(&self, code: u8) -> u8 {
+        self.codes[usize::from(code)].unwrap_or(0)
     }
 }
 
@@ -292,7 +298,10 @@ fn integers(
                 *sum = [sum[0] + a.min(b), sum[1] + a.max(b)];
             }
         }
-        terms.push(merged(term, &weights, &frequencies));
+        terms.push(match &term.pool {
+            Some(_) => paired(&weights, &frequencies),
+            None => merged(term, &weights, &frequencies),
+        });
     }
     let fits = |&[low, high]: &[f64; 2]| low >= f64::from(i32::MIN) && high <= f64::from(i32::MAX);
     if !sums.iter().all(fits) {
@@ -310,6 +319,24 @@ fn round(weights: &mut [f64], frequencies: &[u64], bits: u32) {
     weights
         .iter_mut()
         .for_each(|w| *w = (*w / step).round() * step);
+}
+
+/// Weights of a pool stay pairs, the most frequent one first, zeros too.
+fn paired(weights: &[f64], frequencies: &[u64]) -> QuantisedTerm {
+    let mut pairs: Vec<usize> = (0..weights.len() / 2).collect();
+    let times = |pair: usize| frequencies[2 * pair] + frequencies[2 * pair + 1];
+    pairs.sort_by_key(|&pair| std::cmp::Reverse(times(pair)));
+    let mut codes = vec![None; weights.len() + 1];
+    let mut codebook = Vec::new();
+    for pair in pairs {
+        for code in [2 * pair, 2 * pair + 1] {
+            codes[code + 1] = Some(codebook.len() as u8);
+            // One that nothing uses may be out of range.
+            let most = f64::from(i16::MAX);
+            codebook.push(weights[code].clamp(-most, most) as i16);
+        }
+    }
+    QuantisedTerm { codebook, codes }
 }
 
 /// Centroids that are equal now share a code, zeros and unused ones have none.

@@ -1,5 +1,7 @@
 //! Which PE and row each neuron gets.
 
+use thresh_regs::HASH_LANES;
+
 /// The neuron of each packed channel (row x num_pes + PE); `None` fills up the last row.
 pub(crate) type Deal = Vec<Option<usize>>;
 
@@ -35,6 +37,11 @@ fn improve(pes: &mut [(usize, Vec<usize>)], weights: &[usize]) -> bool {
 pub(super) fn natural(outputs: usize, num_pes: usize) -> Deal {
     let channels = outputs.next_multiple_of(num_pes);
     (0..channels).map(|c| (c < outputs).then_some(c)).collect()
+}
+
+/// The same where a hash counts channels: with room up to a multiple of [`HASH_LANES`].
+pub(super) fn hashed(outputs: usize) -> Deal {
+    natural(outputs, HASH_LANES)
 }
 
 /// Deals outputs of these loads (none for one that is left out) so that the PEs have about the same:

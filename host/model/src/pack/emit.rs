@@ -3,15 +3,16 @@
 use super::calibrate::Quantised;
 use super::deal::{self, Deal};
 use super::tile::{self, Area, Layout, Limits, Reading, Subject};
-use super::unit::{Order, Term, Unit, used};
+use super::unit::{Order, Pool, Term, Unit, used};
 use super::{PackOptions, Step, tables};
 use crate::image::{
-    Image, ImageError, MapSize, Memory, Pass, PeData, Run, Shortage, Transfer, words,
+    Filters, Image, ImageError, MapSize, Memory, POOL_COLUMN, Pass, PeData, Run, Shortage,
+    Transfer, words,
 };
 use crate::network::Network;
 use crate::stream::{self, Entry, NO_FREQUENCIES};
 use std::ops::Range;
-use thresh_regs::{Config, PassDescriptor, Table};
+use thresh_regs::{Config, PassDescriptor, Table, WeightStore};
 
 /// What is packed.
 pub(super) struct Job<'a> {
@@ -115,6 +116,8 @@ enum Place {
 
 /// Weights that passes share.
 struct Weights {
+    /// The filters of every channel, if all have the same.
+    filters: Option<Filters>,
     codebook: Vec<i16>,
     columns: Columns,
     biases: Vec<Vec<i16>>,
@@ -169,6 +172,9 @@ impl Job<'_> {
         let entries = |(unit, quantised): (&Unit, &Quantised)| -> usize {
             let terms = unit.terms.iter().zip(&quantised.terms);
             let entries = terms.map(|(term, quantised)| {
+                if let Some(pool) = hashed(config, term) {
+                    return config.num_pes * part(pool, config.num_pes).0;
+                }
                 let codes = term.codes.iter();
                 codes
                     .filter(|&&code| quantised.code(code).is_some())
@@ -218,9 +224,12 @@ impl Job<'_> {
             let side = [input.height, input.width];
             layouts.push(Layout::new(deal, input.channels, side, false, pes));
         }
+        let counted = self.counted(config);
         for (i, unit) in self.units.iter().enumerate() {
             let deal = if i + 1 == self.units.len() {
                 deal::natural(unit.channels(), pes)
+            } else if counted[i + 1] {
+                deal::hashed(unit.channels())
             } else {
                 // What an output costs is how often its weights meet something, not how many they are.
                 let regions: Vec<Vec<Region>> = unit.terms.iter().map(Region::all).collect();
@@ -236,6 +245,24 @@ impl Job<'_> {
             layouts.push(Layout::new(deal, unit.channels(), side, false, pes));
         }
         layouts
+    }
+
+    /// By value: whether a hash counts its channels, so that they must stay in order.
+    fn counted(&self, config: &Config) -> Vec<bool> {
+        let mut counted = vec![false; self.units.len() + 1];
+        for (i, unit) in self.units.iter().enumerate() {
+            for term in unit.terms.iter().filter(|t| hashed(config, t).is_some()) {
+                counted[i + 1] = true;
+                counted[term.source] = true;
+            }
+        }
+        // What has the same filters in every channel is stored once where channels stay in order.
+        for (i, unit) in self.units.iter().enumerate().rev() {
+            for term in unit.terms.iter().filter(|t| t.filters().is_some()) {
+                counted[term.source] |= counted[i + 1];
+            }
+        }
+        counted
     }
 
     /// Multiply-accumulates of one output in each region of the input of a term, times a constant.
@@ -302,13 +329,24 @@ impl Job<'_> {
             .terms
             .iter()
             .zip(&sources)
-            .map(|(term, source)| tile::reading(term, source, unit, config))
+            .map(|(term, source)| {
+                let pool = hashed(config, term);
+                let reading = tile::reading(term, source, unit, config, pool.is_some())?;
+                match pool.is_none_or(|pool| in_order(pool, term, source, reading, config.num_pes)) {
+                    true => Ok(reading),
+                    false => Err("its input does not lie as its hash counts, since another layer reads it as a map"),
+                }
+            })
             .collect::<Result<Vec<_>, _>>()
             .map_err(|what| Misfit::Unit(index, what))?;
         let counts: Vec<Vec<Vec<u32>>> = (0..unit.terms.len())
             .map(|term| self.counts(config, layouts, index, term, readings[term]))
             .collect();
+        let pools: Vec<Option<usize>> = (unit.terms.iter())
+            .map(|term| hashed(config, term).map(|pool| part(pool, config.num_pes).0))
+            .collect();
         let subject = Subject {
+            pools: &pools,
             unit,
             rows: own.words,
             wide,
@@ -390,6 +428,9 @@ impl Job<'_> {
         let source = &layouts[t.source];
         let pes = config.num_pes;
         let groups = source.groups(reading);
+        if hashed(config, t).is_some() {
+            return vec![vec![0; groups]; own.deal.len()];
+        }
         let count = |output: &Option<usize>| {
             let mut counts = vec![0; groups];
             for (channel, tap, code) in output.iter().flat_map(|&o| t.row(o)) {
@@ -421,6 +462,12 @@ impl Job<'_> {
             let end = at + same.count();
             let parts: Vec<&Range<usize>> =
                 subject.ranges[at..end].iter().map(|(_, r)| r).collect();
+            if let Some(pool) = hashed(config, &self.units[subject.unit].terms[term]) {
+                let pooled = || self.pooled(config, subject.unit, term, pool);
+                weights.extend(parts.iter().map(|_| pooled()));
+                at = end;
+                continue;
+            }
             for columns in self.columns(config, layouts, subject, term, &parts, rows) {
                 weights.push(self.coded(config, subject.unit, term, columns));
             }
@@ -435,6 +482,30 @@ impl Job<'_> {
             *biases = rows.clone().map(|row| bias(pe, row)).collect();
         }
         weights
+    }
+
+    /// The pool of a term as columns.
+    fn pooled(&self, config: &Config, unit: usize, term: usize, pool: &Pool) -> Weights {
+        let quantised = &self.quantised[unit].terms[term];
+        let pes = config.num_pes;
+        let (length, parts) = part(pool, pes);
+        let entry = |pe: usize, at: usize| {
+            let group = (at % parts * pes + pe) % pool.groups;
+            Entry {
+                step: 0,
+                code: quantised.pool_code(pool.codes[at / parts * pool.groups + group]),
+            }
+        };
+        let columns = (0..pes).map(|pe| {
+            let entries: Vec<Entry> = (0..length).map(|at| entry(pe, at)).collect();
+            entries.chunks(POOL_COLUMN).map(<[Entry]>::to_vec).collect()
+        });
+        Weights {
+            filters: None,
+            codebook: quantised.codebook.clone(),
+            columns: columns.collect(),
+            biases: vec![Vec::new(); pes],
+        }
     }
 
     /// Rows and codes of every column in each of these ranges of a term, by range, PE and column.
@@ -523,7 +594,14 @@ impl Job<'_> {
         let columns = columns
             .into_iter()
             .map(|pe| pe.into_iter().map(entries).collect());
+        let t = &self.units[unit].terms[term];
+        let quantised = &self.quantised[unit].terms[term];
+        let filters = t.filters().map(|codes| Filters {
+            count: t.outputs / t.groups,
+            codes: codes.iter().map(|&code| quantised.code(code)).collect(),
+        });
         Weights {
+            filters,
             codebook,
             columns: columns.collect(),
             biases: vec![Vec::new(); config.num_pes],
@@ -568,6 +646,15 @@ impl Job<'_> {
             out_step: 1,
             ..PassDescriptor::default()
         };
+        if let Some(pool) = hashed(config, t) {
+            let (length, parts) = part(pool, config.num_pes);
+            let above = (t.outputs - 1) / config.num_pes;
+            descriptor.hashed = true;
+            descriptor.hash_rows = short(above + 1);
+            descriptor.hash_lanes = (t.outputs - above * config.num_pes) as u8;
+            descriptor.hash_length = short(length);
+            descriptor.hash_mask = (parts - 1) as u8;
+        }
         if let Some(geometry) = &geometry {
             descriptor.in_step = 1;
             geometry.describe(&mut descriptor, config.num_pes);
@@ -577,6 +664,7 @@ impl Job<'_> {
             geometry,
             reuse: 0,
             begins_layer: false,
+            filters: None,
             parameters: 0,
             tables: Default::default(),
             codebook: Vec::new(),
@@ -604,11 +692,12 @@ impl Job<'_> {
                 Some((at, before)) => {
                     draft.pass.reuse = i - at;
                     d.col_base = before.col_base;
+                    d.hash_pool = before.hash_pool;
                     d.codebook_base = before.codebook_base;
                     d.bias_base = before.bias_base;
                 }
                 None => {
-                    d.col_base = short(column);
+                    point(d, column, draft.groups.start * config.num_pes);
                     d.codebook_base = short(codebook);
                     d.bias_base = short(bias);
                     placed[draft.weights] = Some((i, *d));
@@ -758,7 +847,8 @@ impl Job<'_> {
             let codebook = half(upper, Memory::Codebook);
             let store = half(upper, Memory::WeightStore);
             let d = &mut draft.pass.descriptor;
-            d.col_base = short(half(upper, Memory::Columns));
+            let column = half(upper, Memory::Columns);
+            point(d, column, draft.groups.start * config.num_pes);
             d.bias_base = short(store);
             // A codebook that is larger than half waits for its turn.
             if own.codebook.len() <= words(config, Memory::Codebook) - codebook {
@@ -886,6 +976,41 @@ impl Job<'_> {
     }
 }
 
+/// The pool of a term, if the engine computes hashes.
+fn hashed<'a>(config: &Config, term: &'a Term) -> Option<&'a Pool> {
+    let pool = term.pool.as_ref();
+    pool.filter(|_| config.store == WeightStore::Hashed)
+}
+
+/// Words of a pool in a PE, and the parts that these are.
+fn part(pool: &Pool, pes: usize) -> (usize, usize) {
+    let parts = (pool.groups / pes).max(1);
+    (pool.codes.len() / pool.groups * parts, parts)
+}
+
+/// Whether the inputs of a term lie in the columns that its hash counts.
+fn in_order(pool: &Pool, term: &Term, source: &Layout, reading: Reading, pes: usize) -> bool {
+    let inputs = term.group_inputs();
+    let mut columns = pool.columns.iter().enumerate();
+    columns.all(|(input, &column)| {
+        let (channel, tap) = match term.order {
+            Order::ChannelsFirst => (input, 0),
+            Order::ChannelsLast => (input % inputs, input / inputs),
+        };
+        place(source, reading, channel, tap, term.input.channels, pes).0 == column
+    })
+}
+
+/// Sets where the column pointers of a pass begin; `first` is the first column of a hashed one.
+fn point(d: &mut PassDescriptor, pointer: usize, first: usize) {
+    if d.hashed {
+        d.hash_pool = short(pointer);
+        d.col_base = short(first);
+    } else {
+        d.col_base = short(pointer);
+    }
+}
+
 /// The column of a weight, counted over all bank words of its input, and the tap that is left in it.
 fn place(
     source: &Layout,
@@ -940,7 +1065,13 @@ fn code(image: &mut Image, of: &[usize], weights: &[Weights]) {
     let chosen = tables::choose(&frequencies);
     for (&i, tables) in owners.iter().zip(chosen) {
         let pass = &mut image.passes[i];
-        let codes = rising(&mut pass.codebook, tables[Table::Code as usize].lengths());
+        let codes = if pass.descriptor.hashed {
+            // Signs are the lowest bits of codes.
+            (0..pass.codebook.len()).map(|code| code as u8).collect()
+        } else {
+            rising(&mut pass.codebook, tables[Table::Code as usize].lengths())
+        };
+        let mut all = Vec::new();
         for (data, columns) in pass.pes.iter_mut().zip(&weights[of[i]].columns) {
             let renamed = |entry: &Entry| Entry {
                 code: codes[usize::from(entry.code)],
@@ -949,8 +1080,16 @@ fn code(image: &mut Image, of: &[usize], weights: &[Weights]) {
             let columns = columns.iter().map(|c| c.iter().map(renamed).collect());
             let columns: Vec<Vec<Entry>> = columns.collect();
             (data.stream, data.bits) = stream::encode(&columns, &tables);
+            all.push(columns);
         }
         pass.tables = tables;
+        let renamed = weights[of[i]].filters.clone().map(|filters| Filters {
+            codes: (filters.codes.iter())
+                .map(|code| code.map(|code| codes[usize::from(code)]))
+                .collect(),
+            ..filters
+        });
+        pass.filters = renamed.filter(|filters| filters.columns(pass) == Some(all));
     }
 }
 

@@ -1,12 +1,13 @@
 use super::*;
 use crate::network::Activation;
 use crate::network::tests::{float, random};
-use crate::network::{Layer, Operator, Shape, Weights, Window};
+use crate::network::{Frame, Hashed, Head, Layer, Operator, Shape, Weights, Window};
 use crate::reference::argmax;
 use crate::{Outputs, Reference, idx};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 use thresh_regs::Table;
 
 fn inputs(network: &Network, count: usize, seed: u64) -> Vec<Vec<u8>> {
@@ -634,4 +635,168 @@ fn ten_thousand_digits_take_seconds() {
         macs > 1_000_000 && same > 950,
         "{macs} MACs, {same} of 1000 digits as the float network"
     );
+}
+
+/// A network with hashed layers: a convolution, a hashed one of 1 x 1 over its map, a hashed layer that reads the map, and one
+/// behind it; pools of `groups` parts.
+fn hashed_network(groups: usize, seed: u64) -> Network {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let shape = |channels, side| Shape {
+        channels,
+        height: side,
+        width: side,
+    };
+    let conv = |input: Shape, outputs, kernel| Operator::Conv {
+        input,
+        outputs,
+        groups: 1,
+        window: Window::valid([kernel; 2]),
+    };
+    let mut layer = |name: &str, operator: Operator, channels: Option<usize>, fan: usize| {
+        let count = operator.weights().unwrap();
+        let outputs = operator.biases();
+        let gain = 2.0 / (fan as f32).sqrt();
+        let codebook: Vec<f32> = (0..7).map(|_| gain * rng.random_range(-1.0..1.0)).collect();
+        let mut values = |count: usize| Weights::Shared {
+            codebook: codebook.clone(),
+            codes: (0..count).map(|_| rng.random_range(0..=7)).collect(),
+        };
+        let weights = match channels {
+            None => values(count),
+            Some(channels) => Weights::Hashed(Hashed {
+                outputs,
+                inputs: count / outputs,
+                channels,
+                groups,
+                pool: Box::new(values(48)),
+            }),
+        };
+        Layer {
+            name: name.into(),
+            inputs: vec![0],
+            operator,
+            weights,
+            bias: (0..outputs).map(|i| i as f32 / 100.0).collect(),
+            activation: Activation::Relu,
+        }
+    };
+    let dense = |inputs, outputs| Operator::Dense { inputs, outputs };
+    let mut layers = vec![
+        layer("conv", conv(shape(1, 10), 20, 3), None, 9),
+        layer("mix", conv(shape(20, 8), 37, 1), Some(20), 20),
+        layer("reduce", conv(shape(37, 8), 21, 5), None, 37 * 25),
+        layer("hidden", dense(4 * 4 * 21, 30), Some(21), 16 * 21),
+        layer("logits", dense(30, 10), Some(30), 30),
+    ];
+    layers[4].activation = Activation::None;
+    Network {
+        name: "hashed".into(),
+        input: shape(1, 10),
+        input_scale: 1.0 / 255.0,
+        frame: Frame::default(),
+        head: Head::Logits,
+        layers: Layer::in_sequence(layers),
+        labels: Vec::new(),
+        provenance: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn a_hash_picks_the_weights_that_are_stored_without_one() {
+    for (groups, seed) in [(1, 1), (4, 2), (16, 3)] {
+        let network = hashed_network(groups, seed);
+        let inputs = inputs(&network, 6, seed);
+        let pack = |config: &str| packed(&network, config, &inputs).unwrap();
+        let (hashed, stored) = (pack("ulx3s-85f-hashed"), pack("large"));
+        let is_hashed = |image: &Image| image.passes.iter().filter(|p| p.descriptor.hashed).count();
+        assert_eq!((is_hashed(&hashed), is_hashed(&stored)), (3, 0));
+        let entries = |image: &Image| -> usize {
+            let pes = image.passes.iter().flat_map(|pass| &pass.pes);
+            pes.map(|pe| pe.entries).sum()
+        };
+        assert!(entries(&hashed) < entries(&stored));
+        let bytes = hashed.to_bytes().unwrap();
+        assert_eq!(Image::from_bytes(&bytes).unwrap(), hashed);
+        let (a, b) = (
+            Reference::new(&hashed).unwrap(),
+            Reference::new(&stored).unwrap(),
+        );
+        for input in &inputs {
+            let (a, b) = (a.run(input).unwrap(), b.run(input).unwrap());
+            assert_eq!(a.logits, b.logits, "{groups} parts, seed {seed}");
+            assert!(a.logits.iter().any(|&logit| logit != 0));
+        }
+        let target = hashed.check_target(Config::named("ulx3s-85f").unwrap());
+        assert!(target.unwrap_err().to_string().contains("hash"));
+    }
+}
+
+#[test]
+fn filters_that_all_channels_have_are_stored_once() {
+    let mut network = hashed_network(4, 4);
+    let input = Shape {
+        channels: 20,
+        height: 8,
+        width: 8,
+    };
+    let operator = Operator::Conv {
+        input,
+        outputs: 60,
+        groups: 20,
+        window: Window {
+            kernel: [3, 3],
+            stride: [1, 1],
+            pads: [1; 4],
+        },
+    };
+    let filter = |i: usize| ((i * 7 % 11) as f32 - 4.0) / 8.0;
+    let weights = (0..20 * 27).map(|i| filter(i % 27)).collect();
+    let basis = Layer {
+        name: "basis".into(),
+        inputs: vec![1],
+        operator,
+        weights: Weights::Float(weights),
+        bias: vec![0.0; 60],
+        activation: Activation::None,
+    };
+    let wider = hashed_network(4, 5);
+    let mut mix = network.layers[1].clone();
+    mix.operator = Operator::Conv {
+        input: Shape {
+            channels: 60,
+            ..input
+        },
+        outputs: 37,
+        groups: 1,
+        window: Window::valid([1, 1]),
+    };
+    if let (Weights::Hashed(to), Weights::Hashed(from)) =
+        (&mut mix.weights, &wider.layers[1].weights)
+    {
+        (to.inputs, to.channels) = (60, 60);
+        to.pool.clone_from(&from.pool);
+    }
+    network.layers[1] = mix;
+    network.layers.insert(1, basis);
+    network.layers = Layer::in_sequence(network.layers);
+    let inputs = inputs(&network, 4, 6);
+    let hashed = packed(&network, "ulx3s-85f-hashed", &inputs).unwrap();
+    let stored = packed(&network, "large", &inputs).unwrap();
+    let repeats = |image: &Image| image.passes.iter().filter(|p| p.filters.is_some()).count();
+    assert_eq!((repeats(&hashed), repeats(&stored)), (1, 0));
+    let bytes = hashed.to_bytes().unwrap();
+    assert_eq!(Image::from_bytes(&bytes).unwrap(), hashed);
+    let mut plain = hashed.clone();
+    plain.passes.iter_mut().for_each(|pass| pass.filters = None);
+    let saved = plain.to_bytes().unwrap().len() - bytes.len();
+    let streams = &hashed.passes[1].pes;
+    let streams: usize = streams.iter().map(|pe| pe.bits).sum();
+    assert!(saved > streams / 8 * 9 / 10, "{saved} of {}", streams / 8);
+    for input in &inputs {
+        assert_eq!(run(&hashed, input).logits, run(&stored, input).logits);
+    }
+    let mut wrong = hashed.clone();
+    let filters = wrong.passes[1].filters.as_mut().unwrap();
+    filters.codes[4] = None;
+    assert!(wrong.check().unwrap_err().to_string().contains("filters"));
 }

@@ -4,7 +4,7 @@
 use super::deal::Deal;
 use super::unit::{Order, Term, Unit};
 use crate::geometry::{Geometry, Kernel, MOST_SEGMENTS, MOST_TAPS, Places};
-use crate::image::{Memory, words};
+use crate::image::{Memory, POOL_COLUMN, words};
 use std::ops::Range;
 use thresh_regs::Config;
 
@@ -82,6 +82,7 @@ pub(super) fn reading(
     layout: &Layout,
     unit: &Unit,
     config: &Config,
+    hashed: bool,
 ) -> Result<Reading, &'static str> {
     let single = unit.sums == [1, 1] && !term.shared;
     let [height, width] = term.window.kernel;
@@ -89,7 +90,7 @@ pub(super) fn reading(
     let segments = height * width;
     let tables = words(config, Memory::Tables);
     let fits = segments <= MOST_SEGMENTS && height <= tables && width <= tables;
-    if unit.pool.is_none() && whole && (layout.flat || layout.positions() == 1 || !fits) {
+    if unit.pool.is_none() && whole && (layout.flat || layout.positions() == 1 || !fits || hashed) {
         return Ok(Reading::Flat);
     }
     if !config.maps {
@@ -285,6 +286,8 @@ pub(super) struct Subject<'a> {
     pub sources: Vec<&'a Layout>,
     /// Non-zeros of each term: by packed output channel, then bank word of its input.
     pub counts: &'a [Vec<Vec<u32>>],
+    /// Words of each term's pool in a PE; none where its weights are not picked by a hash.
+    pub pools: &'a [Option<usize>],
 }
 
 impl Subject<'_> {
@@ -344,24 +347,29 @@ impl Subject<'_> {
                 *n = n.div_ceil(2);
                 shrinks
             };
+            // A hash counts rows from the first.
+            let rows_stay = self.pools.iter().any(Option::is_some);
+            let half_rows = |rows: &mut usize| !rows_stay && half(rows);
             let spilled = limits.spilled;
             let large = self.outputs(&cut, limits) > limits.words(memory) / 2;
             let [height, width] = &mut cut.window;
             let shrunk = match memory {
                 Memory::Accumulators | Memory::Tables => {
-                    half(height) || (spilled && half(width)) || half(&mut cut.rows)
+                    half(height) || (spilled && half(width)) || half_rows(&mut cut.rows)
                 }
                 Memory::Activations => {
                     spilled
                         && (half(height)
                             || half(width)
-                            || (large && half(&mut cut.rows))
+                            || (large && half_rows(&mut cut.rows))
                             || half(&mut cut.groups)
-                            || half(&mut cut.rows))
+                            || half_rows(&mut cut.rows))
                 }
                 Memory::Columns => half(&mut cut.groups),
-                Memory::Rows => half(&mut cut.rows),
-                Memory::WeightStore => spilled && (half(&mut cut.rows) || half(&mut cut.groups)),
+                Memory::Rows => half_rows(&mut cut.rows),
+                Memory::WeightStore => {
+                    spilled && (half_rows(&mut cut.rows) || half(&mut cut.groups))
+                }
                 Memory::Codebook | Memory::Passes => false,
             };
             if !shrunk {
@@ -397,7 +405,17 @@ impl Subject<'_> {
                 Reading::Map => unit.terms[term].window.kernel.iter().product(),
             };
             let columns = source.columns(reading, &groups, pes);
-            let found = exceeds(Memory::Columns, columns * segments + 1);
+            let pointers = match self.pools[term] {
+                // Tokens name columns with the bits of a column pointer.
+                Some(words) => {
+                    words
+                        .div_ceil(POOL_COLUMN)
+                        .max(groups.start * pes + columns)
+                        + 1
+                }
+                None => columns * segments + 1,
+            };
+            let found = exceeds(Memory::Columns, pointers);
             if found.is_some() {
                 return found;
             }
@@ -436,7 +454,10 @@ impl Subject<'_> {
             if limits.spilled {
                 for row in (0..self.rows).step_by(cut.rows) {
                     let rows = row..(row + cut.rows).min(self.rows);
-                    let entries = self.entries(term, &rows, &groups, pes);
+                    let entries = match self.pools[term] {
+                        Some(words) => words,
+                        None => self.entries(term, &rows, &groups, pes),
+                    };
                     // A padding zero for each step of 256 rows at most.
                     let padding = segments * cut.rows / 256 * groups.len() * pes;
                     let need = entries + padding.min(1 << 16) + rows.len();

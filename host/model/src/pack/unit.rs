@@ -6,7 +6,7 @@
 
 use super::PackError;
 use super::share;
-use crate::network::{Activation, Layer, Network, Operator, Shape, Window, shuffled};
+use crate::network::{Activation, Layer, Network, Operator, Shape, Weights, Window, shuffled};
 
 /// Where the weights of a position stand in a term's codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,20 @@ pub(super) struct Term {
     /// Codes; 0 is no weight, `k` is `codebook[k - 1]`.
     pub codes: Vec<u8>,
     pub codebook: Vec<f64>,
+    /// The pool that a hash picks the codes from, if they are still as it does.
+    pub pool: Option<Pool>,
+}
+
+/// The pool of a term.
+#[derive(Clone, Debug)]
+pub(super) struct Pool {
+    /// Codes, counted from 1 as those of the term; the codes of a weight and of its negative differ in the lowest bit of what
+    /// is counted from 0.
+    pub codes: Vec<u8>,
+    /// Parts, as in [`Hashed`](crate::network::Hashed).
+    pub groups: usize,
+    /// The column of each input: input channels of a convolution, else those of all positions.
+    pub columns: Vec<usize>,
 }
 
 impl Term {
@@ -77,6 +91,16 @@ impl Term {
             })
     }
 
+    /// The codes of a depthwise convolution that has the same filters in every channel.
+    pub fn filters(&self) -> Option<&[u8]> {
+        let depthwise = self.groups > 1 && self.groups == self.input.channels;
+        let mut groups = self
+            .codes
+            .chunks_exact(self.codes.len() / self.groups.max(1));
+        let first = groups.next().filter(|_| depthwise)?;
+        groups.all(|group| group == first).then_some(first)
+    }
+
     /// The same convolution into `channels` outputs, those from `first` on.
     fn moved(self, first: usize, channels: usize) -> Term {
         let inputs = self.input.channels;
@@ -84,6 +108,7 @@ impl Term {
             outputs: channels,
             groups: 1,
             codes: vec![0; channels * inputs * self.taps()],
+            pool: None,
             ..self.clone()
         };
         for output in 0..self.outputs {
@@ -375,6 +400,7 @@ impl Lowering<'_> {
             order: Order::ChannelsFirst,
             codes,
             codebook,
+            pool: None,
         };
         self.units.push(Unit {
             name: format!("{} (parts)", layer.name),
@@ -437,6 +463,7 @@ impl Lowering<'_> {
             order: Order::ChannelsFirst,
             codes: vec![1; shape.channels],
             codebook: vec![1.0],
+            pool: None,
         };
         self.see(term, value)
     }
@@ -463,6 +490,7 @@ impl Lowering<'_> {
             input,
             codes: vec![0; 2 * term.codes.len()],
             codebook,
+            pool: None,
             ..term.clone()
         };
         let outputs_of_group = term.outputs / term.groups;
@@ -490,6 +518,20 @@ impl Lowering<'_> {
     fn weighted(&self, layer: &Layer) -> Result<Term, PackError> {
         let source = layer.inputs[0];
         let (codebook, codes) = share::shared(&layer.name, &layer.weights)?;
+        let pool = match &layer.weights {
+            Weights::Hashed(hashed) => Some(Pool {
+                codes: share::signed(&layer.name, hashed)?
+                    .1
+                    .iter()
+                    .map(|code| code + 1)
+                    .collect(),
+                groups: hashed.groups,
+                columns: (0..hashed.inputs)
+                    .map(|input| hashed.column(input))
+                    .collect(),
+            }),
+            _ => None,
+        };
         let (limit, halves) = (
             usize::from(u8::MAX) / 2,
             self.views[source].halves.is_some(),
@@ -524,6 +566,7 @@ impl Lowering<'_> {
             order,
             codes,
             codebook,
+            pool,
         };
         Ok(self.see(term, source))
     }
@@ -545,23 +588,25 @@ impl Lowering<'_> {
             order: Order::ChannelsFirst,
             codes: vec![1; input.channels * taps],
             codebook: vec![1.0 / area as f64],
+            pool: None,
         };
         Ok(self.see(term, layer.inputs[0]))
     }
 
-    /// A sum takes over the terms of the unit before it where that gives one of its values for
-    /// nothing else.
+    /// A sum takes over the terms of the units before it that give its values for nothing else.
     fn add(&mut self, layer: &Layer, shape: Shape, value: usize) -> Result<(), PackError> {
         let mut terms = Vec::new();
         let mut bias = vec![0.0; shape.channels];
         let mut parameters = 0;
         let mut inputs = layer.inputs.clone();
-        if let Some(at) = inputs.iter().position(|&input| self.takes_over(input)) {
+        while let Some(at) = inputs.iter().position(|&input| self.takes_over(input)) {
             let unit = self.units.pop().expect("the unit of that value");
             inputs.remove(at);
-            terms = unit.terms;
-            bias = unit.bias;
-            parameters = unit.parameters;
+            terms.splice(0..0, unit.terms);
+            bias.iter_mut()
+                .zip(unit.bias)
+                .for_each(|(sum, b)| *sum += b);
+            parameters += unit.parameters;
         }
         for input in inputs {
             terms.push(self.identity(input));
@@ -655,6 +700,7 @@ impl Lowering<'_> {
             order: Order::ChannelsFirst,
             codes,
             codebook: vec![1.0],
+            pool: None,
         };
         self.see(term, value)
     }
@@ -747,6 +793,10 @@ fn fold(units: &mut [Unit], i: usize, channel: usize) -> bool {
             .enumerate()
             .filter(|(_, t)| t.source == i + 1)
         {
+            if term.pool.is_some() {
+                // Its weights cannot be forgotten one by one.
+                return false;
+            }
             let group = term.outputs / term.groups;
             let first = channel / term.group_inputs() * group;
             for output in first..first + group {

@@ -1,6 +1,8 @@
 //! Random networks: every operator, odd sizes, strides, pads, groups, branches.
 
-use crate::network::{Activation, Frame, Head, Layer, Network, Operator, Shape, Weights, Window};
+use crate::network::{
+    Activation, Frame, Hashed, Head, Layer, Network, Operator, Shape, Weights, Window,
+};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ pub fn network(seed: u64) -> Network {
         shapes: vec![frame.around(input)],
         layers: Vec::new(),
         rng,
+        hashes: ChaCha8Rng::seed_from_u64(seed ^ 0x6861_7368),
     };
     for _ in 0..graph.rng.random_range(1..=5) {
         graph.layer();
@@ -49,6 +52,8 @@ pub fn network(seed: u64) -> Network {
 
 struct Graph {
     rng: ChaCha8Rng,
+    /// Of its own, so that what is hashed changes nothing else.
+    hashes: ChaCha8Rng,
     shapes: Vec<Shape>,
     layers: Vec<Layer>,
 }
@@ -68,6 +73,7 @@ impl Graph {
 
     fn push(&mut self, operator: Operator, inputs: Vec<usize>) {
         let weights = self.weights(&operator);
+        let weights = self.hashed(&operator, inputs[0], weights);
         let bias = (0..operator.biases())
             .map(|_| self.rng.random_range(-0.2..0.2))
             .collect();
@@ -123,6 +129,41 @@ impl Graph {
             codebook,
             codes: (0..count).map(|_| code()).collect(),
         }
+    }
+
+    /// Now and then the first of `weights` as the pool of a layer that can be hashed.
+    fn hashed(&mut self, operator: &Operator, source: usize, weights: Weights) -> Weights {
+        let channels = match operator {
+            Operator::Dense { inputs, .. } if source == 0 => *inputs,
+            Operator::Dense { .. } => self.shapes[source].channels,
+            Operator::Conv {
+                input,
+                groups: 1,
+                window,
+                ..
+            } if window.kernel == [1, 1] && window.pads == [0; 4] => input.channels,
+            _ => return weights,
+        };
+        let Weights::Shared { codebook, codes } = weights else {
+            return weights;
+        };
+        let groups = 1 << self.hashes.random_range(0..5);
+        let parts = codes.len() / groups;
+        if parts == 0 || self.hashes.random_bool(0.4) {
+            return Weights::Shared { codebook, codes };
+        }
+        let length = groups * self.hashes.random_range(1..=parts.min(400));
+        let outputs = operator.biases();
+        Weights::Hashed(Hashed {
+            outputs,
+            inputs: codes.len() / outputs,
+            channels,
+            groups,
+            pool: Box::new(Weights::Shared {
+                codebook,
+                codes: codes[..length].to_vec(),
+            }),
+        })
     }
 
     /// A window with a place on a map of these sides, whose padding is smaller than its kernel.
