@@ -73,7 +73,7 @@ impl BackDoor {
             let store = format!("engine.pe${pe}.store");
             Ok([
                 memory(format!("{store}.entries.cells"))?,
-                memory(format!("{store}.pointers.cells"))?,
+                memory(format!("{store}.columns.pointers.cells"))?,
             ])
         };
         Ok(BackDoor {

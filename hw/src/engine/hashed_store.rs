@@ -269,7 +269,7 @@ impl<
         self.negative4.d.next = self.folded.val().get_bit(0);
 
         self.masked.next = bit_cast::<W, 4>(self.mask.val());
-        self.picked.next = bit_cast::<W, 16>(self.index.product.val().get_bits::<16>(16));
+        self.picked.next = self.index.product.val().get_bits::<W>(16);
         self.chosen.next =
             (self.picked.val() & !self.masked.val()) | (self.address4.q.val() & self.masked.val());
         self.valid5.d.next = self.valid4.q.val();

@@ -46,6 +46,7 @@ macro_rules! engine {
             pe_bits: [Constant<Bits<M>>; N],
             numbers: [Constant<Bits<6>>; N],
             lanes: Signal<Local, Bits<6>>,
+            rows_word: Signal<Local, Bits<16>>,
             all_rows: Signal<Local, Bits<W>>,
             rows_less: Signal<Local, Bits<W>>,
             one_row: Literal<W, 1>,
@@ -97,6 +98,7 @@ macro_rules! engine {
                     pe_bits: std::array::from_fn(|i| Constant::new((1u64 << i).into())),
                     numbers: std::array::from_fn(|i| Constant::new((i as u64).into())),
                     lanes: Default::default(),
+                    rows_word: Default::default(),
                     all_rows: Default::default(),
                     rows_less: Default::default(),
                     one_row: Default::default(),
@@ -310,7 +312,8 @@ macro_rules! engine {
                 self.seeking.next = self.no_pe.val();
                 self.pes_busy.next = false;
                 self.lanes.next = bit_cast::<6, 5>(self.sequencer.hash_lanes.val());
-                self.all_rows.next = bit_cast::<W, 12>(self.sequencer.hash_rows.val());
+                self.rows_word.next = bit_cast::<16, 12>(self.sequencer.hash_rows.val());
+                self.all_rows.next = self.rows_word.val().get_bits::<W>(0);
                 self.rows_less.next = self.all_rows.val() - self.one_row.val();
                 for i in 0..N {
                     self.pe[i].clock.next = self.clock.val();
