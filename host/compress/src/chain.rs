@@ -59,7 +59,7 @@ pub(crate) fn replace(network: &mut Network, at: usize, links: Vec<Link>, bias: 
 }
 
 /// `name`, or the first of its followers that is not taken.
-fn unused(taken: &[String], name: String) -> String {
+pub(crate) fn unused(taken: &[String], name: String) -> String {
     let mut candidates =
         std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}{number}")));
     candidates

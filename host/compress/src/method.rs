@@ -1,8 +1,14 @@
 //! Compression methods by name.
 
-use thresh_model::network::Network;
+use thresh_model::network::{Network, Weights};
 
-use crate::{data::Data, error::Result, options::Options, recipe::Recipe, run::Context};
+use crate::{
+    data::Data,
+    error::{Error, Result},
+    options::Options,
+    recipe::Recipe,
+    run::Context,
+};
 
 /// A way to make a network smaller.
 pub trait Method {
@@ -25,6 +31,22 @@ pub trait Method {
     /// If an option is impossible, the network is none that this method takes, a checkpoint in the working folder is
     /// damaged or belongs to another run, a file cannot be written, the loss diverges, or the caller stops the run.
     fn run(&self, network: &Network, data: &Data, context: &mut Context<'_>) -> Result<Network>;
+}
+
+/// Refuses a network whose layers keep pools: every weight would become one of its own.
+pub(crate) fn check_not_hashed(network: &Network, method: &str) -> Result<()> {
+    let mut layers = network.layers.iter();
+    match layers.find(|layer| matches!(layer.weights, Weights::Hashed(_))) {
+        None => Ok(()),
+        Some(layer) => Err(Error::Network {
+            network: network.name.clone(),
+            reason: format!(
+                "the weights of layer {} are hashed, expected weights of their own: {method} would store each of them; give it the network \
+                 before that, or prune and share the pools by the options of method hashed",
+                layer.name
+            ),
+        }),
+    }
 }
 
 /// All methods, with their default options.

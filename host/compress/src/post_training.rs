@@ -207,13 +207,34 @@ fn shared(weights: &[f32], count: usize) -> Weights {
     Weights::Shared { codebook, codes }
 }
 
+/// Removes a share of the values of a pool, the smallest; at least one stays.
+pub(crate) fn prune_pool(values: &mut [f32], share: f64) {
+    if share <= 0.0 {
+        return;
+    }
+    let keep = (1.0 - share).max(1.0 / values.len().max(1) as f64);
+    let threshold = Threshold::new(&[values.to_vec()], keep);
+    threshold.apply(values, &mut threshold.equal.clone());
+}
+
 /// The values of a pool as at most `count` shared ones and their negatives, which a hash asks for as often.
 pub(crate) fn shared_pool(values: &[f32], count: usize) -> Weights {
     let sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
+    let count = count.div_ceil(2);
+    let mut distinct: Vec<f32> = sizes.iter().copied().filter(|&size| size > 0.0).collect();
+    distinct.sort_unstable_by(f32::total_cmp);
+    distinct.dedup();
+    let shared = match distinct.len() <= count {
+        true => {
+            let Shared { codebook, codes } = Shared::among(&sizes, distinct);
+            Weights::Shared { codebook, codes }
+        }
+        false => shared(&sizes, count),
+    };
     let Weights::Shared {
         mut codebook,
         codes,
-    } = shared(&sizes, count.div_ceil(2))
+    } = shared
     else {
         return Weights::Float(values.to_vec());
     };
@@ -459,7 +480,7 @@ mod tests {
             prop_assert_eq!(nonzeros(&shared)[0], nonzeros(&pruned)[0]);
             let distinct = |layer: &Layer| match &layer.weights {
                 Weights::Shared { codebook, .. } => codebook.len(),
-                Weights::Float(_) => usize::MAX,
+                _ => usize::MAX,
             };
             prop_assert!(shared.layers.iter().filter(|l| !l.bias.is_empty()).all(|l| distinct(l) < 1 << bits));
         }

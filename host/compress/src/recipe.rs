@@ -4,6 +4,7 @@ use crate::{
     amount::Amount,
     deep_compression::{DeepCompression, DeepCompressionOptions},
     error::{Error, Result},
+    hashed::{HashedNets, HashedOptions},
     hidden::Hidden,
     low_rank::LowRank,
     method::Method,
@@ -86,6 +87,28 @@ impl Recipe {
         }
     }
 
+    /// Options of hashed weights, which are trained as others are.
+    pub fn hashed(self) -> HashedOptions {
+        let TrainOptions {
+            epochs,
+            rate,
+            batch,
+            momentum,
+            decay,
+            shift,
+            ..
+        } = self.training();
+        HashedOptions {
+            epochs,
+            rate,
+            batch,
+            momentum,
+            decay,
+            shift,
+            ..HashedOptions::default()
+        }
+    }
+
     /// Deep Compression with the options to begin with where the number of weights is searched: the layers compete for
     /// them, with 16 codes each. The shares and codes of the paper are a size of their own.
     pub fn for_budget(self) -> DeepCompression {
@@ -108,6 +131,9 @@ impl Recipe {
             }),
             Box::new(LowRank::default()),
             Box::new(TensorNetwork::default()),
+            Box::new(HashedNets {
+                options: self.hashed(),
+            }),
         ]
     }
 

@@ -22,6 +22,7 @@ Examples:
   thresh compress --set weights=2000 --set codes=8 net.safetensors -o small.safetensors
   thresh compress --set densities=0.01,0.05,0.2 --set codes=64,32,16
   thresh compress --method low-rank --speedup 4 net.safetensors -o small.safetensors
+  thresh compress --method hashed --net lenet-5 --set share=6.25% net.safetensors -o small.safetensors
   thresh compress --report --html report.html   what became of each layer, as tables and as a page
   thresh compress --budget 'bytes<=3k,cycles<=2000,accuracy>=98.5' --config ulx3s-25f
   thresh compress net.onnx --mean 0.1307 --std 0.3081 --data photos --set weights=10% -o small.safetensors

@@ -29,7 +29,7 @@ use crate::{
     data::{Data, hex},
     error::{Error, Result},
     history::{EpochRecord, Histogram, Recorder},
-    method::Method,
+    method::{Method, check_not_hashed},
     net::{self, Affine, Net},
     options::{Options, Value, invalid, options},
     progress::{EpochInfo, StageInfo},
@@ -154,6 +154,7 @@ impl Method for DeepCompression {
         let net = Net::new(network)?;
         let dense = net::layers_of(network);
         check_data(network, data)?;
+        check_not_hashed(network, self.name())?;
         data.check_measurable()?;
         options.check(&dense)?;
         let identity = identity(options, network, &dense, data);

@@ -26,7 +26,7 @@ use crate::{
     data::Data,
     error::{Error, Result},
     fine_tune::{FineTune, identity},
-    method::Method,
+    method::{Method, check_not_hashed},
     net::{self, Net},
     options::{Options, invalid, options},
     run::{Context, Fall},
@@ -99,6 +99,7 @@ impl Method for LowRank {
     fn run(&self, network: &Network, data: &Data, context: &mut Context<'_>) -> Result<Network> {
         let options = &self.options;
         check_data(network, data)?;
+        check_not_hashed(network, self.name())?;
         data.check_measurable()?;
         let layers = candidates(network);
         options.check(network, &layers)?;

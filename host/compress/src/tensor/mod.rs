@@ -16,7 +16,7 @@ use crate::{
     data::Data,
     error::{Error, Result},
     fine_tune::{FineTune, identity},
-    method::Method,
+    method::{Method, check_not_hashed},
     net::{self, Net},
     options::{Options, invalid, options},
     run::{Context, Fall},
@@ -107,6 +107,7 @@ impl Method for TensorNetwork {
         let options = &self.options;
         check_loop(options.batch, options.momentum)?;
         check_data(network, data)?;
+        check_not_hashed(network, self.name())?;
         data.check_measurable()?;
         let net = Net::new(network)?;
         let before = net.accuracy(&net::layers_of(network), data.test());

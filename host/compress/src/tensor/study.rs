@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     fine_tune::{FineTune, identity},
     history::History,
+    method::check_not_hashed,
     net::{self, Net},
     options::{invalid, options},
     run::{Context, Fall},
@@ -97,6 +98,7 @@ pub fn cuts(
 ) -> Result<Study> {
     options.check()?;
     check_data(network, data)?;
+    check_not_hashed(network, "study")?;
     data.check_measurable()?;
     let data = &data.first(options.train, options.test)?;
     let accuracy = |network: &Network| -> Result<f64> {
