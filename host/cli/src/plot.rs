@@ -148,7 +148,8 @@ fn points(
     let all = || kinds.iter().flat_map(|(_, points)| points);
     let (left, right) = reach(all().map(|&(x, _)| x));
     let (bottom, top) = reach(all().map(|&(_, y)| y));
-    let longest = kinds.iter().map(|(name, _)| name.chars().count()).max();
+    let shown = kinds.iter().filter(|(_, points)| !points.is_empty());
+    let longest = shown.map(|(name, _)| name.chars().count()).max();
     let wide = f64::from(SCATTER.0 - BESIDE);
     let legend_wide = LEGEND + LETTER * longest.unwrap_or(0) as f64;
     let room = ROOM.max(wide / (wide - legend_wide.min(wide / 2.0)));
@@ -179,7 +180,8 @@ fn points(
                 .label("front")
                 .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], BLACK.mix(0.4)));
         }
-        for ((name, points), colour) in kinds.iter().zip(COLOURS.iter().cycle()) {
+        let coloured = kinds.iter().zip(COLOURS.iter().cycle());
+        for ((name, points), colour) in coloured.filter(|((_, points), _)| !points.is_empty()) {
             let colour = *colour;
             let circles = points.iter().map(|&at| Circle::new(at, 4, colour.filled()));
             chart
