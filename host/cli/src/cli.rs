@@ -1,8 +1,8 @@
 //! The command line as clap sees it.
 
 use crate::commands::{
-    bench, bench_eie, boards, compress, demo, devices, flash, import, info, make, pack, report,
-    reproduce, run, serve, study, sweep, synth, train, verilog,
+    bench, bench_eie, boards, compare, compress, demo, devices, flash, import, info, make, pack,
+    report, reproduce, run, serve, study, sweep, synth, train, verilog,
 };
 use crate::output::{Output, Verdict};
 use anyhow::Result;
@@ -53,6 +53,7 @@ pub enum Command {
     Info(info::Info),
     Report(report::ReportCommand),
     Reproduce(reproduce::Reproduce),
+    Compare(compare::Compare),
     Study(study::StudyCommand),
     Sweep(sweep::Sweep),
     Run(run::Run),
@@ -77,6 +78,7 @@ impl Command {
             Command::Make(command) => command.run(output),
             Command::Report(command) => command.run(output),
             Command::Reproduce(command) => command.run(output),
+            Command::Compare(command) => command.run(output),
             Command::Study(command) => command.run(output),
             Command::Sweep(command) => command.run(output),
             Command::Info(command) => command.run(output),
@@ -139,6 +141,7 @@ fn command() -> clap::Command {
             let compression = help("--compress", &Plan::sharing(sweep::CODES));
             c.after_long_help(format!("{training}\n{compression}\n{}", sweep::EXAMPLES))
         })
+        .mut_subcommand("compare", |c| c.after_long_help(compare::help()))
         .mut_subcommand("compress", |c| {
             c.after_long_help(methods + compress::EXAMPLES)
         })

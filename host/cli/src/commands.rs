@@ -4,6 +4,7 @@ pub mod bench;
 pub mod bench_eie;
 pub mod boards;
 pub mod budget;
+pub mod compare;
 pub mod compress;
 pub mod demo;
 pub mod devices;

@@ -165,14 +165,23 @@ impl DataArgs {
                 vec!["--data".into(), names.join(",")]
             }
         };
-        if let Some(layout) = self.layout {
-            let name = match layout {
-                Layout::Hwc => "hwc",
-                Layout::Chw => "chw",
-            };
-            words.extend(["--layout".into(), name.into()]);
-        }
+        words.extend(self.layout_words());
         words
+    }
+
+    /// The same where paths mean something: for a command that this one starts.
+    pub fn own_words(&self) -> Vec<String> {
+        let mut words = vec!["--data".into(), self.data.to_string()];
+        words.extend(self.layout_words());
+        words
+    }
+
+    fn layout_words(&self) -> Vec<String> {
+        let name = self.layout.map(|layout| match layout {
+            Layout::Hwc => "hwc",
+            Layout::Chw => "chw",
+        });
+        name.map_or(vec![], |name| vec!["--layout".into(), name.into()])
     }
 
     /// Reads everything. There may be no test images; [`HoldOut`] makes some.

@@ -58,6 +58,17 @@ pub fn document(
     grids: &[Grid],
     figures: &[(&str, Vec<String>)],
 ) -> Result<String> {
+    document_with_end(title, facts, grids, figures, &[])
+}
+
+/// As [`document`], with tables behind the pictures.
+pub fn document_with_end(
+    title: &str,
+    facts: &[(&str, String)],
+    grids: &[Grid],
+    figures: &[(&str, Vec<String>)],
+    end: &[Grid],
+) -> Result<String> {
     let mut out = String::new();
     let title = escape(title);
     write!(
@@ -80,6 +91,9 @@ pub fn document(
         for picture in pictures {
             writeln!(out, "<figure>{picture}</figure>")?;
         }
+    }
+    for grid in end {
+        put_grid(&mut out, grid)?;
     }
     out += "</body>\n</html>\n";
     Ok(out)
@@ -109,11 +123,12 @@ fn put_grid(out: &mut String, grid: &Grid) -> Result<()> {
     Ok(())
 }
 
-/// Text inside an element.
+/// Text inside an element; a percent sign stays with its number.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+        .replace(" %", "\u{a0}%")
 }
 
 #[cfg(test)]
@@ -122,7 +137,7 @@ mod tests {
 
     #[test]
     fn no_name_becomes_markup() {
-        assert_eq!(escape("a<b>&c"), "a&lt;b&gt;&amp;c");
+        assert_eq!(escape("a<b>&c 1 %"), "a&lt;b&gt;&amp;c 1\u{a0}%");
     }
 
     #[test]

@@ -29,6 +29,13 @@ const COLOURS: [RGBColor; 8] = [
 /// How much longer an axis is that leaves room for the legend.
 const ROOM: f64 = 1.35;
 
+/// Pixels beside the points of a picture: margins and labels.
+const BESIDE: u32 = 80;
+
+/// Pixels of a legend beside its names, and of a letter of them.
+const LEGEND: f64 = 55.0;
+const LETTER: f64 = 8.0;
+
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 /// Draws a picture.
@@ -116,12 +123,36 @@ fn curves(
 /// Points of several kinds, with what their axes mean.
 pub fn scatter(
     caption: &str,
+    axes: [&str; 2],
+    kinds: &[(String, Vec<(f64, f64)>)],
+) -> Result<String> {
+    points(caption, axes, kinds, None)
+}
+
+/// The same over an axis of powers of ten: `x` is the logarithm of what its axis shows. A line joins the points of `front`.
+pub fn scatter_with_front(
+    caption: &str,
+    axes: [&str; 2],
+    kinds: &[(String, Vec<(f64, f64)>)],
+    front: &[(f64, f64)],
+) -> Result<String> {
+    points(caption, axes, kinds, Some(front))
+}
+
+fn points(
+    caption: &str,
     [x_name, y_name]: [&str; 2],
     kinds: &[(String, Vec<(f64, f64)>)],
+    front: Option<&[(f64, f64)]>,
 ) -> Result<String> {
     let all = || kinds.iter().flat_map(|(_, points)| points);
     let (left, right) = reach(all().map(|&(x, _)| x));
     let (bottom, top) = reach(all().map(|&(_, y)| y));
+    let shown = kinds.iter().filter(|(_, points)| !points.is_empty());
+    let longest = shown.map(|(name, _)| name.chars().count()).max();
+    let wide = f64::from(SCATTER.0 - BESIDE);
+    let legend_wide = LEGEND + LETTER * longest.unwrap_or(0) as f64;
+    let room = ROOM.max(wide / (wide - legend_wide.min(wide / 2.0)));
     svg(SCATTER, |area| {
         let mut chart = ChartBuilder::on(area)
             .caption(caption, CAPTION)
@@ -129,17 +160,28 @@ pub fn scatter(
             .x_label_area_size(45)
             .y_label_area_size(60)
             // The legend stands beside the points.
-            .build_cartesian_2d(left..left + ROOM * (right - left), bottom..top)
+            .build_cartesian_2d(left..left + room * (right - left), bottom..top)
             .map_err(failed)?;
-        chart
-            .configure_mesh()
-            .max_light_lines(0)
+        let mut mesh = chart.configure_mesh();
+        mesh.max_light_lines(0)
             .x_desc(x_name)
             .y_desc(y_name)
-            .label_style(FONT)
-            .draw()
-            .map_err(failed)?;
-        for ((name, points), colour) in kinds.iter().zip(COLOURS.iter().cycle()) {
+            .label_style(FONT);
+        let power = |x: &f64| short(10f64.powf(*x));
+        if front.is_some() {
+            mesh.x_label_formatter(&power);
+        }
+        mesh.draw().map_err(failed)?;
+        if let Some(front) = front {
+            let line = LineSeries::new(front.iter().copied(), BLACK.mix(0.4));
+            chart
+                .draw_series(line)
+                .map_err(failed)?
+                .label("front")
+                .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], BLACK.mix(0.4)));
+        }
+        let coloured = kinds.iter().zip(COLOURS.iter().cycle());
+        for ((name, points), colour) in coloured.filter(|((_, points), _)| !points.is_empty()) {
             let colour = *colour;
             let circles = points.iter().map(|&at| Circle::new(at, 4, colour.filled()));
             chart
@@ -150,6 +192,15 @@ pub fn scatter(
         }
         legend(&mut chart)
     })
+}
+
+/// A number for an axis, in thousands and millions.
+fn short(value: f64) -> String {
+    match value {
+        value if value >= 999_500.0 => format!("{:.1}M", value / 1e6),
+        value if value >= 999.5 => format!("{:.1}k", value / 1e3),
+        value => format!("{value:.0}"),
+    }
 }
 
 /// The weights before sharing, with the centroids as they are after fine-tuning.
@@ -339,6 +390,23 @@ fn reach(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_front_is_drawn_over_powers_of_ten() {
+        let kinds = [("low<rank>".to_string(), vec![(3.0, 90.0), (4.0, 95.0)])];
+        let text = scatter_with_front("x", ["bytes", "%"], &kinds, &kinds[0].1).unwrap();
+        assert!(
+            text.contains("low&lt;rank&gt;") && text.contains("front"),
+            "{text}"
+        );
+        assert!(text.contains("1.0k") || text.contains("10.0k"), "{text}");
+        assert!(text.contains("<polyline"), "{text}");
+        scatter_with_front("x", ["bytes", "%"], &[], &[]).unwrap();
+        assert_eq!(
+            [7.0, 999.4, 999.6, 31_623.0, 2e6].map(short),
+            ["7", "999", "1.0k", "31.6k", "2.0M"]
+        );
+    }
 
     #[test]
     fn pictures_show_what_there_is() {

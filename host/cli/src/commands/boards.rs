@@ -61,7 +61,7 @@ impl Boards {
         let mut rows = vec![];
         let mut values = vec![];
         for build in BOARDS {
-            let report = self.report(build)?;
+            let report = report(&self.results, build)?;
             let earlier = match &report {
                 Some(report) => is_earlier(build, report)?,
                 None => false,
@@ -96,14 +96,6 @@ impl Boards {
         }
         output.result(&page, &json!(values))?;
         Ok(Verdict::Holds)
-    }
-
-    fn report(&self, build: &Build) -> Result<Option<Report>> {
-        let path = self.results.join(format!("{}.json", build.title()));
-        match path.exists() {
-            true => Ok(Some(Report::load(&path)?)),
-            false => Ok(None),
-        }
     }
 
     /// None if the engine cannot run it; why is told on stderr.
@@ -203,8 +195,17 @@ impl Boards {
     }
 }
 
+/// The report of `build` in the folder `results`, if it is there.
+pub fn report(results: &Path, build: &Build) -> Result<Option<Report>> {
+    let path = results.join(format!("{}.json", build.title()));
+    match path.exists() {
+        true => Ok(Some(Report::load(&path)?)),
+        false => Ok(None),
+    }
+}
+
 /// Whether the engine is another one now than that of `report`.
-fn is_earlier(build: &Build, report: &Report) -> Result<bool> {
+pub fn is_earlier(build: &Build, report: &Report) -> Result<bool> {
     let now = synth::verilog(build, Some(report.target_mhz), BAUD)?;
     Ok(design_sha256(&now) != report.design_sha256)
 }

@@ -1,6 +1,6 @@
 //! `thresh compress`.
 
-use super::import::{ModelArgs, is_model};
+use super::import::ModelArgs;
 use super::{
     Compute, Setting, apply, budget, parse_setting, recipe_parser, recipe_words, report, train,
 };
@@ -121,13 +121,7 @@ impl Compress {
             Some(config) => config,
             None => report::default_config()?,
         };
-        let network = match is_model(&input) {
-            true => self.model.import(&input, None)?,
-            false => {
-                self.model.check_unused(&input)?;
-                files::network(&input)?
-            }
-        };
+        let network = self.model.network(&input)?;
         let imported = is_imported(&network);
         let budget = self.budget.is_some();
         let [mut method, usual] = choose_methods(&self.method, self.net, imported, budget)?;
@@ -236,8 +230,8 @@ impl Compress {
     }
 }
 
-/// The method with the options of the command line, and with its usual options.
-fn choose_methods(
+/// The method with the options to begin with, and with those that the command line is read against.
+pub fn choose_methods(
     name: &str,
     net: Option<Recipe>,
     imported: bool,
@@ -255,7 +249,7 @@ fn choose_methods(
 }
 
 /// Whether a network was made elsewhere: `thresh import` says what its ONNX file was written for.
-fn is_imported(network: &Network) -> bool {
+pub fn is_imported(network: &Network) -> bool {
     network.provenance.contains_key("opset")
 }
 

@@ -114,13 +114,22 @@ pub struct ModelArgs {
 }
 
 /// Whether a path is named as an ONNX model.
-pub fn is_model(path: &Path) -> bool {
+fn is_model(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "onnx")
 }
 
 impl ModelArgs {
+    /// Reads a network or, as these options say, an ONNX model.
+    pub fn network(&self, path: &Path) -> Result<Network> {
+        if is_model(path) {
+            return self.import(path, None);
+        }
+        self.check_unused(path)?;
+        files::network(path)
+    }
+
     /// Reads a model; `command` is what its provenance says.
-    pub fn import(&self, model: &Path, command: Option<String>) -> Result<Network> {
+    fn import(&self, model: &Path, command: Option<String>) -> Result<Network> {
         let default = ImportOptions::default();
         let options = ImportOptions {
             scale: self.scale.unwrap_or(default.scale),
@@ -137,7 +146,7 @@ impl ModelArgs {
     }
 
     /// Refuses these options for `network`, which is no ONNX model.
-    pub fn check_unused(&self, network: &Path) -> Result<()> {
+    fn check_unused(&self, network: &Path) -> Result<()> {
         let words = self.words();
         ensure!(
             words.is_empty(),

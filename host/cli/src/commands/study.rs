@@ -1,6 +1,6 @@
 //! `thresh study`.
 
-use super::import::{ModelArgs, is_model};
+use super::import::ModelArgs;
 use super::{Compute, Setting, apply, parse_setting, recipe_parser, train};
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict, facts, percent};
@@ -81,13 +81,7 @@ impl Cuts {
             .network
             .unwrap_or_else(|| train::work_folder(&self.data, self.net).join("train.safetensors"));
         files::check_outputs(&[&input], self.html.as_deref())?;
-        let network = match is_model(&input) {
-            true => self.model.import(&input, None)?,
-            false => {
-                self.model.check_unused(&input)?;
-                files::network(&input)?
-            }
-        };
+        let network = self.model.network(&input)?;
         let whole = self.data.read(&Wanted::by(&network))?;
         let data = HoldOut::apply(self.hold_out, &whole)?;
         check_measurable(&self.data, &data)?;

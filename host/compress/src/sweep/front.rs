@@ -5,20 +5,21 @@ use super::Trial;
 /// The trials that no other beats: less of `cost` at no less accuracy, or more accuracy at no more `cost`. Rising by cost; of equals the
 /// first. Trials without a cost (not packed) are none.
 pub fn front(trials: &[Trial], cost: impl Fn(&Trial) -> Option<f64>) -> Vec<usize> {
-    let mut order: Vec<(usize, f64)> = (0..trials.len())
-        .filter_map(|index| Some((index, cost(&trials[index])?)))
+    let point = |trial: &Trial| Some((cost(trial)?, trial.outcome.accuracy));
+    front_of(&trials.iter().map(point).collect::<Vec<_>>())
+}
+
+/// As [`front`], of costs with their accuracies.
+pub fn front_of(points: &[Option<(f64, f64)>]) -> Vec<usize> {
+    let mut order: Vec<(usize, f64, f64)> = (0..points.len())
+        .filter_map(|index| points[index].map(|(cost, accuracy)| (index, cost, accuracy)))
         .collect();
-    order.sort_by(|(a, x), (b, y)| {
-        let better = trials[*b]
-            .outcome
-            .accuracy
-            .total_cmp(&trials[*a].outcome.accuracy);
-        x.total_cmp(y).then(better).then(a.cmp(b))
+    order.sort_by(|(a, x, worse), (b, y, better)| {
+        x.total_cmp(y).then(better.total_cmp(worse)).then(a.cmp(b))
     });
     let mut best = f64::NEG_INFINITY;
     let mut kept = Vec::new();
-    for (index, _) in order {
-        let accuracy = trials[index].outcome.accuracy;
+    for (index, _, accuracy) in order {
         if accuracy > best {
             best = accuracy;
             kept.push(index);

@@ -8,7 +8,7 @@ mod front;
 mod trial;
 
 pub use family::{DHINGRA, MOST_MEMBERS, family};
-pub use front::{front, holds, smallest};
+pub use front::{front, front_of, holds, smallest};
 pub use trial::{Member, Outcome, Plan, Trial};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Trials as processes of their own: several at once on this machine, or a job array of Slurm.
 
 use crate::files;
+use crate::itself::quoted;
 use crate::output::Output;
 use anyhow::{Context, Result, anyhow};
 use std::env;
@@ -165,24 +166,4 @@ pub fn slurm(wanted: &[usize], folder: &Path, more: &[String], output: &Output) 
         }
     }
     Ok(())
-}
-
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_survives_the_shell() {
-        let word = "conv{1,2}x3 'and' $HOME";
-        let said = Command::new("sh")
-            .args(["-c", &format!("printf %s {}", quoted(word))])
-            .output()
-            .unwrap();
-        assert_eq!(String::from_utf8(said.stdout).unwrap(), word);
-    }
 }
