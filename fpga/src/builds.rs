@@ -91,6 +91,7 @@ pub static MEASURED: &[Build] = &[
         ..measured("ulx3s-85f-32", &LFE5U_85F_6, 40.0)
     },
     measured("ulx3s-85f-a16", &LFE5U_85F_6, 65.0),
+    measured("ulx3s-85f-hashed", &LFE5U_85F_6, 65.0),
 ];
 
 const ULX3S: Board = Board {

@@ -23,7 +23,7 @@ impl Report {
     pub fn claims(&self, config: &Config) -> Vec<Claim> {
         let mut claims = vec![];
         if self.has(Resource::Multiplier) {
-            claims.push(self.one_multiplier_a_pe(config));
+            claims.push(self.multipliers(config));
         }
         claims.extend([
             self.store_in_ram(config),
@@ -37,11 +37,17 @@ impl Report {
         self.usage.iter().any(|usage| usage.resource == resource)
     }
 
-    fn one_multiplier_a_pe(&self, config: &Config) -> Claim {
+    fn multipliers(&self, config: &Config) -> Claim {
         let used = self.used(Resource::Multiplier);
+        // The other one picks from a pool.
+        let (count, text) = match config.store {
+            WeightStore::Hashed => (2, "two multipliers"),
+            _ => (1, "one multiplier"),
+        };
+        let all = count * config.num_pes;
         Claim {
-            text: format!("one multiplier a PE, {} in all", config.num_pes),
-            holds: used == config.num_pes as u64,
+            text: format!("{text} a PE, {all} in all"),
+            holds: used == all as u64,
             got: used.to_string(),
         }
     }

@@ -60,6 +60,11 @@ pub static WAYS: &[Way] = &[
     ),
     compressing("low-rank", true, &["speedup=2", "speedup=4", "speedup=8"]),
     compressing("tensor", true, &["keep=0.5", "keep=0.25", "keep=0.1"]),
+    compressing(
+        "hashed",
+        false,
+        &["share=12.5%", "share=6.25%", "share=1.5625%"],
+    ),
     training(
         "small-net",
         "Train a small network of the family of `thresh sweep`.",
