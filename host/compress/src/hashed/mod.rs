@@ -4,8 +4,8 @@
 //! so that nothing but the pool is stored. Only pools are trained, from nothing, by back-propagation: the gradient of a value is
 //! the sum over its weights.
 //!
-//! Convolutions are hashed by frequency: a window is the sum of the patterns of the cosine transform ([`dct`]), each times a coefficient, and
-//! the coefficients of one band of frequencies share a pool ([`pools`]), larger in low bands. [`export`] makes layers of it that run
+//! Convolutions are hashed by frequency: a window is the sum of the patterns of the cosine transform (module `dct`), each times a coefficient, and
+//! the coefficients of one band of frequencies share a pool (module `pools`), larger in low bands. Module `export` makes layers of it that run
 //! without ever building a window.
 
 mod dct;
