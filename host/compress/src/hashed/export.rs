@@ -74,10 +74,15 @@ impl Made {
         if part.window.is_none() {
             return self.own(old, part, stored);
         }
+        // All patterns come first: then each sum takes over the bands before it, and only the whole is rounded.
+        let named = |band: &Band| format!("{}{}", old.name, band.suffix);
+        let maps: Vec<usize> = (part.bands.iter())
+            .map(|band| self.patterns(&named(band), *input, *window, band, old.inputs[0]))
+            .collect();
         let mut sum = None;
-        for (number, (band, values)) in part.bands.iter().zip(&stored.values).enumerate() {
-            let name = format!("{}{}", old.name, band.suffix);
-            let patterns = self.patterns(&name, *input, *window, band, old.inputs[0]);
+        let bands = part.bands.iter().zip(&stored.values).zip(maps);
+        for (number, ((band, values), patterns)) in bands.enumerate() {
+            let name = named(band);
             let map = self.layers[patterns - 1].operator.output();
             let conv = Operator::Conv {
                 input: map,
