@@ -800,3 +800,36 @@ fn filters_that_all_channels_have_are_stored_once() {
     filters.codes[4] = None;
     assert!(wrong.check().unwrap_err().to_string().contains("filters"));
 }
+
+#[test]
+fn unsound_hashed_passes_are_refused_by_name() {
+    let network = hashed_network(4, 7);
+    let inputs = inputs(&network, 2, 7);
+    let image = packed(&network, "ulx3s-85f-hashed", &inputs).unwrap();
+    let at = image.passes.iter().position(|pass| pass.descriptor.hashed);
+    let at = at.unwrap();
+    let refused = |what: &str, change: &dyn Fn(&mut crate::Pass)| {
+        let mut bad = image.clone();
+        change(&mut bad.passes[at]);
+        let error = bad.check().unwrap_err().to_string();
+        assert!(error.contains(what), "{what}: {error}");
+    };
+    refused("hash_lanes", &|p| p.descriptor.hash_lanes = 0);
+    refused("hash_lanes", &|p| p.descriptor.hash_lanes = 17);
+    refused("hash_rows", &|p| p.descriptor.hash_rows = 0);
+    refused("hash_rows", &|p| {
+        p.descriptor.hash_rows = p.descriptor.rows + 1
+    });
+    refused("hash_mask", &|p| p.descriptor.hash_mask = 2);
+    refused("hash_mask", &|p| p.descriptor.hash_mask = 1);
+    refused("hash_length", &|p| p.descriptor.hash_length = 0);
+    refused("values of a pool", &|p| p.descriptor.hash_length -= 1);
+    refused("columns of a hashed pass", &|p| {
+        p.descriptor.col_base = u16::MAX
+    });
+    refused("codebook", &|p| p.codebook[1] += 1);
+    refused("not hashed", &|p| p.descriptor.hashed = false);
+    let mut plain = image.clone();
+    plain.passes[0].descriptor.hash_rows = 1;
+    assert!(plain.check().is_err());
+}
