@@ -29,14 +29,12 @@ impl Filters {
             return None;
         }
         let mut placed = vec![vec![Vec::new(); channels]; pes];
-        for channel in 0..channels {
-            for (filter, codes) in self.codes.chunks_exact(taps).enumerate() {
-                let output = channel * self.count + filter;
-                let weights = codes.iter().enumerate();
-                for (tap, code) in weights.filter_map(|(tap, code)| Some((tap, (*code)?))) {
-                    let segment = geometry.segment(tap / width, tap % width);
-                    placed[output % pes][channel].push((segment * rows + output / pes, code));
-                }
+        for output in 0..channels * self.count {
+            let (channel, filter) = (output / self.count, output % self.count);
+            let weights = self.codes[filter * taps..][..taps].iter().enumerate();
+            for (tap, code) in weights.filter_map(|(tap, code)| Some((tap, (*code)?))) {
+                let segment = geometry.segment(tap / width, tap % width);
+                placed[output % pes][channel].push((segment * rows + output / pes, code));
             }
         }
         let column = |mut rows: Vec<(usize, u8)>| {
