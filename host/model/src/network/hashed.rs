@@ -154,16 +154,10 @@ mod tests {
         refused(&|h| h.channels = 2, "channels of hashed weights");
         refused(&|h| h.outputs = 39, "outputs of hashed weights");
         refused(&|h| h.inputs = 1, "inputs of hashed weights");
-        refused(
-            &|h| h.pool = Box::new(Weights::Float(vec![])),
-            "length of the pool",
-        );
-        let nan = || Box::new(Weights::Float(vec![f32::NAN; 12]));
-        refused(&|h| h.pool = nan(), "a weight or bias");
+        refused(&|h| *h.pool = Weights::Float(vec![]), "length of the pool");
+        let nan = || Weights::Float(vec![f32::NAN; 12]);
+        refused(&|h| *h.pool = nan(), "a weight or bias");
         let inner = hashed(&mut good).clone();
-        refused(
-            &|h| h.pool = Box::new(Weights::Hashed(inner.clone())),
-            "pool",
-        );
+        refused(&|h| *h.pool = Weights::Hashed(inner.clone()), "pool");
     }
 }
