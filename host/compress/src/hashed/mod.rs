@@ -83,7 +83,7 @@ options! {
         /// Layers whose weights are all stored.
         keep: Vec<String> = Vec::new(),
         /// Weights of a layer that is hashed, at least.
-        least: usize = 256,
+        least: usize = 1000,
         /// Passes over the training images.
         epochs: usize = 20,
         /// Rate of the first step; it falls to 0 along half a cosine.
