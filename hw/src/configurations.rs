@@ -131,61 +131,24 @@ macro_rules! configurations {
         }
     };
     (@type block, $name:ident, $config:expr) => {
-        #[allow(missing_docs, non_camel_case_types)]
-        pub type $name = BlockEngine<
-            { $config.num_pes },
-            { if $config.num_pes < 2 { 2 } else { $config.num_pes } },
-            { $config.act_addr_bits as usize },
-            { $config.weight_addr_bits as usize },
-            { $config.acc_addr_bits as usize },
-            { $config.col_addr_bits as usize },
-            { $config.codebook_addr_bits as usize },
-            { $config.fifo_addr_bits as usize },
-            { $config.pass_addr_bits as usize + log2(DESCRIPTOR_WORDS) },
-            { $config.act_addr_bits as usize + log2($config.num_pes) - log2($config.acts_per_word()) },
-            { $config.table_addr_bits as usize },
-            { $config.row_bits as usize + CODE_BITS as usize },
-            { $config.row_bits as usize },
-            { $config.act_bits as usize },
-            { $config.act_bits as usize + 1 },
-            { $config.maps as usize },
-            { $config.queue_addr_bits as usize },
-            { parts(&$config) },
-            { log2(parts(&$config)) },
-            { log2(bank_groups(&$config)) },
-            { part_bits(&$config) },
-        >;
+        configurations!(@engine BlockEngine, $name, $config, [{ $config.queue_addr_bits as usize }]);
     };
     (@type hashed, $name:ident, $config:expr) => {
-        #[allow(missing_docs, non_camel_case_types)]
-        pub type $name = HashedEngine<
-            { $config.num_pes },
-            { if $config.num_pes < 2 { 2 } else { $config.num_pes } },
-            { $config.act_addr_bits as usize },
-            { $config.weight_addr_bits as usize },
-            { $config.acc_addr_bits as usize },
-            { $config.col_addr_bits as usize },
-            { $config.codebook_addr_bits as usize },
-            { $config.fifo_addr_bits as usize },
-            { $config.pass_addr_bits as usize + log2(DESCRIPTOR_WORDS) },
-            { $config.act_addr_bits as usize + log2($config.num_pes) - log2($config.acts_per_word()) },
-            { $config.table_addr_bits as usize },
-            { $config.row_bits as usize + CODE_BITS as usize },
-            { $config.row_bits as usize },
-            { $config.act_bits as usize },
-            { $config.act_bits as usize + 1 },
-            { $config.maps as usize },
-            { $config.queue_addr_bits as usize },
-            { log2($config.num_pes) },
-            { parts(&$config) },
-            { log2(parts(&$config)) },
-            { log2(bank_groups(&$config)) },
-            { part_bits(&$config) },
-        >;
+        configurations!(
+            @engine HashedEngine, $name, $config,
+            [{ $config.queue_addr_bits as usize }, { log2($config.num_pes) }]
+        );
     };
     (@type single_port, $name:ident, $config:expr) => {
+        configurations!(
+            @engine SinglePortEngine, $name, $config,
+            [TOKEN_BITS, { ($config.col_addr_bits + $config.act_bits + 1) as usize - TOKEN_BITS }]
+        );
+    };
+    // Sizes that only one kind of store has stand between those that all engines have.
+    (@engine $engine:ident, $name:ident, $config:expr, [$($own:tt),*]) => {
         #[allow(missing_docs, non_camel_case_types)]
-        pub type $name = SinglePortEngine<
+        pub type $name = $engine<
             { $config.num_pes },
             { if $config.num_pes < 2 { 2 } else { $config.num_pes } },
             { $config.act_addr_bits as usize },
@@ -202,8 +165,7 @@ macro_rules! configurations {
             { $config.act_bits as usize },
             { $config.act_bits as usize + 1 },
             { $config.maps as usize },
-            TOKEN_BITS,
-            { ($config.col_addr_bits + $config.act_bits + 1) as usize - TOKEN_BITS },
+            $($own,)*
             { parts(&$config) },
             { log2(parts(&$config)) },
             { log2(bank_groups(&$config)) },

@@ -472,16 +472,8 @@ impl Image {
             let d = &pass.descriptor;
             let addresses = [d.rows, d.col_base, d.bias_base, d.codebook_base].map(usize::from);
             let biases = d.keep;
-            let hash = (
-                d.hashed,
-                d.hash_lanes,
-                d.hash_length,
-                d.hash_pool,
-                d.hash_rows,
-                d.hash_mask,
-            );
             (
-                hash,
+                (d.hashed, hashed::fields(d)),
                 addresses,
                 pass.columns(),
                 pass.segments(),

@@ -3,7 +3,7 @@
 use super::check::{ADDRESSES, at_most, equal};
 use super::{Image, ImageError, Pass};
 use crate::stream::Decoded;
-use thresh_regs::{COUNT_CONTINUES, HASH_LANES, hash, hash_index, hash_negates};
+use thresh_regs::{COUNT_CONTINUES, HASH_LANES, PassDescriptor, hash, hash_index, hash_negates};
 
 /// Values of a pool in one column of its stream: as many as one count tells, and fewer than an entry has rows.
 pub(crate) const POOL_COLUMN: usize = COUNT_CONTINUES as usize - 1;
@@ -56,18 +56,22 @@ impl Pass {
     }
 }
 
+/// What a descriptor says of a hash.
+pub(super) fn fields(d: &PassDescriptor) -> [u16; 5] {
+    [
+        d.hash_lanes.into(),
+        d.hash_length,
+        d.hash_pool,
+        d.hash_rows,
+        d.hash_mask.into(),
+    ]
+}
+
 /// Checks what a descriptor says of a hash, for itself.
 pub(super) fn descriptor(image: &Image, pass: &Pass) -> Result<(), ImageError> {
     let d = &pass.descriptor;
     if !d.hashed {
-        let fields = [
-            d.hash_lanes.into(),
-            d.hash_length,
-            d.hash_pool,
-            d.hash_rows,
-            d.hash_mask.into(),
-        ];
-        let any = fields.into_iter().max().unwrap_or(0);
+        let any = fields(d).into_iter().max().unwrap_or(0);
         return equal(
             "a field of a hash in a pass that is not hashed",
             any.into(),

@@ -1,5 +1,6 @@
 //! Depthwise passes of which every channel has the same filters: the file keeps these once.
 
+use super::check::ADDRESSES;
 use super::{ImageError, Pass};
 use crate::stream::{self, Entry};
 
@@ -26,6 +27,11 @@ impl Filters {
         let fits = channels.checked_mul(self.count)? <= rows * pes;
         let taps = height * width;
         if !fits || self.count == 0 || self.codes.len() != self.count.checked_mul(taps)? {
+            return None;
+        }
+        // Filters multiply by the channels: what no weight store holds must not be built.
+        let weights = self.codes.iter().flatten().count().checked_mul(channels)?;
+        if weights > ADDRESSES * pes {
             return None;
         }
         let mut placed = vec![vec![Vec::new(); channels]; pes];
@@ -56,8 +62,8 @@ pub(super) fn check(pass: &Pass) -> Result<(), ImageError> {
     };
     let wrong = |what| ImageError::value(what, filters.count, "those of a depthwise pass");
     let columns = filters.columns(pass).ok_or_else(|| wrong("filters"))?;
-    for (pe, columns) in columns.iter().enumerate() {
-        if pass.decode(pe)?.columns != *columns {
+    for (decoded, columns) in pass.decoded().zip(&columns) {
+        if decoded?.columns != *columns {
             return Err(wrong("filters of the streams"));
         }
     }

@@ -3,16 +3,25 @@
 use super::PackError;
 use crate::network::{Hashed, Weights};
 
-/// The codebook of a layer and its codes: 0 is no weight, `k` is `codebook[k - 1]`, which is not zero.
-pub(super) fn shared(layer: &str, weights: &Weights) -> Result<(Vec<f64>, Vec<u8>), PackError> {
-    match weights {
+/// A layer as codes: 0 is no weight, `k` is `codebook[k - 1]`.
+pub(super) struct Shared {
+    /// Not zero, but for a pool's.
+    pub codebook: Vec<f64>,
+    pub codes: Vec<u8>,
+    /// The codes of the pool, if the layer has one.
+    pub pool: Option<Vec<u8>>,
+}
+
+/// The codebook of a layer and its codes.
+pub(super) fn shared(layer: &str, weights: &Weights) -> Result<Shared, PackError> {
+    let (codebook, codes) = match weights {
         Weights::Shared { codebook, codes } => {
             let zero = |code: u8| code == 0 || codebook[usize::from(code) - 1] == 0.0;
             let codes = codes
                 .iter()
                 .map(|&code| if zero(code) { 0 } else { code })
                 .collect();
-            Ok((codebook.iter().map(|&w| f64::from(w)).collect(), codes))
+            (codebook.iter().map(|&w| f64::from(w)).collect(), codes)
         }
         Weights::Float(values) => {
             let mut distinct: Vec<f32> = values.iter().copied().filter(|&w| w != 0.0).collect();
@@ -31,7 +40,7 @@ pub(super) fn shared(layer: &str, weights: &Weights) -> Result<(Vec<f64>, Vec<u8
                 Err(_) => 0,
             };
             let codes = values.iter().map(code).collect();
-            Ok((distinct.iter().map(|&w| f64::from(w)).collect(), codes))
+            (distinct.iter().map(|&w| f64::from(w)).collect(), codes)
         }
         Weights::Hashed(hashed) => {
             let (codebook, pool) = signed(layer, hashed)?;
@@ -39,14 +48,24 @@ pub(super) fn shared(layer: &str, weights: &Weights) -> Result<(Vec<f64>, Vec<u8
                 let (at, negative) = hashed.picks(index / hashed.inputs, index % hashed.inputs);
                 (pool[at] ^ u8::from(negative)) + 1
             };
-            Ok((codebook, (0..hashed.len()).map(code).collect()))
+            let codes = (0..hashed.len()).map(code).collect();
+            return Ok(Shared {
+                codebook,
+                codes,
+                pool: Some(pool.iter().map(|code| code + 1).collect()),
+            });
         }
-    }
+    };
+    Ok(Shared {
+        codebook,
+        codes,
+        pool: None,
+    })
 }
 
 /// The codebook of a pool and its codes, counted from 0: of each pair of weights the second is the negative of the first, so
 /// that the lowest bit of a code is a sign. Zero is a weight as any other, since a hash leaves none out.
-pub(super) fn signed(layer: &str, hashed: &Hashed) -> Result<(Vec<f64>, Vec<u8>), PackError> {
+fn signed(layer: &str, hashed: &Hashed) -> Result<(Vec<f64>, Vec<u8>), PackError> {
     let values = hashed.pool.to_dense();
     let mut sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
     sizes.sort_by(f32::total_cmp);

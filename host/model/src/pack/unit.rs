@@ -5,7 +5,7 @@
 //! layer is one whose kernel is the map, an average one of equal weights, a residual one of ones.
 
 use super::PackError;
-use super::share;
+use super::share::{self, Shared};
 use crate::network::{Activation, Layer, Network, Operator, Shape, Weights, Window, shuffled};
 
 /// Where the weights of a position stand in a term's codes.
@@ -517,14 +517,14 @@ impl Lowering<'_> {
 
     fn weighted(&self, layer: &Layer) -> Result<Term, PackError> {
         let source = layer.inputs[0];
-        let (codebook, codes) = share::shared(&layer.name, &layer.weights)?;
-        let pool = match &layer.weights {
-            Weights::Hashed(hashed) => Some(Pool {
-                codes: share::signed(&layer.name, hashed)?
-                    .1
-                    .iter()
-                    .map(|code| code + 1)
-                    .collect(),
+        let Shared {
+            codebook,
+            codes,
+            pool,
+        } = share::shared(&layer.name, &layer.weights)?;
+        let pool = match (&layer.weights, pool) {
+            (Weights::Hashed(hashed), Some(codes)) => Some(Pool {
+                codes,
                 groups: hashed.groups,
                 columns: (0..hashed.inputs)
                     .map(|input| hashed.column(input))
