@@ -4,6 +4,7 @@ use crate::Device;
 use crate::device::{
     HX8K, LFE5U_25F_6, LFE5U_25F_8, LFE5U_85F_6, LFE5UM5G_45F_8, LFE5UM5G_85F_8, UP5K,
 };
+use thresh_regs::{Config, WeightStore};
 
 /// An engine in a top, for a device.
 #[derive(Debug)]
@@ -55,6 +56,16 @@ impl Build {
     /// The build of the board called `name`.
     pub fn board(name: &str) -> Option<&'static Build> {
         BOARDS.iter().find(|build| build.name == name)
+    }
+
+    /// The engine alone, for the same device, that computes hashed weights as it runs; none if no configuration does.
+    pub fn hashing(&self) -> Option<&'static Build> {
+        let hashes = |build: &&Build| {
+            let config = Config::named(build.config);
+            build.device.name == self.device.name
+                && config.is_some_and(|config| config.store == WeightStore::Hashed)
+        };
+        MEASURED.iter().find(hashes)
     }
 
     /// What it is called in messages and file names: boards and engines share names.

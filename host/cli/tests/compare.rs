@@ -42,13 +42,12 @@ fn figures_are_those_of_the_single_commands_and_are_kept() {
     assert_eq!(failed[0]["at"], "ranks=3");
     let reason = failed[0]["failed"].as_str().unwrap();
     assert!(reason.contains("ranks"), "{reason}");
-    let fmax = found["clock_mhz"].as_f64().unwrap();
-    assert!(
-        found["clock"]
-            .as_str()
-            .unwrap()
-            .starts_with("Fmax of ulx3s-25f")
-    );
+    let [engine] = &found["engines"].as_array().unwrap()[..] else {
+        panic!("{found:#}");
+    };
+    let fmax = engine["mhz"].as_f64().unwrap();
+    let source = engine["source"].as_str().unwrap();
+    assert!(source.starts_with("Fmax of ulx3s-25f"), "{source}");
 
     // Each trial again, in other files, by its own commands.
     for (index, trial) in good.iter().enumerate() {
@@ -105,6 +104,7 @@ fn figures_are_those_of_the_single_commands_and_are_kept() {
         let cells = [
             trial["method"].as_str().unwrap().to_string(),
             trial["at"].as_str().unwrap().to_string(),
+            "ulx3s-25f".to_string(),
             whole(&trial["outcome"]["nonzeros"]),
             percent(&trial["outcome"]["float_accuracy"]),
             percent(&engine["accuracy"]),
@@ -216,6 +216,31 @@ fn commands_are_listed_before_anything_is_trained() {
 }
 
 #[test]
+fn networks_with_pools_run_on_an_engine_that_hashes_where_the_device_has_one() {
+    let place = Place::new();
+    for (board, engine) in [
+        ("ulx3s-85f", "ulx3s-85f-hashed"),
+        ("ulx3s-25f", "ulx3s-25f"),
+    ] {
+        let list = place.json(&format!(
+            "compare --board {board} --list --methods hashed,low-rank --net lenet-5"
+        ));
+        let lines: Vec<String> = serde_json::from_value(list).unwrap();
+        let packs = |engine: &str| {
+            let config = format!("--config {engine} ");
+            let on = |line: &&String| line.starts_with("thresh pack") && line.contains(&config);
+            lines.iter().filter(on).count()
+        };
+        let others = if board == engine { 6 } else { 3 };
+        assert_eq!(
+            [packs(engine), packs(board)],
+            [others, others],
+            "{lines:#?}"
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused() {
     let place = Place::new();
     let cases: [(&str, i32, &[&str]); 12] = [
@@ -280,11 +305,12 @@ fn what_the_board_does_not_hold_has_a_row_with_the_reason() {
     assert!(!reason.is_empty());
     assert!(conv["inferences_per_second"].is_null());
     assert!(dense["outcome"]["engine"]["cycles"].as_f64().unwrap() > 10.0);
+    let engine = &found["engines"][0];
     assert!(
-        found["clock"].as_str().unwrap().contains("no report"),
+        engine["source"].as_str().unwrap().contains("no report"),
         "{found:#}"
     );
-    assert_eq!(found["clock_mhz"], 30.0);
+    assert_eq!(engine["mhz"], 30.0);
     let again = place.thresh(&format!("{compare} --json"));
     let told = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(told.contains("2 of 2 trials are known already"), "{told}");

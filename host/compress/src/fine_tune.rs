@@ -5,14 +5,16 @@ use thresh_model::Network;
 
 use crate::{
     checkpoint::Identity,
+    cost,
     data::{Data, hex},
     deep_compression::retrain::Retrained,
     error::Result,
+    method::Method,
     net::{self, Net},
     options::Options,
     random::Purpose,
     run::{self, Context, Fall, Plan, Stage},
-    train::description,
+    train::{description, note_held_out},
 };
 
 /// How a network is trained on.
@@ -55,6 +57,44 @@ impl FineTune {
         let accuracy = run::run(&mut stage, &plan, data, identity, context)?;
         net::put_layers(network, &stage.weights());
         Ok(accuracy)
+    }
+
+    /// Ends `method`, which has replaced layers of `network` by those of `small`: trains these on, and notes what both methods
+    /// of that kind tell, the accuracies before, behind the replacement (`split`) and in the end.
+    pub fn finish(
+        &self,
+        method: &dyn Method,
+        network: &Network,
+        mut small: Network,
+        data: &Data,
+        context: &mut Context<'_>,
+    ) -> Result<Network> {
+        small.check()?;
+        let measured = |network: &Network| -> Result<f64> {
+            let net = Net::new(network)?;
+            Ok(net.accuracy(&net::layers_of(network), data.test()))
+        };
+        let (before, split) = (measured(network)?, measured(&small)?);
+        let speedup = cost::of_network(network) / cost::of_network(&small);
+        let options = method.options();
+        let identity = identity(options, network, data);
+        let accuracy = self.run(&mut small, data, identity, context)?;
+        if small.labels.is_empty() && data.labels().len() == small.outputs() {
+            small.labels = data.labels().to_vec();
+        }
+        let mut note = |key: &str, value: String| small.provenance.insert(key.into(), value);
+        note("command", context.command.clone());
+        note("data", data.source().to_string());
+        note("seed", self.seed.to_string());
+        note("method", method.name().into());
+        note("accuracy", accuracy.to_string());
+        let mut own = |key: &str, value| note(&format!("{}.{key}", method.name()), value);
+        own("options", options.line());
+        own("speedup", format!("{speedup:.3}"));
+        own("accuracy.before", before.to_string());
+        own("accuracy.split", split.to_string());
+        note_held_out(&mut small, data);
+        Ok(small)
     }
 }
 

@@ -17,7 +17,7 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use tables::{Clock, Found};
 use thresh_compress::{Hidden, Options, Recipe, accuracy};
-use thresh_fpga::Build;
+use thresh_fpga::{Build, Top};
 use thresh_model::Network;
 use thresh_regs::Config;
 use trial::{Outcome, Plan, Trial, hash, run_all, train_words};
@@ -142,6 +142,9 @@ impl Compare {
         files::check_outputs(self.network.as_deref().as_slice(), self.html.as_deref())?;
         self.compute.choose()?;
         let config = Config::named(self.board.config).context("a board has a configuration")?;
+        let hashing = self.board.hashing();
+        let hashed = hashing.and_then(|build| Config::named(build.config));
+        let hashed = hashed.unwrap_or(config);
         let recipe = self.net.unwrap_or_default();
         let folder = self
             .work
@@ -176,6 +179,7 @@ impl Compare {
             measuring_words,
             data_hash: data.hash(),
             config,
+            hashed,
             count,
             train: &self.train,
             sharing: &self.compress,
@@ -203,8 +207,7 @@ impl Compare {
                 false => format!("{} training images held out", measured.len()),
             },
             board: self.board.name,
-            config: config.name,
-            clock: self.clock()?,
+            clocks: self.clocks(&trials)?,
             count,
             training: origin.training.as_deref(),
             trials: &trials,
@@ -366,27 +369,40 @@ impl Compare {
             .collect())
     }
 
-    /// The board's Fmax as it was routed, else its clock.
-    fn clock(&self) -> Result<Clock> {
-        let Some(report) = boards::report(&self.results, self.board)? else {
+    /// The clocks of the board's engine and of the hashing one, if it has trials.
+    fn clocks(&self, trials: &[Trial]) -> Result<Vec<Clock>> {
+        let runs = |build: &&Build| trials.iter().any(|trial| trial.config.name == build.config);
+        let others = self.board.hashing().filter(runs);
+        let builds = std::iter::once(self.board).chain(others);
+        builds.map(|build| self.clock(build)).collect()
+    }
+
+    /// The Fmax of `build` as it was routed, else its clock.
+    fn clock(&self, build: &'static Build) -> Result<Clock> {
+        let config = build.config;
+        let what = match build.top {
+            Top::Board(_) => build.name.to_string(),
+            Top::Measure => format!("{}, {}", build.name, build.doc),
+        };
+        let Some(report) = boards::report(&self.results, build)? else {
             return Ok(Clock {
-                mhz: self.board.target_mhz,
+                config,
+                mhz: build.target_mhz,
                 source: format!(
-                    "the clock of {}: {} has no report of its routing",
-                    self.board.name,
+                    "the clock of {what}: {} has no report of its routing",
                     self.results.display()
                 ),
             });
         };
-        let earlier = match boards::is_earlier(self.board, &report)? {
+        let earlier = match boards::is_earlier(build, &report)? {
             true => ", of an earlier engine",
             false => "",
         };
         Ok(Clock {
+            config,
             mhz: report.fmax_median(),
             source: format!(
-                "Fmax of {} after routing, median of {} seeds{earlier}",
-                self.board.name,
+                "Fmax of {what} after routing, median of {} seeds{earlier}",
                 report.runs.len()
             ),
         })

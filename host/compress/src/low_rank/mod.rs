@@ -25,12 +25,12 @@ use crate::{
     cost,
     data::Data,
     error::{Error, Result},
-    fine_tune::{FineTune, identity},
+    fine_tune::FineTune,
     method::{Method, check_not_hashed},
-    net::{self, Net},
+    net::Net,
     options::{Options, invalid, options},
     run::{Context, Fall},
-    train::{check_data, check_loop, note_held_out},
+    train::{check_data, check_loop},
 };
 use rank::Choice;
 use responses::Sample;
@@ -103,9 +103,7 @@ impl Method for LowRank {
         data.check_measurable()?;
         let layers = candidates(network);
         options.check(network, &layers)?;
-        let net = Net::new(network)?;
-        let before = net.accuracy(&net::layers_of(network), data.test());
-
+        Net::new(network)?;
         let sample = Sample::new(network, &layers, data.train(), options);
         let wanted = sample.all();
         let mut small = network.clone();
@@ -142,10 +140,6 @@ impl Method for LowRank {
                 None => split::refit(&mut small, name, &found),
             }
         }
-        small.check()?;
-        let speedup = cost::of_network(network) / cost::of_network(&small);
-
-        let approximated = Net::new(&small)?.accuracy(&net::layers_of(&small), data.test());
         let tune = FineTune {
             epochs: options.tune_epochs,
             rate: options.tune_rate,
@@ -156,11 +150,6 @@ impl Method for LowRank {
             seed: options.seed,
             fall: Fall::Cosine,
         };
-        let identity = identity(options, network, data);
-        let accuracy = tune.run(&mut small, data, identity, context)?;
-        if small.labels.is_empty() && data.labels().len() == small.outputs() {
-            small.labels = data.labels().to_vec();
-        }
         let between =
             |column: &Option<usize>| column.map_or(String::new(), |rank| format!("{rank}-"));
         let kept: Vec<String> = choices
@@ -168,19 +157,10 @@ impl Method for LowRank {
             .zip(&columns)
             .map(|(choice, column)| choice.show(&between(column)))
             .collect();
-        let mut note = |key: &str, value: String| small.provenance.insert(key.into(), value);
-        note("command", context.command.clone());
-        note("data", data.source().to_string());
-        note("seed", options.seed.to_string());
-        note("method", self.name().into());
-        note("low-rank.options", options.line());
-        note("low-rank.filters", kept.join(" "));
-        note("low-rank.speedup", format!("{speedup:.3}"));
-        note("low-rank.accuracy.before", before.to_string());
-        note("low-rank.accuracy.split", approximated.to_string());
-        note("accuracy", accuracy.to_string());
-        note_held_out(&mut small, data);
-        Ok(small)
+        small
+            .provenance
+            .insert("low-rank.filters".into(), kept.join(" "));
+        tune.finish(self, network, small, data, context)
     }
 }
 

@@ -15,12 +15,12 @@ use crate::{
     chain, cost,
     data::Data,
     error::{Error, Result},
-    fine_tune::{FineTune, identity},
+    fine_tune::FineTune,
     method::{Method, check_not_hashed},
-    net::{self, Net},
+    net::Net,
     options::{Options, invalid, options},
     run::{Context, Fall},
-    train::{check_data, check_loop, note_held_out},
+    train::{check_data, check_loop},
 };
 pub use form::Form;
 pub(crate) use form::links;
@@ -109,15 +109,10 @@ impl Method for TensorNetwork {
         check_data(network, data)?;
         check_not_hashed(network, self.name())?;
         data.check_measurable()?;
-        let net = Net::new(network)?;
-        let before = net.accuracy(&net::layers_of(network), data.test());
+        Net::new(network)?;
         let ranks = self.ranks(network)?;
         let mut small = network.clone();
         let truncated = truncate(&mut small, options.form, &ranks);
-        small.check()?;
-        let speedup = cost::of_network(network) / cost::of_network(&small);
-        let net = Net::new(&small)?;
-        let split = net.accuracy(&net::layers_of(&small), data.test());
         let tune = FineTune {
             epochs: options.tune_epochs,
             rate: options.tune_rate,
@@ -128,30 +123,15 @@ impl Method for TensorNetwork {
             seed: options.seed,
             fall: Fall::Cosine,
         };
-        let identity = identity(options, network, data);
-        let accuracy = tune.run(&mut small, data, identity, context)?;
-        if small.labels.is_empty() && data.labels().len() == small.outputs() {
-            small.labels = data.labels().to_vec();
-        }
         let list = |value: fn(&Truncated) -> String| -> String {
             let each = truncated.iter();
             let words: Vec<String> = each.map(|t| format!("{}:{}", t.name, value(t))).collect();
             words.join(" ")
         };
         let mut note = |key: &str, value: String| small.provenance.insert(key.into(), value);
-        note("command", context.command.clone());
-        note("data", data.source().to_string());
-        note("seed", options.seed.to_string());
-        note("method", self.name().into());
-        note("tensor.options", options.line());
         note("tensor.ranks", list(|t| t.rank.to_string()));
         note("tensor.norm-loss", list(|t| format!("{:.4}", t.norm_loss)));
-        note("tensor.speedup", format!("{speedup:.3}"));
-        note("tensor.accuracy.before", before.to_string());
-        note("tensor.accuracy.split", split.to_string());
-        note("accuracy", accuracy.to_string());
-        note_held_out(&mut small, data);
-        Ok(small)
+        tune.finish(self, network, small, data, context)
     }
 }
 

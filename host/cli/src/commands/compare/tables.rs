@@ -20,8 +20,8 @@ pub struct Found<'a> {
     /// Images that accuracies are of.
     pub measured: String,
     pub board: &'static str,
-    pub config: &'static str,
-    pub clock: Clock,
+    /// The engines, the board's own first.
+    pub clocks: Vec<Clock>,
     /// Test images that the engine reads.
     pub count: usize,
     /// Words of the command that trained the network, if it was trained here.
@@ -31,8 +31,10 @@ pub struct Found<'a> {
     pub outcomes: Vec<Result<Outcome, String>>,
 }
 
-/// The clock that rates are told for.
+/// The clock that rates of an engine are told for.
 pub struct Clock {
+    /// Name of the engine's configuration.
+    pub config: &'static str,
     pub mhz: f64,
     /// Where it comes from.
     pub source: String,
@@ -51,9 +53,19 @@ impl Found<'_> {
         self.outcomes[index].as_ref().ok()?.engine.as_ref()
     }
 
-    /// Inferences a second.
-    fn rate(&self, engine: &Engine) -> f64 {
-        self.clock.mhz * 1e6 / engine.cycles
+    /// Inferences a second of a trial.
+    fn rate(&self, trial: &Trial, engine: &Engine) -> Option<f64> {
+        let own = |clock: &&Clock| clock.config == trial.config.name;
+        let clock = self.clocks.iter().find(own)?;
+        Some(clock.mhz * 1e6 / engine.cycles)
+    }
+
+    /// The engines with their clocks, in words.
+    fn engines(&self) -> String {
+        let engine =
+            |clock: &Clock| format!("{} at {:.1} MHz, {}", clock.config, clock.mhz, clock.source);
+        let engines: Vec<String> = self.clocks.iter().map(engine).collect();
+        engines.join("; ")
     }
 
     /// The trials that no other beats, by each cost.
@@ -75,8 +87,8 @@ impl Found<'_> {
 
     /// What was compared.
     pub fn summary(&self) -> Vec<(&'static str, String)> {
-        let logits: u64 = self.engines().map(|engine| engine.logits).sum();
-        let wrong: u64 = self.engines().map(|engine| engine.wrong_logits).sum();
+        let logits: u64 = self.held().map(|engine| engine.logits).sum();
+        let wrong: u64 = self.held().map(|engine| engine.wrong_logits).sum();
         vec![
             ("network", format!("{}, {}", self.network, self.file)),
             (
@@ -84,11 +96,8 @@ impl Found<'_> {
                 format!("{} of {}", percent(self.accuracy), self.measured),
             ),
             ("data", self.data.clone()),
-            ("board", format!("{}, engine {}", self.board, self.config)),
-            (
-                "clock",
-                format!("{:.1} MHz, {}", self.clock.mhz, self.clock.source),
-            ),
+            ("board", self.board.into()),
+            ("engine", self.engines()),
             (
                 "logits",
                 format!("{wrong} of {logits} differ from the reference"),
@@ -96,7 +105,7 @@ impl Found<'_> {
         ]
     }
 
-    fn engines(&self) -> impl Iterator<Item = &Engine> {
+    fn held(&self) -> impl Iterator<Item = &Engine> {
         (0..self.trials.len()).filter_map(|index| self.engine(index))
     }
 
@@ -134,7 +143,11 @@ impl Found<'_> {
     fn table(&self) -> Grid {
         let fronts = self.fronts();
         let row = |(index, trial): (usize, &Trial)| {
-            let mut row = vec![trial.method.to_string(), trial.settings.clone()];
+            let mut row = vec![
+                trial.method.to_string(),
+                trial.settings.clone(),
+                trial.config.name.into(),
+            ];
             let Ok(outcome) = &self.outcomes[index] else {
                 row.extend(std::iter::repeat_n("-".to_string(), 10));
                 return row;
@@ -161,7 +174,8 @@ impl Found<'_> {
                 engine.resident_bytes.to_string(),
                 format!("{:.0}", engine.macs),
                 format!("{:.0}{streamed}", engine.cycles),
-                format!("{:.0}", self.rate(engine)),
+                self.rate(trial, engine)
+                    .map_or_else(|| "-".into(), |rate| format!("{rate:.0}")),
                 on.join(", "),
             ]);
             row
@@ -171,6 +185,7 @@ impl Found<'_> {
             header: vec![
                 "method",
                 "at",
+                "engine",
                 "weights",
                 "in float",
                 "as packed",
@@ -187,9 +202,11 @@ impl Found<'_> {
                 "Weights: those that are not zero. In float (compress) and as packed, on the bit-exact reference (report): share \
                  of {} that is read. Bytes: the image without provenance (pack). On the wire: all register and window \
                  writes that load it; resident: on the chip (info). MACs and cycles: an inference on the Verilated engine, mean of the first {} \
-                 of them (bench); streamed: with its loads. Inferences a second at {:.1} MHz, {}, computing alone. Front: no \
+                 of them (bench); streamed: with its loads. Inferences a second computing alone: {}. Front: no \
                  other trial reads more for no more bytes, or cycles.",
-                self.measured, self.count, self.clock.mhz, self.clock.source
+                self.measured,
+                self.count,
+                self.engines()
             ),
         }
     }
@@ -249,13 +266,15 @@ impl Found<'_> {
                 let mut value = json!({
                     "method": trial.method,
                     "at": trial.settings,
+                    "config": trial.config.name,
                     "folder": trial.folder,
                     "commands": trial.commands(),
                 });
                 match outcome {
                     Ok(outcome) => {
                         value["outcome"] = json!(outcome);
-                        let rate = outcome.engine.as_ref().map(|engine| self.rate(engine));
+                        let rate = outcome.engine.as_ref();
+                        let rate = rate.and_then(|engine| self.rate(trial, engine));
                         value["inferences_per_second"] = json!(rate);
                     }
                     Err(error) => value["failed"] = json!(error),
@@ -266,6 +285,7 @@ impl Found<'_> {
                 value
             })
             .collect();
+        let clock = |clock: &Clock| json!({"config": clock.config, "mhz": clock.mhz, "source": clock.source});
         json!({
             "network": self.network,
             "file": self.file,
@@ -274,9 +294,7 @@ impl Found<'_> {
             "measured_on": self.measured,
             "training": self.training.map(line),
             "board": self.board,
-            "config": self.config,
-            "clock_mhz": self.clock.mhz,
-            "clock": self.clock.source,
+            "engines": self.clocks.iter().map(clock).collect::<Vec<Value>>(),
             "inferences": self.count,
             "front_by_bytes": fronts[0],
             "front_by_cycles": fronts[1],

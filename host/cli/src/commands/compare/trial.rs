@@ -1,6 +1,6 @@
 //! Trials of a comparison: the commands that make a network, pack it and measure it, and what they said.
 
-use super::ways::{self, Asked, Start};
+use super::ways::{self, Asked, Start, Way};
 use crate::commands::{Setting, apply, compress, sweep};
 use crate::itself::{line, run_beside};
 use crate::{files, provenance};
@@ -37,6 +37,8 @@ pub struct Plan<'a> {
     pub measuring_words: Vec<String>,
     pub data_hash: &'a str,
     pub config: &'static Config,
+    /// The configuration for networks that keep pools.
+    pub hashed: &'static Config,
     /// Test images that the engine reads.
     pub count: usize,
     /// Settings of training, of the sharing behind, and of methods.
@@ -53,6 +55,8 @@ pub struct Trial {
     pub method: &'static str,
     /// Its settings, as they were asked for.
     pub settings: String,
+    /// The engine that it runs on.
+    pub config: &'static Config,
     pub folder: PathBuf,
     /// Words of the commands that make its network, the last of which compresses it.
     making: Vec<Vec<String>>,
@@ -128,7 +132,11 @@ impl Plan<'_> {
             .collect();
         let shown = words.join(" ");
         let place = || format!("{} at {shown}", way.name);
-        let mut key = vec![self.data_hash.to_string(), self.config.name.into()];
+        let config = match way.hashes {
+            true => self.hashed,
+            false => self.config,
+        };
+        let mut key = vec![self.data_hash.to_string(), config.name.into()];
         key.push(format!("{} {}", self.count, self.training_words.join(" ")));
         let first = match way.start {
             Start::Network => {
@@ -156,19 +164,19 @@ impl Plan<'_> {
         let name = format!("{}-{shown}", way.name).replace([' ', ',', '=', '/', '%', '|'], "-");
         let name: String = name.chars().take(NAME).collect();
         let folder = self.folder.join(format!("{name}-{}", &hash[..8]));
-        Ok(self.with_commands(way.name, shown, folder, steps, &way.start))
+        Ok(self.with_commands(way, shown, config, folder, steps))
     }
 
     fn with_commands(
         &self,
-        method: &'static str,
+        way: &Way,
         settings: String,
+        config: &'static Config,
         folder: PathBuf,
         steps: Vec<Step>,
-        start: &Start,
     ) -> Trial {
         let text = |path: &Path| path.display().to_string();
-        let mut network = match start {
+        let mut network = match way.start {
             Start::Network => Some(text(self.network)),
             Start::Nothing { .. } => None,
         };
@@ -190,15 +198,16 @@ impl Plan<'_> {
         let words = |command: &str, data: &[String], rest: &[&str]| -> Vec<String> {
             let mut words = vec![command.to_string()];
             words.extend_from_slice(data);
-            words.extend(["--config", self.config.name].map(String::from));
+            words.extend(["--config", config.name].map(String::from));
             words.extend(rest.iter().map(|word| word.to_string()));
             words
         };
         let measured = &self.measuring_words;
         let count = self.count.to_string();
         Trial {
-            method,
+            method: way.name,
             settings,
+            config,
             making,
             pack: words(
                 "pack",

@@ -12,6 +12,8 @@ pub struct Way {
     pub start: Start,
     /// Whether weights are shared behind it: the packer wants few distinct values.
     pub shares: bool,
+    /// Whether its networks keep pools, which are less than the weights only on an engine that hashes.
+    pub hashes: bool,
     /// The settings of each trial, with blanks between.
     pub trials: &'static [&'static str],
 }
@@ -33,6 +35,7 @@ const fn compressing(name: &'static str, shares: bool, trials: &'static [&'stati
         name,
         start: Start::Network,
         shares,
+        hashes: false,
         trials,
     }
 }
@@ -47,6 +50,7 @@ const fn training(
         name,
         start: Start::Nothing { what, options },
         shares: true,
+        hashes: false,
         trials,
     }
 }
@@ -60,11 +64,14 @@ pub static WAYS: &[Way] = &[
     ),
     compressing("low-rank", true, &["speedup=2", "speedup=4", "speedup=8"]),
     compressing("tensor", true, &["keep=0.5", "keep=0.25", "keep=0.1"]),
-    compressing(
-        "hashed",
-        false,
-        &["share=12.5%", "share=6.25%", "share=1.5625%"],
-    ),
+    Way {
+        hashes: true,
+        ..compressing(
+            "hashed",
+            false,
+            &["share=12.5%", "share=6.25%", "share=1.5625%"],
+        )
+    },
     training(
         "small-net",
         "Train a small network of the family of `thresh sweep`.",
