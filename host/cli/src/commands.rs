@@ -33,7 +33,7 @@ use thresh_compress::{Backend, Options, Recipe};
 #[derive(Clone, Copy, Debug, Args)]
 struct Compute {
     /// What training computes on: cpu, or a GPU by wgpu or cuda where thresh was built with that cargo feature. Only on the cpu a seed
-    /// gives the same network to the bit on every machine.
+    /// gives the same network to the bit again, on processors of one kind.
     #[arg(long, value_name = "NAME", default_value = Backend::Cpu.name())]
     backend: Backend,
 }

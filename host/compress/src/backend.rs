@@ -10,7 +10,8 @@ use crate::{Error, Result};
 /// Something that training computes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backend {
-    /// The processor. Only here a seed gives the same network to the bit on every machine.
+    /// The processor. Only here a seed gives the same network to the bit again, on processors of one kind: matrix products are cut by the sizes of
+    /// their caches and vectors.
     #[default]
     Cpu,
     /// A GPU by Vulkan, Metal or DirectX: cargo feature `wgpu`.
