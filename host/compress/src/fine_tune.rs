@@ -9,12 +9,12 @@ use crate::{
     data::{Data, hex},
     deep_compression::retrain::Retrained,
     error::Result,
-    method::Method,
+    method::{Method, note_made},
     net::{self, Net},
     options::Options,
     random::Purpose,
     run::{self, Context, Fall, Plan, Stage},
-    train::{description, note_held_out},
+    train::description,
 };
 
 /// How a network is trained on.
@@ -76,24 +76,16 @@ impl FineTune {
         };
         let (before, split) = (measured(network)?, measured(&small)?);
         let speedup = cost::of_network(network) / cost::of_network(&small);
-        let options = method.options();
-        let identity = identity(options, network, data);
+        let identity = identity(method.options(), network, data);
         let accuracy = self.run(&mut small, data, identity, context)?;
-        if small.labels.is_empty() && data.labels().len() == small.outputs() {
-            small.labels = data.labels().to_vec();
-        }
-        let mut note = |key: &str, value: String| small.provenance.insert(key.into(), value);
-        note("command", context.command.clone());
-        note("data", data.source().to_string());
-        note("seed", self.seed.to_string());
-        note("method", method.name().into());
-        note("accuracy", accuracy.to_string());
-        let mut own = |key: &str, value| note(&format!("{}.{key}", method.name()), value);
-        own("options", options.line());
-        own("speedup", format!("{speedup:.3}"));
-        own("accuracy.before", before.to_string());
-        own("accuracy.split", split.to_string());
-        note_held_out(&mut small, data);
+        note_made(&mut small, method, self.seed, accuracy, data, context);
+        let mut note = |key: &str, value: String| {
+            let key = format!("{}.{key}", method.name());
+            small.provenance.insert(key, value)
+        };
+        note("speedup", format!("{speedup:.3}"));
+        note("accuracy.before", before.to_string());
+        note("accuracy.split", split.to_string());
         Ok(small)
     }
 }

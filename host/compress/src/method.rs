@@ -8,6 +8,7 @@ use crate::{
     options::Options,
     recipe::Recipe,
     run::Context,
+    train::note_held_out,
 };
 
 /// A way to make a network smaller.
@@ -47,6 +48,29 @@ pub(crate) fn check_not_hashed(network: &Network, method: &str) -> Result<()> {
             ),
         }),
     }
+}
+
+/// Ends `method`: gives `network` the labels of the data if it has none, and notes what every method tells of how it was made.
+pub(crate) fn note_made(
+    network: &mut Network,
+    method: &dyn Method,
+    seed: u64,
+    accuracy: f64,
+    data: &Data,
+    context: &Context<'_>,
+) {
+    if network.labels.is_empty() && data.labels().len() == network.outputs() {
+        network.labels = data.labels().to_vec();
+    }
+    let options = format!("{}.options", method.name());
+    let mut note = |key: &str, value: String| network.provenance.insert(key.into(), value);
+    note("command", context.command.clone());
+    note("data", data.source().to_string());
+    note("seed", seed.to_string());
+    note("method", method.name().into());
+    note(&options, method.options().line());
+    note("accuracy", accuracy.to_string());
+    note_held_out(network, data);
 }
 
 /// All methods, with their default options.

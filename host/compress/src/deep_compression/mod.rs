@@ -29,13 +29,13 @@ use crate::{
     data::{Data, hex},
     error::{Error, Result},
     history::{EpochRecord, Histogram, Recorder},
-    method::{Method, check_not_hashed},
+    method::{Method, check_not_hashed, note_made},
     net::{self, Affine, Net},
     options::{Options, Value, invalid, options},
     progress::{EpochInfo, StageInfo},
     random::Purpose,
     run::{self, Context, Fall, Plan, Stage},
-    train::{check_data, check_loop, description, note_held_out},
+    train::{check_data, check_loop, description},
 };
 use prune::Masked;
 use rate::Sharing;
@@ -230,20 +230,11 @@ impl Method for DeepCompression {
             };
             layer.bias = pruned.expand_bias(index, &bias, outputs);
         }
-        if result.labels.is_empty() && data.labels().len() == result.outputs() {
-            result.labels = data.labels().to_vec();
-        }
+        note_made(&mut result, self, options.seed, after, data, context);
         let mut note = |key: &str, value: String| result.provenance.insert(key.into(), value);
-        note("command", context.command.clone());
-        note("data", data.source().to_string());
-        note("seed", options.seed.to_string());
-        note("method", self.name().into());
-        note("deep-compression.options", options.line());
         note("deep-compression.accuracy.before", before.to_string());
         note("deep-compression.accuracy.prune", after_prune.to_string());
         note("deep-compression.accuracy.share", after_share.to_string());
-        note("accuracy", after.to_string());
-        note_held_out(&mut result, data);
         Ok(result)
     }
 }

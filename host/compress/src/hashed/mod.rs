@@ -22,13 +22,13 @@ use crate::{
     checkpoint::Identity,
     data::{Data, hex},
     error::{Error, Result},
-    method::{Method, check_not_hashed},
+    method::{Method, check_not_hashed, note_made},
     net::{self, Net, matrix_sizes, scales},
     options::{Options, Value, invalid, options},
     post_training::{prune_pool, shared_pool},
     random::{Purpose, generator},
     run::{self, Context, Fall, Plan},
-    train::{check_data, check_loop, description, note_held_out},
+    train::{check_data, check_loop, description},
 };
 use export::{Stored, export};
 use part::{Part, Picks};
@@ -172,23 +172,14 @@ impl Method for HashedNets {
         take(&mut stored, &stage);
 
         let mut small = export(network, &parts, &stored)?;
-        if small.labels.is_empty() && data.labels().len() == small.outputs() {
-            small.labels = data.labels().to_vec();
-        }
+        note_made(&mut small, self, options.seed, accuracy, data, context);
         let values: usize = parts.iter().map(Part::len).sum();
         let mut note = |key: &str, value: String| small.provenance.insert(key.into(), value);
-        note("command", context.command.clone());
-        note("data", data.source().to_string());
-        note("seed", options.seed.to_string());
-        note("method", self.name().into());
-        note("hashed.options", options.line());
         note("hashed.pools", tell(network, &parts));
         note("hashed.values", values.to_string());
         note("hashed.bytes", bytes(&stored).to_string());
         note("hashed.accuracy.train", trained.to_string());
         note("hashed.accuracy.share", shared.to_string());
-        note("accuracy", accuracy.to_string());
-        note_held_out(&mut small, data);
         Ok(small)
     }
 }

@@ -28,8 +28,8 @@ pub(super) fn split(network: &mut Network, layers: &[usize], speedup: f64) -> Ve
         }
         let whole = cost::multiplications(layer);
         let fits = |rank: &usize| {
-            let all = Form::ColumnRow.cost(*rank, &layer.operator, kernel.sizes);
             let pieces = Form::ColumnRow.cost_by_piece(*rank, &layer.operator, kernel.sizes);
+            let all: f64 = pieces.iter().sum();
             all <= whole / speedup.sqrt() && pieces[0] <= COLUMNS * whole / speedup
         };
         let ranks = 1..=Form::ColumnRow.full_rank(kernel.sizes);
