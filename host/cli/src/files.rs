@@ -32,11 +32,14 @@ pub fn save_network(path: &Path, network: &Network) -> Result<()> {
 }
 
 /// Writes a file at once: at any time it holds its old content or all of the new one. Folders that
-/// lack are made.
+/// lack are made. A device or a pipe is written to, never replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let write = || {
+        if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+            return fs::write(path, bytes);
+        }
         fs::create_dir_all(folder(path))?;
         fs::write(&temporary, bytes)?;
         fs::rename(&temporary, path)
@@ -110,6 +113,27 @@ mod tests {
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
         let error = write(&path.join("below-a-file"), b"").unwrap_err();
         assert!(format!("{error:#}").contains("cannot write"), "{error:#}");
+    }
+
+    #[test]
+    fn devices_and_pipes_are_written_to_and_stay() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("zero");
+        symlink("/dev/zero", &link).unwrap();
+        write(&link, b"gone").unwrap();
+        assert!(link.is_symlink());
+        let pipe = root.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        write(&pipe, b"through").unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
     }
 
     #[test]

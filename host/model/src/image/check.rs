@@ -368,20 +368,21 @@ impl Pass {
             }
             if own {
                 let columns = if d.hashed { &[] } else { &decoded.columns[..] };
-                add_live(&mut live, pe, columns, &data.biases);
+                add_live(&mut live, pe, columns, &self.codebook, &data.biases);
             }
         }
         Ok(live)
     }
 }
 
-/// Adds PE `pe` to the rows in which it has an entry or a bias.
-fn add_live(live: &mut [u64], pe: usize, columns: &[Vec<Entry>], biases: &[i16]) {
+/// Adds PE `pe` to the rows in which it has a weight or a bias. Padding zeros may lie in any row.
+fn add_live(live: &mut [u64], pe: usize, columns: &[Vec<Entry>], codebook: &[i16], biases: &[i16]) {
     for column in columns {
         let mut next = 0;
         for entry in column {
             let row = next + usize::from(entry.step);
-            live[row % live.len()] |= 1 << pe;
+            let weight = codebook.get(usize::from(entry.code));
+            live[row % live.len()] |= u64::from(weight != Some(&0)) << pe;
             next = row + 1;
         }
     }

@@ -302,6 +302,29 @@ fn nonzeros_are_balanced_and_padding_is_used_only_where_needed() {
 }
 
 #[test]
+fn padding_zeros_may_lie_where_a_pe_has_no_row() {
+    // Fourteen of sixteen PEs have nothing in the last of sixteen rows. Each output has one tap, the first or the last; behind all the others
+    // it lies beyond a padding zero in that row.
+    let [input, wide] = [1, 242].map(|channels| Shape {
+        height: 8,
+        width: 8,
+        channels,
+    });
+    let mut first = conv("conv1", 0, input, 242, 5);
+    let weights = (0..242)
+        .flat_map(|output| (0..25).map(move |tap| f32::from(u8::from(tap == 24 * (output % 2)))));
+    first.weights = Weights::Float(weights.collect());
+    let layers = vec![first, conv("conv2", 1, wide, 2, 3)];
+    let network = of_layers(input, layers);
+    let inputs = inputs(&network, 3, 1);
+    let image = packed(&network, "ulx3s-85f", &inputs).unwrap();
+    assert!(image.sizes().unwrap()[0].padding > 0);
+    let image = Image::from_bytes(&image.to_bytes().unwrap()).unwrap();
+    let error = error(&network, &image, &inputs);
+    assert!(error < 0.02, "{error}");
+}
+
+#[test]
 fn centroids_that_round_alike_are_merged_and_unused_ones_dropped() {
     let mut network = random(&[8, 2], 0.5, 3, 1);
     let codebook = vec![1.0, 0.500_001, 0.5, 1e-9, 77.0];
