@@ -125,8 +125,25 @@ impl Progress for Training {
             );
             self.line(&text);
         }
+        if info.epoch + 1 == self.epochs
+            && let Some(text) = collapse(info)
+        {
+            self.line(&text);
+        }
         ControlFlow::Continue(())
     }
+}
+
+/// What is said of a stage whose last epoch, `info`, left a network that no longer tells images apart.
+fn collapse(info: &EpochInfo) -> Option<String> {
+    (info.accuracy <= info.guess).then(|| {
+        format!(
+            "{}: the network is right for {:.2} % of the images, as one that gives each the most frequent class; \
+             if later stages do not mend it, begin anew with a lower rate or less compression, in another working folder",
+            info.stage,
+            100.0 * info.accuracy
+        )
+    })
 }
 
 impl Training {
@@ -140,5 +157,32 @@ impl Training {
 impl Drop for Training {
     fn drop(&mut self) {
         self.bar.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_is_no_better_than_a_guess_is_told() {
+        let info = EpochInfo {
+            stage: "hash",
+            epoch: 0,
+            loss: 2.3,
+            accuracy: 0.1135,
+            weights: 1,
+            guess: 0.1135,
+        };
+        let text = collapse(&info).unwrap();
+        assert!(
+            text.starts_with("hash: the network is right for 11.35 %"),
+            "{text}"
+        );
+        let better = EpochInfo {
+            accuracy: 0.1136,
+            ..info
+        };
+        assert_eq!(collapse(&better), None);
     }
 }

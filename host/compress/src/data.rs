@@ -151,6 +151,16 @@ impl Data {
         }
     }
 
+    /// Share of the test images that are in their most frequent class.
+    pub(crate) fn guess(&self) -> f64 {
+        let mut members = [0_usize; 256];
+        for &label in &self.test.labels {
+            members[usize::from(label)] += 1;
+        }
+        let most = members.iter().max().copied().unwrap_or_default();
+        most as f64 / self.test.len().max(1) as f64
+    }
+
     /// Number of classes: the highest label of both sets and one.
     pub fn classes(&self) -> usize {
         let labels = self.train.labels.iter().chain(&self.test.labels);
@@ -232,6 +242,13 @@ mod tests {
         assert!(data.hold_out(4).is_err());
         assert!(data.hold_out(0).is_err());
         assert_eq!(data.first(9, 9).unwrap(), data);
+    }
+
+    #[test]
+    fn a_guess_is_the_most_frequent_class_of_the_test_images() {
+        let data = Data::new(set(&[7, 7, 7], 2), set(&[2, 0, 2, 1, 2], 2)).unwrap();
+        assert_eq!(data.guess(), 0.6);
+        assert_eq!(Data::without_test(set(&[1], 2)).unwrap().guess(), 0.0);
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct EpochInfo {
     pub accuracy: f64,
     /// Weights that are not zero.
     pub weights: usize,
+    /// Share of the test images that are in their most frequent class: what is right for a network that answers the same to every image.
+    pub guess: f64,
 }
 
 /// Receives what a run reports. Every function has an empty default.

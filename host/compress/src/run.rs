@@ -138,6 +138,7 @@ pub(crate) fn run(
             loss: sum / data.train().len() as f64,
             accuracy: now,
             weights: net::live_weights(&weights),
+            guess: data.guess(),
         };
         recorder.epoch(EpochRecord {
             epoch,

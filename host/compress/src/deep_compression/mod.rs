@@ -209,7 +209,14 @@ impl Method for DeepCompression {
         let mut tuning = Tuned::new(&retrained, shared, options.momentum);
         let shared = tuning.weights();
         let after_share = small.accuracy(&shared, data.test());
-        report_sharing(after_share, &retrained, &shared, &until("share"), context)?;
+        report_sharing(
+            after_share,
+            data.guess(),
+            &retrained,
+            &shared,
+            &until("share"),
+            context,
+        )?;
 
         let how = plan(
             &small,
@@ -242,6 +249,7 @@ impl Method for DeepCompression {
 /// Sharing is one step without epochs; it is reported as a stage of one.
 fn report_sharing(
     accuracy: f64,
+    guess: f64,
     before: &[Affine],
     after: &[Affine],
     identity: &Identity,
@@ -270,6 +278,7 @@ fn report_sharing(
         loss: 0.0,
         accuracy,
         weights,
+        guess,
     });
     match flow {
         ControlFlow::Continue(()) => Ok(()),
