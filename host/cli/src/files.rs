@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
+use thresh_model::image::MAGIC;
 use thresh_model::{Image, Network};
 
 /// Reads a packed image.
@@ -12,6 +13,31 @@ pub fn image(path: &Path) -> Result<Image> {
         .context("expected a .thresh image; `thresh pack` makes one")
         .with_context(place)?;
     Image::from_bytes(&bytes).with_context(place)
+}
+
+/// What a file of this project holds.
+pub enum Model {
+    Image(Image),
+    Network(Network),
+}
+
+/// Reads a packed image or a network, whichever it is.
+pub fn model(path: &Path) -> Result<Model> {
+    let place = || path.display().to_string();
+    let bytes = fs::read(path)
+        .context(
+            "expected a .thresh image or a network; `thresh pack` and `thresh train` make them",
+        )
+        .with_context(place)?;
+    // The header of a network follows eight bytes of its length.
+    match bytes.get(8) == Some(&b'{') && !bytes.starts_with(&MAGIC) {
+        true => Network::from_safetensors(&bytes)
+            .map(Model::Network)
+            .with_context(place),
+        false => Image::from_bytes(&bytes)
+            .map(Model::Image)
+            .with_context(place),
+    }
 }
 
 /// Reads a network.

@@ -51,6 +51,36 @@ fn data_becomes_an_image_that_the_engine_runs() {
         assert!(text.contains(word), "{word}: {text}");
     }
 
+    for (file, nonzeros) in [
+        ("train.safetensors", &trained["nonzeros"]),
+        ("compressed.safetensors", &small["nonzeros"]),
+    ] {
+        let info = place.json(&format!("info {file}"));
+        assert_eq!(
+            (&info["kind"], &info["outputs"]),
+            (&"network".into(), &CLASSES.into())
+        );
+        assert_eq!(info["weights"], trained["weights"]);
+        assert_eq!(
+            info["multiplications"],
+            SIDE as f64 * SIDE as f64 * 6.0 + 6.0 * CLASSES as f64
+        );
+        assert!(
+            nonzeros.is_null() || &info["nonzeros"] == nonzeros,
+            "{info}"
+        );
+        assert_eq!(info["layers"].as_array().unwrap().len(), 2);
+        let text = place.ok(&format!("info {file}"));
+        for word in ["operator", "dense", "relu", "command", "thresh train"] {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+    assert!(
+        place
+            .ok("info compressed.safetensors")
+            .contains("shared values")
+    );
+
     let bench = place.json("bench net.thresh --clock 10 --threads 2");
     assert_eq!(
         (&bench["mismatches"], &bench["inferences"]),

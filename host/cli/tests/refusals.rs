@@ -110,9 +110,18 @@ fn images_that_are_none_or_not_for_the_engine() {
     ];
     for (image, texts) in images {
         for command in ["info", "run --digit 0", "bench"] {
-            refused(&place, &format!("{command} {image}"), 1, texts);
+            // A network is something to tell about too.
+            if (command, image) != ("info", "train.safetensors") {
+                refused(&place, &format!("{command} {image}"), 1, texts);
+            }
         }
     }
+    let network = place.read("train.safetensors");
+    place.write("half.safetensors", &network[..network.len() / 2]);
+    refused(&place, "info half.safetensors", 1, &["half.safetensors"]);
+    place.write("model.onnx", b"\x08\x07\x12\x07pytorch");
+    let texts = ["model.onnx", "starts with", "no .thresh image"];
+    refused(&place, "info model.onnx", 1, &texts);
     for command in ["run --digit 0", "bench"] {
         let texts = [
             "net.thresh",

@@ -5,7 +5,6 @@ use thresh_model::Network;
 
 use crate::{
     checkpoint::Identity,
-    cost,
     data::{Data, hex},
     deep_compression::retrain::Retrained,
     error::Result,
@@ -75,7 +74,7 @@ impl FineTune {
             Ok(net.accuracy(&net::layers_of(network), data.test()))
         };
         let (before, split) = (measured(network)?, measured(&small)?);
-        let speedup = cost::of_network(network) / cost::of_network(&small);
+        let speedup = network.multiplications() / small.multiplications();
         let identity = identity(method.options(), network, data);
         let accuracy = self.run(&mut small, data, identity, context)?;
         note_made(&mut small, method, self.seed, accuracy, data, context);

@@ -30,7 +30,6 @@ pub mod train;
 mod chain;
 mod checkpoint;
 mod compact;
-mod cost;
 mod fine_tune;
 mod net;
 mod random;

@@ -19,6 +19,7 @@ mod write;
 
 pub use account::{Account, Part, Size};
 pub use allocation::{Memory, Needs, Shortage, words};
+pub use check::MAX_PES;
 pub use coding::{Coded, Coding};
 pub use error::ImageError;
 pub use geometry::TableWords;

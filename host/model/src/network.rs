@@ -444,12 +444,24 @@ impl Layer {
     pub fn parameters(&self) -> usize {
         self.weights.len() + self.bias.len()
     }
+
+    /// Multiplications for one input, where every weight is multiplied at every position; 0 without weights. Those with zeros outside the
+    /// map count too, as in papers.
+    pub fn multiplications(&self) -> f64 {
+        let output = self.operator.output();
+        self.weights.len() as f64 * output.height as f64 * output.width as f64
+    }
 }
 
 impl Network {
     /// Number of weights and biases.
     pub fn parameters(&self) -> usize {
         self.layers.iter().map(Layer::parameters).sum()
+    }
+
+    /// Multiplications of all layers for one input ([`Layer::multiplications`]).
+    pub fn multiplications(&self) -> f64 {
+        self.layers.iter().map(Layer::multiplications).sum()
     }
 
     /// Number of weights other than zero.

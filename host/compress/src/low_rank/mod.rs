@@ -19,10 +19,12 @@ mod solve;
 mod spatial;
 mod split;
 
-use thresh_model::network::{Activation, Network, Operator};
+use thresh_model::{
+    image::MAX_PES,
+    network::{Activation, Network, Operator},
+};
 
 use crate::{
-    cost,
     data::Data,
     error::{Error, Result},
     fine_tune::FineTune,
@@ -41,6 +43,8 @@ options! {
     pub struct LowRankOptions {
         /// Multiplications of the network before by those after.
         speedup: f64 = 4.0,
+        /// PEs of the engine that the speed-up is for: each owns filters, so as many cost as the next multiple of the PEs. 1: multiplications are counted.
+        pes: usize = 1,
         /// Filters that each layer keeps, one number for each that may be split; empty: chosen by energy under the speed-up.
         ranks: Vec<usize> = Vec::new(),
         /// Whether layers compete for filters; if not, each gets the same speed-up.
@@ -160,6 +164,14 @@ impl Method for LowRank {
         small
             .provenance
             .insert("low-rank.filters".into(), kept.join(" "));
+        if options.pes > 1 {
+            let [before, after] =
+                [network, &small].map(|network| rank::cost_of_network(network, options.pes));
+            small.provenance.insert(
+                "low-rank.speedup.pes".into(),
+                format!("{:.3}", before / after),
+            );
+        }
         tune.finish(self, network, small, data, context)
     }
 }
@@ -178,15 +190,20 @@ impl LowRank {
             .iter()
             .zip(moments)
             .map(|(name, moments)| {
-                rank::Part::new(&split.layers[find(split, name)], moments.energies())
+                rank::Part::new(
+                    &split.layers[find(split, name)],
+                    moments.energies(),
+                    options.pes,
+                )
             })
             .collect();
         if !options.ranks.is_empty() {
             let chosen = parts.iter().zip(&options.ranks);
             return Ok(chosen.map(|(part, &rank)| part.keep(rank)).collect());
         }
-        let whole = cost::of_network(network);
-        let fixed = cost::of_network(split) - parts.iter().map(|part| part.whole).sum::<f64>();
+        let whole = rank::cost_of_network(network, options.pes);
+        let fixed = rank::cost_of_network(split, options.pes)
+            - parts.iter().map(|part| part.whole).sum::<f64>();
         let budget = whole / options.speedup - fixed;
         let chosen = match options.select {
             true => rank::select(&parts, budget),
@@ -235,6 +252,10 @@ impl LowRankOptions {
         }
         if self.speedup < 1.0 {
             return Err(invalid("speedup", self.speedup, "at least 1"));
+        }
+        if !self.pes.is_power_of_two() || self.pes > MAX_PES {
+            let expected = format!("a power of two up to {MAX_PES}");
+            return Err(invalid("pes", self.pes, &expected));
         }
         if self.images == 0 {
             return Err(invalid("images", 0, "at least 1"));

@@ -3,7 +3,7 @@
 use thresh_model::network::Network;
 
 use crate::{
-    chain, cost,
+    chain,
     tensor::{Form, Kernel, links},
 };
 
@@ -26,7 +26,7 @@ pub(super) fn split(network: &mut Network, layers: &[usize], speedup: f64) -> Ve
         if kernel.sizes[2] == 1 || kernel.sizes[3] == 1 {
             return None;
         }
-        let whole = cost::multiplications(layer);
+        let whole = layer.multiplications();
         let fits = |rank: &usize| {
             let pieces = Form::ColumnRow.cost_by_piece(*rank, &layer.operator, kernel.sizes);
             let all: f64 = pieces.iter().sum();

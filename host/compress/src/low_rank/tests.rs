@@ -119,7 +119,7 @@ fn the_speedup_is_kept_and_told() {
             &[("speedup", &speedup.to_string()), ("select", select)],
         )
         .unwrap();
-        let reached = cost::of_network(&network) / cost::of_network(&small);
+        let reached = network.multiplications() / small.multiplications();
         assert!(
             reached >= speedup && reached < 1.7 * speedup,
             "{reached} for {speedup}"
@@ -130,6 +130,39 @@ fn the_speedup_is_kept_and_told() {
         );
         assert_eq!(small.outputs(), network.outputs());
     }
+}
+
+#[test]
+fn the_speedup_is_that_of_the_pes_where_it_is_asked_for() {
+    let data = data();
+    let network = trained(&data);
+    let filters = |small: &Network| -> Vec<usize> {
+        let kept = small.provenance["low-rank.filters"].split(' ');
+        let number = |kept: &str| {
+            kept.split([':', '/'])
+                .nth(1)
+                .and_then(|text| text.parse().ok())
+                .unwrap()
+        };
+        kept.map(number).collect()
+    };
+    let mut differ = 0;
+    for (select, speedup) in [
+        ("true", "1.5"),
+        ("true", "2.5"),
+        ("false", "1.5"),
+        ("false", "2.5"),
+    ] {
+        let set = [("speedup", speedup), ("select", select)];
+        let alone = run(&network, &data, &set).unwrap();
+        let small = run(&network, &data, &[set[0], set[1], ("pes", "4")]).unwrap();
+        let reached: f64 = small.provenance["low-rank.speedup.pes"].parse().unwrap();
+        let wanted: f64 = speedup.parse().unwrap();
+        assert!((wanted..1.7 * wanted).contains(&reached), "{reached}");
+        assert!(!alone.provenance.contains_key("low-rank.speedup.pes"));
+        differ += usize::from(filters(&small) != filters(&alone));
+    }
+    assert!(differ > 0, "the PEs change nothing");
 }
 
 #[test]
@@ -174,6 +207,9 @@ fn what_cannot_be_done_is_refused() {
         (("ranks", "1,2"), "one for each of"),
         (("ranks", "0,2,3"), "at least 1"),
         (("images", "0"), "at least 1"),
+        (("pes", "0"), "a power of two up to 64"),
+        (("pes", "12"), "a power of two up to 64"),
+        (("pes", "9223372036854775808"), "a power of two up to 64"),
     ] {
         let error = run(&network, &data, &[set]).unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
@@ -195,7 +231,7 @@ fn windows_are_split_into_columns_and_rows() {
         .collect();
     assert_eq!(kernels[..2], [[3, 1], [1, 3]]);
     assert!(kernels.contains(&[1, 1]), "{kernels:?}");
-    let reached = cost::of_network(&network) / cost::of_network(&small);
+    let reached = network.multiplications() / small.multiplications();
     assert!((3.0..5.0).contains(&reached), "{reached}");
     let kept = &small.provenance["low-rank.filters"];
     assert!(kept.contains('-') && kept.contains("/12"), "{kept}");

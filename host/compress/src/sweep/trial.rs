@@ -11,7 +11,6 @@ use crate::{
     amount::Amount,
     budget::{Packed, Trials},
     checkpoint::write_atomically,
-    cost,
     data::{Data, hex},
     deep_compression::DeepCompressionOptions,
     error::{Error, Result},
@@ -101,7 +100,7 @@ impl Member {
         Ok(Self {
             hidden: hidden.to_vec().show(),
             parameters,
-            multiplications: cost::of_network(&network) as u64,
+            multiplications: network.multiplications() as u64,
             memory: FLOAT * (parameters + pairs.max().unwrap_or(0)),
         })
     }

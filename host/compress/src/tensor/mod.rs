@@ -12,7 +12,7 @@ pub mod study;
 use thresh_model::network::{Network, Operator};
 
 use crate::{
-    chain, cost,
+    chain,
     data::Data,
     error::{Error, Result},
     fine_tune::FineTune,
@@ -191,7 +191,7 @@ impl TensorNetwork {
             }
         };
         let saves = |(part, rank): &(Part, usize)| {
-            let whole = cost::multiplications(&network.layers[part.layer]);
+            let whole = network.layers[part.layer].multiplications();
             *rank > 0 && (options.always || self.cost(network, part, *rank) < whole)
         };
         let chosen = parts.into_iter().zip(ranks).map(|(part, rank)| {
@@ -222,7 +222,7 @@ impl TensorNetwork {
 
     /// The largest rank that keeps the share of the multiplications; 1 if none does.
     fn affordable(&self, network: &Network, part: &Part) -> usize {
-        let whole = cost::multiplications(&network.layers[part.layer]);
+        let whole = network.layers[part.layer].multiplications();
         let most = self.options.keep * whole;
         let fits = |rank: &usize| self.cost(network, part, *rank) <= most;
         (1..=part.full_rank).rev().find(fits).unwrap_or(1)

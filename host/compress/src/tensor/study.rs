@@ -7,7 +7,6 @@ use thresh_model::Network;
 
 use super::{Form, Part, Truncated, form_for, parts, truncate};
 use crate::{
-    cost,
     data::Data,
     error::{Error, Result},
     fine_tune::{FineTune, identity},
@@ -117,8 +116,8 @@ pub fn cuts(
         let Some(Truncated { norm_loss, .. }) = truncated.into_iter().next() else {
             continue;
         };
-        let own = cost::multiplications(&network.layers[part.layer]);
-        let others = cost::of_network(network) - own;
+        let own = network.layers[part.layer].multiplications();
+        let others = network.multiplications() - own;
         // Names of layers may hold anything, as those of ONNX do.
         let name = format!("{}-{}-{rank}", part.layer, form.name().replace('|', "_"));
         let point = Point {
@@ -126,7 +125,7 @@ pub fn cuts(
             form: *form,
             rank: *rank,
             full_rank: part.full_rank,
-            cost: (cost::of_network(&cut) - others) / own,
+            cost: (cut.multiplications() - others) / own,
             norm_loss,
             accuracy: accuracy(&cut)?,
             retrained: match retrain {

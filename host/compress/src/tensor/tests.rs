@@ -130,13 +130,13 @@ fn the_cost_is_that_of_the_chain() {
             for part in parts(&network, form) {
                 for rank in [1, 2, part.full_rank] {
                     let operator = &network.layers[part.layer].operator;
-                    let before = cost::of_network(&network);
-                    let own = cost::multiplications(&network.layers[part.layer]);
+                    let before = network.multiplications();
+                    let own = network.layers[part.layer].multiplications();
                     let told = form_for(form, operator).cost(rank, operator, part.kernel.sizes);
                     let mut chain = network.clone();
                     truncate(&mut chain, form, &[(part.clone(), rank)]);
                     assert_eq!(
-                        cost::of_network(&chain),
+                        chain.multiplications(),
                         before - own + told,
                         "seed {seed}, {} of {}, rank {rank}",
                         form.name(),

@@ -12,7 +12,7 @@ use thresh_regs::{
 pub(super) const ADDRESSES: usize = 1 << 16;
 
 /// The most PEs of any engine.
-const MAX_PES: usize = 64;
+pub const MAX_PES: usize = 64;
 
 /// Words of a memory that no engine exceeds, since no address or window goes further.
 pub(super) fn most(memory: Memory, image: &Image) -> usize {
