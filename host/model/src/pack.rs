@@ -3,12 +3,13 @@
 //! Layers become units, each of which is drained once (`unit`); weights become codes (`share`); what
 //! cannot change an output is forgotten; ranges are measured and numbers become integers
 //! (`calibrate`); output channels are dealt to PEs (`deal`); units are cut into passes that the
-//! memories hold (`tile`); columns are coded (`tables`) and everything gets its address (`emit`).
+//! memories hold (`tile`); units that fit on the chip together run as one (`stretch`); columns are coded (`tables`) and everything gets its address (`emit`).
 
 mod calibrate;
 pub(crate) mod deal;
 mod emit;
 mod share;
+mod stretch;
 mod tables;
 mod tile;
 mod unit;
@@ -116,7 +117,7 @@ fn hint(others: &[&'static str]) -> String {
 pub enum Step {
     /// Runs the float network on calibration inputs: how many are done, and how many there are.
     Calibrate(usize, usize),
-    /// Cuts units into passes: how many are done, and how many there are. A second round begins when not
+    /// Cuts units into passes: how many are done, and how many there are. With [`PackOptions::overlap`] a second round begins when not
     /// everything stays on the chip.
     Cut(usize, usize),
     /// Codes and checks the passes, of which there are so many.

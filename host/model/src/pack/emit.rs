@@ -2,6 +2,7 @@
 
 use super::calibrate::Quantised;
 use super::deal::{self, Deal};
+use super::stretch::{Plan, Stretch};
 use super::tile::{self, Area, Layout, Limits, Reading, Subject};
 use super::unit::{Order, Pool, Term, Unit, used};
 use super::{PackOptions, Step, tables};
@@ -96,18 +97,18 @@ impl Region {
 const LOAD_UNITS: f64 = 256.0;
 
 /// A number that fits, since the memories of every configuration have 16-bit addresses at most.
-fn short(value: usize) -> u16 {
+pub(super) fn short(value: usize) -> u16 {
     u16::try_from(value).unwrap_or(u16::MAX)
 }
 
 /// The columns of every PE.
 type Columns = Vec<Vec<Vec<Entry>>>;
 
-/// Where the passes of an image are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// All on the chip together.
-    Resident,
+/// Where the passes of a unit are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On the chip together, with the maps that they read and write.
+    Together,
     /// One after the other, each in one half of the memories, so that the next can be loaded beside it.
     Halves,
     /// One after the other, each in all of the memories.
@@ -115,12 +116,12 @@ enum Place {
 }
 
 /// Weights that passes share.
-struct Weights {
+pub(super) struct Weights {
     /// The filters of every channel, if all have the same.
-    filters: Option<Filters>,
-    codebook: Vec<i16>,
-    columns: Columns,
-    biases: Vec<Vec<i16>>,
+    pub filters: Option<Filters>,
+    pub codebook: Vec<i16>,
+    pub columns: Columns,
+    pub biases: Vec<Vec<i16>>,
 }
 
 /// A row, counted through all segments, and a code.
@@ -137,54 +138,86 @@ struct Cutting<'a> {
 }
 
 /// One pass before it has addresses.
-struct Draft {
-    unit: usize,
+#[derive(Clone)]
+pub(super) struct Draft {
+    pub unit: usize,
     /// Index of its weights.
-    weights: usize,
-    pass: Pass,
-    term: usize,
-    groups: Range<usize>,
-    rows: Range<usize>,
-    area: Area,
+    pub weights: usize,
+    pub pass: Pass,
+    pub term: usize,
+    pub groups: Range<usize>,
+    pub rows: Range<usize>,
+    pub area: Area,
 }
 
 impl Job<'_> {
-    /// Packs for `config`: all on the chip if it fits, else pass by pass through the host's memory.
+    /// Packs for `config`: all on the chip if it fits, else run by run through the host's memory, each of as many units as fit together.
     pub fn emit(&self, config: &Config) -> Result<Image, Misfit> {
         let layouts = self.layouts(config);
-        if self.may_stay(config, &layouts) {
-            match self.build(config, &layouts, Place::Resident) {
+        let mut weights = Vec::new();
+        let stretches = self.stretches(config, &layouts, &mut weights)?;
+        if stretches.len() > 1 && self.options.overlap && config.loads_beside() {
+            match self.halves(config, &layouts) {
                 Err(Misfit::Memory(..)) => {}
                 done => return done,
             }
         }
-        if self.options.overlap && config.loads_beside() {
-            match self.build(config, &layouts, Place::Halves) {
-                Err(Misfit::Memory(..)) => {}
-                done => return done,
-            }
-        }
-        self.build(config, &layouts, Place::Alone)
+        self.assemble(config, &layouts, stretches, &weights)
     }
 
-    /// Whether all weights and maps could be on the chip together; found without coding anything.
-    fn may_stay(&self, config: &Config, layouts: &[Layout]) -> bool {
-        let entries = |(unit, quantised): (&Unit, &Quantised)| -> usize {
-            let terms = unit.terms.iter().zip(&quantised.terms);
-            let entries = terms.map(|(term, quantised)| {
-                if let Some(pool) = hashed(config, term) {
-                    return config.num_pes * part(pool, config.num_pes).0;
-                }
-                let codes = term.codes.iter();
-                codes
-                    .filter(|&&code| quantised.code(code).is_some())
-                    .count()
-            });
-            entries.sum()
+    /// Packs pass by pass, each for one half of the memories.
+    fn halves(&self, config: &Config, layouts: &[Layout]) -> Result<Image, Misfit> {
+        let (mut weights, mut drafts) = (Vec::new(), Vec::new());
+        for unit in 0..self.units.len() {
+            (self.progress)(Step::Cut(unit, self.units.len()));
+            self.draft(
+                config,
+                layouts,
+                unit,
+                Place::Halves,
+                &mut weights,
+                &mut drafts,
+            )?;
+        }
+        let all = Stretch {
+            units: 0..self.units.len(),
+            drafts,
+            place: Place::Halves,
         };
-        let entries: usize = self.units.iter().zip(self.quantised).map(entries).sum();
-        entries <= config.num_pes * words(config, Memory::WeightStore)
-            && self.allocate(config, layouts).is_ok()
+        self.assemble(config, layouts, vec![all], &weights)
+    }
+
+    /// The image of stretches that follow each other.
+    fn assemble(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        stretches: Vec<Stretch>,
+        weights: &[Weights],
+    ) -> Result<Image, Misfit> {
+        let drafts = || stretches.iter().flat_map(|stretch| &stretch.drafts);
+        let owners: Vec<usize> = drafts().map(|draft| draft.weights).collect();
+        (self.progress)(Step::Code(owners.len()));
+        let mut plan = Plan::new(self.kept(&stretches));
+        for stretch in stretches {
+            match stretch.place {
+                Place::Together => {
+                    self.place_together(config, layouts, stretch, weights, &mut plan)?;
+                }
+                place => {
+                    let halves = place == Place::Halves;
+                    self.place_spilled(config, layouts, stretch.drafts, weights, halves, &mut plan);
+                }
+            }
+        }
+        let mut image = self.image(config, layouts, plan);
+        code(&mut image, &owners, weights);
+        image.describe();
+        image.check()?;
+        image
+            .check_target(config)
+            .map_err(|error| self.misfit(&image, error))?;
+        Ok(image)
     }
 
     /// The layouts of the input and of every unit's output.
@@ -279,29 +312,7 @@ impl Job<'_> {
         regions.iter().map(of).collect()
     }
 
-    fn build(&self, config: &Config, layouts: &[Layout], place: Place) -> Result<Image, Misfit> {
-        let mut weights = Vec::new();
-        let mut drafts = Vec::new();
-        for unit in 0..self.units.len() {
-            (self.progress)(Step::Cut(unit, self.units.len()));
-            self.draft(config, layouts, unit, place, &mut weights, &mut drafts)?;
-        }
-        (self.progress)(Step::Code(drafts.len()));
-        let owners: Vec<usize> = drafts.iter().map(|draft| draft.weights).collect();
-        let mut image = match place {
-            Place::Resident => self.place_resident(config, layouts, drafts, &weights)?,
-            _ => self.place_spilled(config, layouts, drafts, &weights, place == Place::Halves),
-        };
-        code(&mut image, &owners, &weights);
-        image.describe();
-        image.check()?;
-        image
-            .check_target(config)
-            .map_err(|error| self.misfit(&image, error))?;
-        Ok(image)
-    }
-
-    fn misfit(&self, image: &Image, error: ImageError) -> Misfit {
+    pub(super) fn misfit(&self, image: &Image, error: ImageError) -> Misfit {
         match error {
             ImageError::TooLarge { shortage, .. } => {
                 let layer = image.layer_of(shortage.pass).min(self.units.len() - 1);
@@ -312,7 +323,7 @@ impl Job<'_> {
     }
 
     /// Cuts a unit into passes.
-    fn draft(
+    pub(super) fn draft(
         &self,
         config: &Config,
         layouts: &[Layout],
@@ -356,7 +367,7 @@ impl Job<'_> {
         };
         let limits = Limits {
             config,
-            spilled: place != Place::Resident,
+            spilled: place != Place::Together,
             overlap: place == Place::Halves,
         };
         let cut = subject.cut(&limits).map_err(|(memory, need)| {
@@ -672,136 +683,8 @@ impl Job<'_> {
         }
     }
 
-    /// Everything on the chip at once.
-    fn place_resident(
-        &self,
-        config: &Config,
-        layouts: &[Layout],
-        mut drafts: Vec<Draft>,
-        weights: &[Weights],
-    ) -> Result<Image, Misfit> {
-        let bases = self.allocate(config, layouts)?;
-        let (mut column, mut codebook, mut bias) = (0, 0, 0);
-        let mut placed: Vec<Option<(usize, PassDescriptor)>> = vec![None; weights.len()];
-        for (i, draft) in drafts.iter_mut().enumerate() {
-            let own = &weights[draft.weights];
-            let source = &layouts[self.units[draft.unit].terms[draft.term].source];
-            let output = &layouts[draft.unit + 1];
-            let d = &mut draft.pass.descriptor;
-            match &placed[draft.weights] {
-                Some((at, before)) => {
-                    draft.pass.reuse = i - at;
-                    d.col_base = before.col_base;
-                    d.hash_pool = before.hash_pool;
-                    d.codebook_base = before.codebook_base;
-                    d.bias_base = before.bias_base;
-                }
-                None => {
-                    point(d, column, draft.groups.start * config.num_pes);
-                    d.codebook_base = short(codebook);
-                    d.bias_base = short(bias);
-                    placed[draft.weights] = Some((i, *d));
-                    codebook += own.codebook.len();
-                    bias += own.biases[0].len();
-                    let segments = draft.pass.geometry.as_ref().map_or(1, |g| g.segments());
-                    column += own.columns[0].len() * segments + 1;
-                }
-            }
-            let unit = &self.units[draft.unit];
-            let term = &unit.terms[draft.term];
-            let input = bases[term.source];
-            d.in_base = short(input + draft.groups.start);
-            if draft.pass.geometry.is_some() {
-                let first = draft.area.input(unit, term, 0).0.start;
-                d.in_base =
-                    short(input + first * source.side[1] * source.words + draft.groups.start);
-                d.in_step = short(source.words - draft.groups.len() + 1);
-            }
-            let parts = d.value_words(config.act_bits);
-            let position = draft.area.start[0] * output.side[1];
-            let start = (position * output.words + draft.rows.start) * parts;
-            d.out_base = short(bases[draft.unit + 1] + start);
-            if draft.pass.geometry.is_some() {
-                d.out_step = short((output.words - draft.rows.len()) * parts + 1);
-            }
-            d.last = false;
-        }
-        let last = drafts.len() - 1;
-        drafts[last].pass.descriptor.last = true;
-        let whole = |map: usize, size: MapSize, address: usize| Transfer {
-            map,
-            position: 0,
-            positions: size.positions,
-            word: 0,
-            words: size.words,
-            address: short(address),
-        };
-        let maps = [
-            self.map(config, layouts, 0),
-            self.map(config, layouts, self.units.len()),
-        ];
-        let run = Run {
-            passes: drafts.len(),
-            entry_base: short(bias),
-            first: 0,
-            table_base: 0,
-            writes: vec![whole(0, maps[0], bases[0])],
-            reads: vec![whole(1, maps[1], bases[self.units.len()])],
-        };
-        let mut next = vec![bias; config.num_pes];
-        let mut image = self.image(config, layouts, maps.to_vec(), vec![run]);
-        for draft in drafts {
-            image.passes.push(filled(draft, weights, &mut next));
-        }
-        Ok(image)
-    }
-
-    /// Bank addresses of the input and of every unit's output, where all maps have room that are
-    /// alive together.
-    fn allocate(&self, config: &Config, layouts: &[Layout]) -> Result<Vec<usize>, Misfit> {
-        let last_use = |value: usize| {
-            let reads = |unit: &Unit| unit.terms.iter().any(|term| term.source == value);
-            self.units
-                .iter()
-                .rposition(reads)
-                .map_or(value, |unit| unit + 1)
-        };
-        let mut bases: Vec<usize> = Vec::new();
-        for value in 0..layouts.len() {
-            let size = self.map(config, layouts, value);
-            let length = size.positions * size.words;
-            // Maps that are read when this one is written, or later.
-            let mut taken: Vec<Range<usize>> = (0..value)
-                .filter(|&other| last_use(other) >= value)
-                .map(|other| {
-                    let size = self.map(config, layouts, other);
-                    bases[other]..bases[other] + size.positions * size.words
-                })
-                .collect();
-            taken.sort_by_key(|range| range.start);
-            let mut base = 0;
-            for range in taken {
-                if base + length > range.start {
-                    base = base.max(range.end);
-                }
-            }
-            let have = words(config, Memory::Activations);
-            if base + length > have {
-                let shortage = Shortage {
-                    pass: 0,
-                    memory: Memory::Activations,
-                    need: base + length,
-                    have,
-                };
-                return Err(Misfit::Memory(value.max(1) - 1, shortage));
-            }
-            bases.push(base);
-        }
-        Ok(bases)
-    }
-
     /// Size of a value as the host keeps it.
-    fn map(&self, config: &Config, layouts: &[Layout], value: usize) -> MapSize {
+    pub(super) fn map(&self, config: &Config, layouts: &[Layout], value: usize) -> MapSize {
         let layout = &layouts[value];
         let wide = value == self.units.len();
         MapSize {
@@ -819,12 +702,8 @@ impl Job<'_> {
         drafts: Vec<Draft>,
         weights: &[Weights],
         overlap: bool,
-    ) -> Image {
-        let maps: Vec<MapSize> = (0..layouts.len())
-            .map(|value| self.map(config, layouts, value))
-            .collect();
-        let mut runs = Vec::new();
-        let mut passes: Vec<Pass> = Vec::new();
+        plan: &mut Plan,
+    ) {
         // The pass whose weights were loaded last, and which they are.
         let mut loaded: Option<(usize, usize)> = None;
         // Consecutive runs take lower and upper halves in turn, and so do consecutive weights.
@@ -835,7 +714,7 @@ impl Job<'_> {
             let term = &unit.terms[draft.term];
             let source = &layouts[term.source];
             let output = &layouts[draft.unit + 1];
-            let i = passes.len();
+            let i = plan.passes.len();
             match loaded {
                 Some((at, same)) if same == draft.weights => draft.pass.reuse = i - at,
                 _ => {
@@ -861,7 +740,7 @@ impl Job<'_> {
             let mut address = 0;
             let mut part = |map, position, positions, word, words| {
                 let transfer = Transfer {
-                    map,
+                    map: plan.index(map),
                     position,
                     positions,
                     word,
@@ -900,7 +779,7 @@ impl Job<'_> {
             if !d.keep {
                 let (start, size) = (draft.area.start, draft.area.size);
                 let (word, count) = (draft.rows.start * parts, draft.rows.len() * parts);
-                let base = part(0, 0, 0, 0, 0).address;
+                let base = part(draft.unit + 1, 0, 0, 0, 0).address;
                 d.out_base = base;
                 if size[1] == output.side[1] {
                     let position = start[0] * output.side[1];
@@ -915,7 +794,7 @@ impl Job<'_> {
             }
             let entries = store + own.biases[0].len();
             let odd = overlap && i % 2 == 1;
-            runs.push(Run {
+            plan.runs.push(Run {
                 passes: 1,
                 entry_base: short(entries),
                 first: short(half(odd, Memory::Passes)),
@@ -924,20 +803,16 @@ impl Job<'_> {
                 reads,
             });
             let mut next = vec![entries; config.num_pes];
-            passes.push(filled(draft, weights, &mut next));
+            plan.passes.push(filled(draft, weights, &mut next));
         }
-        let mut image = self.image(config, layouts, maps, runs);
-        image.passes = passes;
-        image
     }
 
-    fn image(
-        &self,
-        config: &Config,
-        layouts: &[Layout],
-        maps: Vec<MapSize>,
-        runs: Vec<Run>,
-    ) -> Image {
+    /// The image that runs as planned, its streams not coded yet.
+    pub(super) fn image(&self, config: &Config, layouts: &[Layout], plan: Plan) -> Image {
+        let maps = plan.kept.iter();
+        let maps = maps
+            .map(|&value| self.map(config, layouts, value))
+            .collect();
         let network = self.network;
         let numerals = network
             .labels
@@ -957,8 +832,8 @@ impl Job<'_> {
             frame: network.frame,
             input_map: partial.then_some(kept),
             maps,
-            passes: Vec::new(),
-            runs,
+            passes: plan.passes,
+            runs: plan.runs,
             outputs: network.output().channels,
             head: network.head,
             logit_scale: self.quantised[self.quantised.len() - 1].scale as f32,
@@ -977,13 +852,13 @@ impl Job<'_> {
 }
 
 /// The pool of a term, if the engine computes hashes.
-fn hashed<'a>(config: &Config, term: &'a Term) -> Option<&'a Pool> {
+pub(super) fn hashed<'a>(config: &Config, term: &'a Term) -> Option<&'a Pool> {
     let pool = term.pool.as_ref();
     pool.filter(|_| config.store == WeightStore::Hashed)
 }
 
 /// Words of a pool in a PE, and the parts that these are.
-fn part(pool: &Pool, pes: usize) -> (usize, usize) {
+pub(super) fn part(pool: &Pool, pes: usize) -> (usize, usize) {
     let parts = (pool.groups / pes).max(1);
     (pool.codes.len() / pool.groups * parts, parts)
 }
@@ -1002,7 +877,7 @@ fn in_order(pool: &Pool, term: &Term, source: &Layout, reading: Reading, pes: us
 }
 
 /// Sets where the column pointers of a pass begin; `first` is the first column of a hashed one.
-fn point(d: &mut PassDescriptor, pointer: usize, first: usize) {
+pub(super) fn point(d: &mut PassDescriptor, pointer: usize, first: usize) {
     if d.hashed {
         d.hash_pool = short(pointer);
         d.col_base = short(first);
@@ -1029,7 +904,7 @@ fn place(
 }
 
 /// The pass of a draft with its entry addresses; its streams are coded later.
-fn filled(draft: Draft, weights: &[Weights], next: &mut [usize]) -> Pass {
+pub(super) fn filled(draft: Draft, weights: &[Weights], next: &mut [usize]) -> Pass {
     let mut pass = draft.pass;
     let own = &weights[draft.weights];
     for (pe, data) in pass.pes.iter_mut().enumerate() {

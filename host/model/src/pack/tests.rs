@@ -7,7 +7,7 @@ use crate::{Outputs, Reference, idx};
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use thresh_regs::Table;
 
 fn inputs(network: &Network, count: usize, seed: u64) -> Vec<Vec<u8>> {
@@ -490,14 +490,87 @@ fn an_image_of_many_passes_computes_what_one_of_few_does() {
     assert_eq!(Image::from_bytes(&bytes).unwrap(), small);
 }
 
+/// Passes of each run.
+fn lengths(image: &Image) -> Vec<usize> {
+    image.runs.iter().map(|run| run.passes).collect()
+}
+
+#[test]
+fn layers_that_fit_together_run_as_one() {
+    // On `tiny` there is room for two layers of 20 x 20 weights, and none for the whole of a wider one.
+    for (sizes, runs) in [
+        (&[20, 20, 20, 20, 20, 20, 4][..], &[2, 2, 2][..]),
+        (&[20, 20, 20, 20, 4], &[2, 2]),
+        (&[20, 20, 20, 4], &[3]),
+        (
+            &[20, 20, 20, 120, 20, 20, 4],
+            &[2, 1, 1, 1, 1, 1, 1, 1, 1, 2],
+        ),
+    ] {
+        let network = random(sizes, 1.0, 15, 3);
+        let inputs = inputs(&network, 4, 5);
+        let small = packed(&network, "tiny", &inputs).unwrap();
+        let large = packed(&network, "ulx3s-85f", &inputs).unwrap();
+        assert_eq!(lengths(&large), [sizes.len() - 1]);
+        assert_eq!(lengths(&small), runs, "{sizes:?}");
+        for input in &inputs {
+            assert_eq!(run(&small, input).logits, run(&large, input).logits);
+        }
+        // What no other run reads never leaves the chip.
+        let moved: BTreeSet<usize> = (small.runs.iter())
+            .flat_map(|run| run.writes.iter().chain(&run.reads))
+            .map(|transfer| transfer.map)
+            .collect();
+        assert!(moved.into_iter().eq(0..small.maps.len()));
+        let bytes = small.to_bytes().unwrap();
+        assert_eq!(Image::from_bytes(&bytes).unwrap(), small);
+    }
+}
+
+#[test]
+fn a_map_that_a_later_run_reads_is_kept_meanwhile() {
+    // The first layer is read again by the sum behind the third, which is of another run.
+    let mut network = random(&[20, 20, 20, 20, 20, 20, 4], 1.0, 15, 3);
+    let shape = Shape {
+        channels: 20,
+        height: 1,
+        width: 1,
+    };
+    let sum = Layer {
+        name: "sum".into(),
+        inputs: vec![1, 4],
+        operator: Operator::Add { shape },
+        weights: Weights::Float(vec![]),
+        bias: vec![],
+        activation: Activation::Relu,
+    };
+    network.layers.insert(4, sum);
+    network.layers[5].inputs = vec![5];
+    network.layers[6].inputs = vec![6];
+    let inputs = inputs(&network, 4, 5);
+    let small = packed(&network, "tiny", &inputs).unwrap();
+    let large = packed(&network, "ulx3s-85f", &inputs).unwrap();
+    assert!(
+        small.runs.len() > 1 && lengths(&small)[0] > 1,
+        "{:?}",
+        lengths(&small)
+    );
+    assert_eq!(small.runs[0].reads.len(), 2);
+    for input in &inputs {
+        assert_eq!(run(&small, input).logits, run(&large, input).logits);
+    }
+}
+
 #[test]
 fn random_graphs_pack_for_every_configuration_and_stay_close() {
     let (mut packed, mut streamed, mut errors) = (0, 0, Vec::new());
+    let mut longer = 0;
     let (mut alone, mut together) = (0, 0);
     for seed in 0..150 {
         let network = crate::random::network(seed);
         let inputs = inputs(&network, 6, seed);
         let calibration: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+        let mut same = BTreeMap::new();
         for config in CONFIGS {
             let image = match pack(&network, config, &calibration, &PackOptions::default()) {
                 Ok(image) => image,
@@ -508,6 +581,16 @@ fn random_graphs_pack_for_every_configuration_and_stay_close() {
             assert_eq!(Image::from_bytes(&bytes).unwrap(), image, "seed {seed}");
             packed += 1;
             streamed += usize::from(!image.is_resident());
+            longer += usize::from(!image.is_resident() && lengths(&image).iter().any(|&n| n > 1));
+            // However a network is cut, it computes the same.
+            let logits: Vec<_> = inputs
+                .iter()
+                .map(|input| run(&image, input).logits)
+                .collect();
+            let first = same
+                .entry(config.act_bits)
+                .or_insert_with(|| logits.clone());
+            assert!(*first == logits, "seed {seed}, {}", config.name);
             let keeps = |run| {
                 let last = image.run_passes(run).next_back().unwrap();
                 image.passes[last].descriptor.keep
@@ -539,6 +622,7 @@ fn random_graphs_pack_for_every_configuration_and_stay_close() {
     );
     assert!(at(50) < 0.02 && at(95) < 0.2 && at(99) < 0.6);
     assert!(packed > 300 && streamed > 30, "{packed} {streamed}");
+    assert!(longer > 10, "{longer} of several passes in a run");
 }
 
 #[test]
