@@ -156,7 +156,8 @@ impl Job<'_> {
         let layouts = self.layouts(config);
         let mut weights = Vec::new();
         let stretches = self.stretches(config, &layouts, &mut weights)?;
-        if stretches.len() > 1 && self.options.overlap && config.loads_beside() {
+        let resident = matches!(&stretches[..], [all] if all.place == Place::Together);
+        if !resident && self.options.overlap && config.loads_beside() {
             match self.halves(config, &layouts) {
                 Err(Misfit::Memory(..)) => {}
                 done => return done,

@@ -528,6 +528,25 @@ fn layers_that_fit_together_run_as_one() {
 }
 
 #[test]
+fn a_single_layer_that_does_not_fit_is_cut_for_overlap_too() {
+    let network = random(&[200, 20], 1.0, 15, 3);
+    let inputs = inputs(&network, 2, 5);
+    let calibration: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+    let config = Config::named("tiny").unwrap();
+    let options = PackOptions {
+        overlap: true,
+        ..PackOptions::default()
+    };
+    let image = pack(&network, config, &calibration, &options).unwrap();
+    assert!(image.runs.len() > 1 && image.loaded_ahead(config) > 0);
+    let alone = packed(&network, "tiny", &inputs).unwrap();
+    assert_eq!(
+        run(&image, &inputs[0]).logits,
+        run(&alone, &inputs[0]).logits
+    );
+}
+
+#[test]
 fn a_map_that_a_later_run_reads_is_kept_meanwhile() {
     // The first layer is read again by the sum behind the third, which is of another run.
     let mut network = random(&[20, 20, 20, 20, 20, 20, 4], 1.0, 15, 3);
