@@ -15,14 +15,22 @@ const LABELS: usize = 20;
 
 /// Prints the layers of a network and where it comes from.
 pub fn print(network: &Network, output: &Output) -> Result<()> {
-    let text = format!("{}\n\n{}", summary(network), layers(network));
-    output.result(text, &to_json(network))
+    // Counted once, since a hash is computed for each hashed weight.
+    let layers = network.layers.iter();
+    let nonzeros: Vec<usize> = layers.map(|layer| layer.weights.nonzeros()).collect();
+    let text = format!(
+        "{}\n\n{}",
+        summary(network, &nonzeros),
+        layers_table(network, &nonzeros)
+    );
+    output.result(text, &to_json(network, &nonzeros))
 }
 
-fn summary(network: &Network) -> String {
+fn summary(network: &Network, nonzeros: &[usize]) -> String {
     let shape = network.input;
-    let weights = sum(network, |layer| layer.weights.len());
-    let nonzeros = network.nonzeros();
+    let weights = weights(network);
+    let values = stored_in_all(network, nonzeros);
+    let nonzeros: usize = nonzeros.iter().sum();
     let mut lines = vec![
         ("network", network.name.clone()),
         ("input", format!("{} values", map(&shape))),
@@ -46,7 +54,7 @@ fn summary(network: &Network) -> String {
                 percent(ratio(nonzeros as f64, weights as f64))
             ),
         ),
-        ("values stored", sum(network, stored).to_string()),
+        ("values stored", values.to_string()),
         (
             "multiplications",
             format!("{:.0}", network.multiplications()),
@@ -66,7 +74,7 @@ fn labels(labels: &[String]) -> String {
     }
 }
 
-fn layers(network: &Network) -> String {
+fn layers_table(network: &Network, nonzeros: &[usize]) -> String {
     let header = [
         "layer",
         "operator",
@@ -78,26 +86,30 @@ fn layers(network: &Network) -> String {
         "kept as",
         "multiplications",
     ];
-    let rows = network.layers.iter().map(|layer| {
-        let share = ratio(layer.weights.nonzeros() as f64, layer.weights.len() as f64);
-        let mut row = vec![
-            layer.name.clone(),
-            operator(&layer.operator),
-            reads(network, layer).join(", "),
-            map(&layer.operator.output()),
-            activation(&layer.activation),
-        ];
-        row.extend(match layer.weights.is_empty() {
-            true => vec![String::new(); 4],
-            false => vec![
-                layer.weights.len().to_string(),
-                percent(share),
-                kept(&layer.weights),
-                format!("{:.0}", layer.multiplications()),
-            ],
+    let rows = network
+        .layers
+        .iter()
+        .zip(nonzeros)
+        .map(|(layer, &nonzeros)| {
+            let share = ratio(nonzeros as f64, layer.weights.len() as f64);
+            let mut row = vec![
+                layer.name.clone(),
+                operator(&layer.operator),
+                reads(network, layer).join(", "),
+                map(&layer.operator.output()),
+                activation(&layer.activation),
+            ];
+            row.extend(match layer.weights.is_empty() {
+                true => vec![String::new(); 4],
+                false => vec![
+                    layer.weights.len().to_string(),
+                    percent(share),
+                    kept(&layer.weights),
+                    format!("{:.0}", layer.multiplications()),
+                ],
+            });
+            row
         });
-        row
-    });
     let mut table = table(&header, rows);
     for column in header
         .iter()
@@ -110,16 +122,24 @@ fn layers(network: &Network) -> String {
     table.to_string()
 }
 
-fn sum(network: &Network, get: impl Fn(&Layer) -> usize) -> usize {
-    network.layers.iter().map(get).sum()
+/// Weights of all layers.
+fn weights(network: &Network) -> usize {
+    network.layers.iter().map(|layer| layer.weights.len()).sum()
 }
 
 /// Weights that are kept: those of the pool where a hash picks them, else those that are not zero.
-fn stored(layer: &Layer) -> usize {
+fn stored(layer: &Layer, nonzeros: usize) -> usize {
     match &layer.weights {
         Weights::Hashed(hashed) => hashed.pool.len(),
-        weights => weights.nonzeros(),
+        _ => nonzeros,
     }
+}
+
+fn stored_in_all(network: &Network, nonzeros: &[usize]) -> usize {
+    let layers = network.layers.iter().zip(nonzeros);
+    layers
+        .map(|(layer, &nonzeros)| stored(layer, nonzeros))
+        .sum()
 }
 
 /// Names of what a layer reads.
@@ -212,12 +232,13 @@ fn kept(weights: &Weights) -> String {
     }
 }
 
-fn to_json(network: &Network) -> Value {
+fn to_json(network: &Network, nonzeros: &[usize]) -> Value {
     let map = |shape: Shape| [shape.channels, shape.height, shape.width];
     let layers: Vec<Value> = network
         .layers
         .iter()
-        .map(|layer| {
+        .zip(nonzeros)
+        .map(|(layer, &nonzeros)| {
             let codebook = match layer.weights.stored() {
                 Weights::Shared { codebook, .. } => Some(codebook.len()),
                 _ => None,
@@ -230,8 +251,8 @@ fn to_json(network: &Network) -> Value {
                 "activation": layer.activation,
                 "parameters": layer.parameters(),
                 "weights": layer.weights.len(),
-                "nonzeros": layer.weights.nonzeros(),
-                "stored": stored(layer),
+                "nonzeros": nonzeros,
+                "stored": stored(layer, nonzeros),
                 "codebook": codebook,
                 "hashed": matches!(layer.weights, Weights::Hashed(_)),
                 "multiplications": layer.multiplications(),
@@ -247,9 +268,9 @@ fn to_json(network: &Network) -> Value {
         "head": network.head,
         "labels": network.labels,
         "parameters": network.parameters(),
-        "weights": sum(network, |layer| layer.weights.len()),
-        "nonzeros": network.nonzeros(),
-        "stored": sum(network, stored),
+        "weights": weights(network),
+        "nonzeros": nonzeros.iter().sum::<usize>(),
+        "stored": stored_in_all(network, nonzeros),
         "multiplications": network.multiplications(),
         "layers": layers,
         "provenance": network.provenance,
