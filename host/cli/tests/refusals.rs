@@ -21,6 +21,7 @@ fn network(hidden: usize) -> Network {
         },
         bias: vec![0.0; outputs],
         activation,
+        range: None,
     };
     Network {
         name: "test".into(),
@@ -30,6 +31,7 @@ fn network(hidden: usize) -> Network {
             width: SIDE,
         },
         input_scale: 0.01,
+        input_mean: vec![],
         frame: Frame::default(),
         head: Head::Logits,
         layers: Layer::in_sequence([

@@ -47,6 +47,7 @@ pub(crate) fn replace(network: &mut Network, at: usize, links: Vec<Link>, bias: 
                 true => old.activation.clone(),
                 false => Activation::None,
             },
+            range: None,
         });
     }
     network.layers.splice(at..=at, chain);

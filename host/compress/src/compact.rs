@@ -169,6 +169,7 @@ mod tests {
             bias: vec![0.5; operator.biases()],
             operator,
             activation: Activation::None,
+            range: None,
         };
         let dense = |inputs, outputs| Operator::Dense { inputs, outputs };
         let add = Operator::Add { shape: flat(3) };
@@ -176,6 +177,7 @@ mod tests {
             name: "residual".into(),
             input: flat(3),
             input_scale: 1.0,
+            input_mean: vec![],
             frame: Frame::default(),
             layers: vec![
                 layer("first", dense(3, 3), &[0]),

@@ -170,6 +170,7 @@ pub(crate) fn network(
             } else {
                 Activation::None
             },
+            range: None,
         });
         shape = output;
     }
@@ -177,6 +178,7 @@ pub(crate) fn network(
         name: name.to_string(),
         input,
         input_scale,
+        input_mean: vec![],
         frame: Frame::default(),
         head: Head::Logits,
         layers,

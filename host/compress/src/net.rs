@@ -107,7 +107,7 @@ impl Net {
         let mean = 1.0 / images as f64;
         let wanted = matrix(&wanted, images, classes).autodiff();
         let likely = match self.head {
-            Head::Logits | Head::Softmax => log_softmax(logits, 1) * wanted,
+            Head::Logits | Head::Softmax | Head::LogSoftmax => log_softmax(logits, 1) * wanted,
             Head::Sigmoid => {
                 let other = wanted.ones_like() - wanted.clone();
                 log_sigmoid(logits.clone()) * wanted + log_sigmoid(-logits) * other

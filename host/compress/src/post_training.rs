@@ -321,6 +321,7 @@ mod tests {
                 bias: vec![0.5; operator.biases()],
                 operator,
                 activation: Activation::None,
+                range: None,
             }
         };
         let conv = |input, groups, kernel| Operator::Conv {
@@ -332,11 +333,13 @@ mod tests {
         let whole = Operator::AveragePool {
             input: map,
             window: Window::whole([5, 5]),
+            excluded: [0; 4],
         };
         Network {
             name: "test".into(),
             input: shape(2, 7, 7),
             input_scale: 1.0,
+            input_mean: vec![],
             frame: Frame::default(),
             layers: Layer::in_sequence([
                 layer("conv", conv(shape(2, 7, 7), 1, [3, 3])),

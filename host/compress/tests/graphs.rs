@@ -111,6 +111,7 @@ fn graph() -> Network {
                     stride: [3, 3],
                     pads: [0; 4],
                 },
+                excluded: [0; 4],
             },
             vec![7],
             Activation::None,
@@ -131,11 +132,13 @@ fn graph() -> Network {
         bias: vec![0.0; operator.biases()],
         operator,
         activation,
+        range: None,
     };
     Network {
         name: "graph".into(),
         input: map(2),
         input_scale: 1.0 / 128.0,
+        input_mean: vec![],
         frame: Frame::default(),
         layers: layers.into_iter().enumerate().map(layer).collect(),
         head: Head::Softmax,

@@ -86,6 +86,24 @@ impl Window {
             side(size[1], self.kernel[1], self.stride[1], left, right)?,
         ])
     }
+
+    /// On each axis, how many positions of each place of the window count, on a map of `size` (height, width) of whose
+    /// padding the outermost positions `excluded` (above, left, below, right) do not.
+    ///
+    /// # Panics
+    /// If the window has no place, or more is excluded than there is.
+    pub fn counted(&self, size: [usize; 2], excluded: [usize; 4]) -> [Vec<usize>; 2] {
+        let places = self.places(size).expect("a window with a place");
+        [0, 1].map(|axis| {
+            let end = self.pads[axis] + size[axis] + self.pads[axis + 2] - excluded[axis + 2];
+            let counted = |place: usize| {
+                let start = place * self.stride[axis];
+                let last = (start + self.kernel[axis]).min(end);
+                last.saturating_sub(start.max(excluded[axis]))
+            };
+            (0..places[axis]).map(counted).collect()
+        })
+    }
 }
 
 /// What a layer computes from its inputs, before bias and activation.
@@ -121,12 +139,16 @@ pub enum Operator {
         /// Kernel, stride, padding.
         window: Window,
     },
-    /// Mean of each window; positions outside the map count as zeros. No weights, no bias.
+    /// Mean of each window. No weights, no bias.
     AveragePool {
         /// Input map.
         input: Shape,
         /// Kernel, stride, padding.
         window: Window,
+        /// The outermost positions of the padding above, left, below, right that do not count; the others count as
+        /// zeros. Every window has a position that counts.
+        #[serde(default, skip_serializing_if = "none")]
+        excluded: [usize; 4],
     },
     /// Sum of two maps of one shape, value by value. No weights, no bias.
     Add {
@@ -148,6 +170,18 @@ pub enum Operator {
         /// Groups of channels; they divide the channels.
         groups: usize,
     },
+    /// Some channels of a map: output channel `k` is input channel `channels[k]`. No weights, no bias.
+    Select {
+        /// Input map.
+        input: Shape,
+        /// Input channels, at least one; one may be named more than once.
+        channels: Vec<usize>,
+    },
+}
+
+/// Whether no padding is left out.
+fn none(excluded: &[usize; 4]) -> bool {
+    *excluded == [0; 4]
 }
 
 /// What follows the bias.
@@ -173,6 +207,8 @@ pub enum Head {
     Logits,
     /// `exp(x)`, divided by the sum over the outputs.
     Softmax,
+    /// The logarithm of what [`Head::Softmax`] gives.
+    LogSoftmax,
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
 }
@@ -221,6 +257,8 @@ pub struct Layer {
     pub bias: Vec<f32>,
     /// What follows.
     pub activation: Activation,
+    /// The least and the largest output, where a quantiser of the model says them.
+    pub range: Option<[f32; 2]>,
 }
 
 /// A network. Its input is an image of bytes, position by position and channels inside a
@@ -235,6 +273,9 @@ pub struct Network {
     pub input: Shape,
     /// Real value of input byte 1.
     pub input_scale: f32,
+    /// The mean that each channel of the input map (with its frame) is expected to have, as a real value: what is subtracted before
+    /// the first weights, and folded into them. Empty where nothing is known.
+    pub input_mean: Vec<f32>,
     /// What the host adds around the input.
     pub frame: Frame,
     /// Layers, each behind those that it reads.
@@ -265,6 +306,7 @@ impl Operator {
             | Operator::MaxPool { input, .. }
             | Operator::AveragePool { input, .. } => input.len(),
             Operator::Add { shape } | Operator::Shuffle { shape, .. } => shape.len(),
+            Operator::Select { input, .. } => input.len(),
             Operator::Concat { inputs } => inputs.iter().map(Shape::len).sum(),
         }
     }
@@ -294,9 +336,13 @@ impl Operator {
                 window,
                 ..
             } => places(input, window, *outputs),
-            Operator::MaxPool { input, window } | Operator::AveragePool { input, window } => {
+            Operator::MaxPool { input, window } | Operator::AveragePool { input, window, .. } => {
                 places(input, window, input.channels)
             }
+            Operator::Select { input, channels } => Shape {
+                channels: channels.len(),
+                ..*input
+            },
             Operator::Add { shape } | Operator::Shuffle { shape, .. } => *shape,
             Operator::Concat { inputs } => {
                 let channels = |sum: usize, map: &Shape| sum.saturating_add(map.channels);
@@ -332,7 +378,8 @@ impl Operator {
             | Operator::AveragePool { .. }
             | Operator::Add { .. }
             | Operator::Concat { .. }
-            | Operator::Shuffle { .. } => Some(0),
+            | Operator::Shuffle { .. }
+            | Operator::Select { .. } => Some(0),
         }
     }
 
@@ -344,7 +391,8 @@ impl Operator {
             | Operator::AveragePool { .. }
             | Operator::Add { .. }
             | Operator::Concat { .. }
-            | Operator::Shuffle { .. } => 0,
+            | Operator::Shuffle { .. }
+            | Operator::Select { .. } => 0,
         }
     }
 }

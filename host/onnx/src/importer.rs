@@ -154,6 +154,7 @@ impl<'a> Importer<'a> {
             weights: Weights::Float(weights),
             bias,
             activation: Activation::None,
+            range: None,
         });
         Ok(View::of_map(self.layers.len(), shape))
     }

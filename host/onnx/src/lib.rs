@@ -125,6 +125,7 @@ fn read(
         name,
         input: lowered.input,
         input_scale: options.scale,
+        input_mean: vec![],
         frame: lowered.frame,
         layers: lowered.layers,
         head: lowered.head,

@@ -173,6 +173,7 @@ impl Made {
             weights,
             bias,
             activation: Activation::None,
+            range: None,
         });
         self.layers.len()
     }

@@ -52,6 +52,7 @@ fn layer(name: &str, operator: Operator, activation: Activation) -> Layer {
         bias: vec![0.0; operator.biases()],
         operator,
         activation,
+        range: None,
     }
 }
 
@@ -85,6 +86,7 @@ fn network() -> Network {
         name: "test".into(),
         input: SHAPE,
         input_scale: 1.0 / 128.0,
+        input_mean: vec![],
         frame: Frame::default(),
         layers: Layer::in_sequence(layers),
         head: Head::Logits,

@@ -117,10 +117,29 @@ impl Step {
                 (options.stride, options.padding) = (window.stride, padding(window));
                 Value::Map(max_pool2d(next().map(*input), options))
             }
-            Operator::AveragePool { input, window } => {
+            Operator::AveragePool {
+                input,
+                window,
+                excluded,
+            } => {
                 let mut options = AvgPoolOptions::new(window.kernel);
                 (options.stride, options.padding) = (window.stride, padding(window));
-                Value::Map(avg_pool2d(next().map(*input), options))
+                let means = avg_pool2d(next().map(*input), options);
+                if *excluded == [0; 4] {
+                    return Value::Map(means);
+                }
+                let [rows, columns] = window.counted([input.height, input.width], *excluded);
+                let area = (window.kernel[0] * window.kernel[1]) as f32;
+                let factor = |y: &usize| columns.iter().map(move |x| area / (y * x) as f32);
+                let factors: Vec<f32> = rows.iter().flat_map(factor).collect();
+                let shape = [1, 1, rows.len(), columns.len()];
+                Value::Map(means * vector(&factors).reshape(shape))
+            }
+            Operator::Select { input, channels } => {
+                let indices: Vec<i64> = channels.iter().map(|&channel| channel as i64).collect();
+                let x = next().map(*input);
+                let indices = Tensor::from_data(indices.as_slice(), &x.device());
+                Value::Map(x.select(1, indices))
             }
             Operator::Add { shape } => Value::Map(next().map(*shape) + next().map(*shape)),
             Operator::Concat { inputs } => {

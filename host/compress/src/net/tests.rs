@@ -53,6 +53,7 @@ pub(crate) fn random_network(seed: u64) -> Network {
             1 => Operator::AveragePool {
                 input: shape,
                 window,
+                excluded: [0; 4],
             },
             _ => {
                 let divisors = (1..=shape.channels).filter(|n| shape.channels.is_multiple_of(*n));
@@ -97,12 +98,14 @@ pub(crate) fn random_network(seed: u64) -> Network {
             } else {
                 Activation::None
             },
+            range: None,
         }
     };
     let network = Network {
         name: format!("random-{seed}"),
         input,
         input_scale: 1.0 / 128.0,
+        input_mean: vec![],
         frame,
         layers: operators.into_iter().enumerate().map(layer).collect(),
         head: Head::Logits,

@@ -285,6 +285,7 @@ fn a_window_without_rows_has_none_to_cut() {
         weights: Weights::Float(vec![0.5; 2 * inputs]),
         bias: vec![0.0; 2],
         activation: Activation::None,
+        range: None,
     });
     let error = run(&network, &data, &[("form", "h")]).unwrap_err();
     assert!(error.to_string().contains("no layer can be cut"), "{error}");

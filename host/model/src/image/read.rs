@@ -137,7 +137,8 @@ fn head(reader: &mut Reader<'_>, num_pes: u8, act_bits: u8) -> Result<Image, Ima
         0 => Head::Logits,
         1 => Head::Softmax,
         2 => Head::Sigmoid,
-        got => return Err(ImageError::value("head", got, "0 to 2")),
+        3 => Head::LogSoftmax,
+        got => return Err(ImageError::value("head", got, "0 to 3")),
     };
     let scale = reader.take_bytes(4).ok_or(truncated("the logit scale"))?;
     Ok(Image {

@@ -141,6 +141,7 @@ impl Image {
             Head::Logits => 0,
             Head::Softmax => 1,
             Head::Sigmoid => 2,
+            Head::LogSoftmax => 3,
         };
         out.put(head, HEAD_BITS);
         out.put_bytes(&self.logit_scale.to_le_bytes());

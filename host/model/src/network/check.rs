@@ -160,9 +160,22 @@ impl Network {
             expect(got == expected, &place, "number of biases", got, expected)?;
             check_values(&place, &layer.weights, &layer.bias)?;
             check_activation(&place, &layer.activation, output)?;
+            if let Some([least, largest]) = layer.range {
+                let ok = least.is_finite() && largest.is_finite() && least <= largest;
+                let got = format!("{least} to {largest}");
+                expect(ok, &place, "range", got, "two finite numbers that rise")?;
+            }
             values.push(output);
         }
-        let (got, labels) = (self.labels.len(), self.outputs());
+        let (got, channels) = (self.input_mean.len(), self.value(0).channels);
+        let expected = format!("{channels}, or none");
+        let what = "number of input means";
+        expect(got == 0 || got == channels, place, what, got, expected)?;
+        let wrong = self.input_mean.iter().find(|mean| !mean.is_finite());
+        if let Some(mean) = wrong {
+            expect(false, place, "an input mean", mean, "a finite number")?;
+        }
+        let (got, labels) = (self.labels.len(), self.head.classes(self.outputs()));
         expect(
             got == 0 || got == labels,
             place,
@@ -202,7 +215,8 @@ fn check_inputs(place: &str, layer: &Layer, values: &[Shape]) -> Result<(), Netw
             | Operator::MaxPool { input: shape, .. }
             | Operator::AveragePool { input: shape, .. }
             | Operator::Add { shape }
-            | Operator::Shuffle { shape, .. } => {
+            | Operator::Shuffle { shape, .. }
+            | Operator::Select { input: shape, .. } => {
                 expect(got == *shape, place, "input shape", text(*shape), text(got))?;
             }
             Operator::Concat { inputs } => {
@@ -260,7 +274,31 @@ fn check_operator(place: &str, operator: &Operator) -> Result<(), NetworkError> 
             check_window(place, *input, window, false)
         }
         Operator::MaxPool { input, window } => check_window(place, *input, window, true),
-        Operator::AveragePool { input, window } => check_window(place, *input, window, false),
+        Operator::AveragePool {
+            input,
+            window,
+            excluded,
+        } => {
+            check_window(place, *input, window, false)?;
+            let inside = excluded.iter().zip(&window.pads).all(|(out, pad)| out <= pad);
+            let got = format!("{excluded:?} of {:?}", window.pads);
+            let expected = "at most the padding";
+            expect(inside, place, "padding that does not count", &got, expected)?;
+            let counted = window.counted([input.height, input.width], *excluded);
+            let ok = counted.iter().flatten().all(|&count| count > 0);
+            let expected = "a position that counts in every window";
+            expect(ok, place, "padding that does not count", got, expected)
+        }
+        Operator::Select { input, channels } => {
+            let (got, most) = (channels.len(), MOST_SIDE);
+            let expected = format!("1 to {most}");
+            let what = "number of channels that are chosen";
+            expect((1..=most).contains(&got), place, what, got, expected)?;
+            let highest = channels.iter().copied().max().unwrap_or(0);
+            let expected = format!("below {}", input.channels);
+            let ok = highest < input.channels;
+            expect(ok, place, "highest channel that is chosen", highest, expected)
+        }
     }
 }
 

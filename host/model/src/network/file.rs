@@ -80,7 +80,7 @@ impl Network {
         }
         let layers: Vec<Value> = self.layers.iter().map(layer_json).collect();
         // One key, since the container keeps its metadata in a map of no order.
-        let header = json!({
+        let mut header = json!({
             "format": FORMAT,
             "name": self.name,
             "input": self.input,
@@ -91,6 +91,9 @@ impl Network {
             "layers": layers,
             "provenance": self.provenance,
         });
+        if !self.input_mean.is_empty() {
+            header["input_mean"] = json!(self.input_mean);
+        }
         let metadata = HashMap::from([(KEY.to_string(), header.to_string())]);
         let views = tensors
             .iter()
@@ -127,6 +130,7 @@ impl Network {
             name: take(&header, "name")?,
             input: take(&header, "input")?,
             input_scale: take(&header, "input_scale")?,
+            input_mean: given(&header, "input_mean")?.unwrap_or_default(),
             frame: take(&header, "frame")?,
             head: take(&header, "head")?,
             layers: layers.collect::<Result<_, _>>()?,
@@ -146,6 +150,14 @@ fn take<T: serde::de::DeserializeOwned>(header: &Value, key: &str) -> Result<T, 
     T::deserialize(got).map_err(|e| content(key, got, e))
 }
 
+/// The value of a key that may be left out.
+fn given<T: serde::de::DeserializeOwned>(
+    header: &Value,
+    key: &str,
+) -> Result<Option<T>, NetworkError> {
+    header.get(key).map(|_| take(header, key)).transpose()
+}
+
 fn layer_json(layer: &Layer) -> Value {
     let mut value = json!({
         "name": layer.name,
@@ -155,6 +167,9 @@ fn layer_json(layer: &Layer) -> Value {
     });
     if let Weights::Hashed(hashed) = &layer.weights {
         value["hashed"] = json!({"channels": hashed.channels, "groups": hashed.groups});
+    }
+    if let Some(range) = layer.range {
+        value["range"] = json!(range);
     }
     value
 }
@@ -185,7 +200,8 @@ fn shape(operator: &Operator) -> Vec<usize> {
         | Operator::AveragePool { .. }
         | Operator::Add { .. }
         | Operator::Concat { .. }
-        | Operator::Shuffle { .. } => vec![0],
+        | Operator::Shuffle { .. }
+        | Operator::Select { .. } => vec![0],
     }
 }
 
@@ -233,6 +249,7 @@ fn layer(tensors: &SafeTensors<'_>, i: usize, value: &Value) -> Result<Layer, Ne
         weights,
         bias,
         activation: take(value, "activation")?,
+        range: given(value, "range")?,
     };
     // Groups that do not divide are for the check of the network to name.
     let divides = !matches!(layer.operator, Operator::Conv { groups: 0, .. });

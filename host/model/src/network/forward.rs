@@ -107,7 +107,17 @@ fn run(layer: &Layer, weights: &[f32], all: &[Vec<f32>]) -> Vec<f32> {
         Operator::AveragePool {
             input: shape,
             window,
-        } => pool::means(*shape, window, input, &mut sums),
+            excluded,
+        } => pool::means(*shape, window, *excluded, input, &mut sums),
+        Operator::Select { channels, .. } => {
+            let positions = sums.chunks_exact_mut(output.channels.max(1));
+            let inputs = layer.operator.inputs() / (output.height * output.width).max(1);
+            for (to, from) in positions.zip(input.chunks_exact(inputs.max(1))) {
+                for (to, &channel) in to.iter_mut().zip(channels) {
+                    *to = from[channel];
+                }
+            }
+        }
         Operator::Add { .. } => {
             let other = &all[layer.inputs[1]];
             let values = sums.iter_mut().zip(input.iter().zip(other));
@@ -150,7 +160,49 @@ impl Head {
                 let sum: f32 = powers.iter().sum();
                 powers.into_iter().map(|power| power / sum).collect()
             }
+            Head::LogSoftmax => {
+                let most = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let sum: f32 = outputs.iter().map(|x| (x - most).exp()).sum();
+                outputs.iter().map(|x| x - most - sum.ln()).collect()
+            }
             Head::Sigmoid => outputs.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
         }
+    }
+
+    /// The probabilities that `outputs` stand for; none where the model makes none of them. One output of a sigmoid
+    /// gives those of two classes, of which it is the second; several are each by itself.
+    pub fn probabilities(self, outputs: &[f32]) -> Option<Vec<f32>> {
+        match self {
+            Head::Logits => None,
+            Head::Softmax | Head::LogSoftmax => Some(Head::Softmax.apply(outputs)),
+            Head::Sigmoid => {
+                let each = self.apply(outputs);
+                Some(match each.as_slice() {
+                    &[second] => vec![1.0 - second, second],
+                    _ => each,
+                })
+            }
+        }
+    }
+
+    /// How many classes `outputs` outputs stand for: two where a sigmoid has one.
+    pub fn classes(self, outputs: usize) -> usize {
+        match (self, outputs) {
+            (Head::Sigmoid, 1) => 2,
+            (_, outputs) => outputs,
+        }
+    }
+
+    /// The class that `outputs` say: that of the largest, the first one where several are equal; of one output of a
+    /// sigmoid the second class where it is above 0.
+    pub fn class(self, outputs: &[f32]) -> usize {
+        if let (Head::Sigmoid, &[second]) = (self, outputs) {
+            return usize::from(second > 0.0);
+        }
+        let better = |best: usize, at: usize| match outputs[at] > outputs[best] {
+            true => at,
+            false => best,
+        };
+        (0..outputs.len()).fold(0, better)
     }
 }

@@ -36,10 +36,19 @@ pub(super) fn largest(input: Shape, window: &Window, values: &[f32], largest: &m
     });
 }
 
-/// Puts the mean of each window into `means`.
-pub(super) fn means(input: Shape, window: &Window, values: &[f32], means: &mut [f32]) {
+/// Puts the mean of each window into `means`; `excluded` positions of the padding do not count.
+pub(super) fn means(
+    input: Shape,
+    window: &Window,
+    excluded: [usize; 4],
+    values: &[f32],
+    means: &mut [f32],
+) {
     means.fill(0.0);
     pairs(input, window, |to, from| means[to] += values[from]);
-    let area = (window.kernel[0] * window.kernel[1]) as f32;
-    means.iter_mut().for_each(|mean| *mean /= area);
+    let [rows, columns] = window.counted([input.height, input.width], excluded);
+    let areas = rows.iter().flat_map(|y| columns.iter().map(move |x| y * x));
+    for (means, area) in means.chunks_exact_mut(input.channels).zip(areas) {
+        means.iter_mut().for_each(|mean| *mean /= area as f32);
+    }
 }

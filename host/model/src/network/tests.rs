@@ -32,6 +32,7 @@ pub(crate) fn random(sizes: &[usize], density: f64, values: usize, seed: u64) ->
             } else {
                 Activation::Relu
             },
+            range: None,
         }
     });
     Network {
@@ -42,6 +43,7 @@ pub(crate) fn random(sizes: &[usize], density: f64, values: usize, seed: u64) ->
             width: sizes[0],
         },
         input_scale: 1.0 / 255.0,
+        input_mean: vec![],
         frame: Frame::default(),
         head: Head::Logits,
         layers: layers.collect(),
@@ -68,6 +70,7 @@ fn forward_is_as_worked_by_hand() {
         weights,
         bias,
         activation,
+        range: None,
     };
     let shared = Weights::Shared {
         codebook: vec![2.0, -1.0],
@@ -81,6 +84,7 @@ fn forward_is_as_worked_by_hand() {
             width: 2,
         },
         input_scale: 0.5,
+        input_mean: vec![],
         frame: Frame::default(),
         head: Head::Logits,
         layers: Layer::in_sequence([
@@ -125,6 +129,7 @@ fn joined() -> Network {
         weights: Weights::Float(vec![]),
         bias: vec![],
         activation: Activation::None,
+        range: None,
     };
     let input = shape(4, 1, 2);
     let inputs = vec![input, input, shape(8, 1, 2)];

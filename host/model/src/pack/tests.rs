@@ -209,6 +209,7 @@ fn dense(
         weights: Weights::Float(weights.to_vec()),
         bias: bias.to_vec(),
         activation,
+        range: None,
     }
 }
 
@@ -352,10 +353,12 @@ fn with_average(width: usize) -> Network {
         operator: Operator::AveragePool {
             input,
             window: Window::whole([1, width]),
+            excluded: [0; 4],
         },
         weights: Weights::Float(vec![]),
         bias: vec![],
         activation: Activation::None,
+        range: None,
     }];
     network
 }
@@ -386,6 +389,7 @@ fn conv(name: &str, reads: usize, input: Shape, outputs: usize, side: usize) -> 
         bias: vec![0.1; outputs],
         operator,
         activation: Activation::Relu,
+        range: None,
     }
 }
 
@@ -419,6 +423,7 @@ fn fire(alike: bool) -> Network {
         weights: Weights::Float(vec![]),
         bias: vec![],
         activation: Activation::None,
+        range: None,
     });
     layers.push(conv("head", 4, shape(9), 3, 1));
     layers[4].activation = Activation::None;
@@ -562,6 +567,7 @@ fn a_map_that_a_later_run_reads_is_kept_meanwhile() {
         weights: Weights::Float(vec![]),
         bias: vec![],
         activation: Activation::Relu,
+        range: None,
     };
     network.layers.insert(4, sum);
     network.layers[5].inputs = vec![5];
@@ -804,6 +810,7 @@ fn hashed_network(groups: usize, seed: u64) -> Network {
             weights,
             bias: (0..outputs).map(|i| i as f32 / 100.0).collect(),
             activation: Activation::Relu,
+            range: None,
         }
     };
     let dense = |inputs, outputs| Operator::Dense { inputs, outputs };
@@ -819,6 +826,7 @@ fn hashed_network(groups: usize, seed: u64) -> Network {
         name: "hashed".into(),
         input: shape(1, 10),
         input_scale: 1.0 / 255.0,
+        input_mean: vec![],
         frame: Frame::default(),
         head: Head::Logits,
         layers: Layer::in_sequence(layers),
@@ -884,6 +892,7 @@ fn filters_that_all_channels_have_are_stored_once() {
         weights: Weights::Float(weights),
         bias: vec![0.0; 60],
         activation: Activation::None,
+        range: None,
     };
     let wider = hashed_network(4, 5);
     let mut mix = network.layers[1].clone();

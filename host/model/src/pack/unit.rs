@@ -287,7 +287,14 @@ impl Lowering<'_> {
                 let bias = layer.bias.iter().map(|&b| f64::from(b)).collect();
                 self.push(layer, vec![term], bias, value);
             }
-            Operator::AveragePool { input, window } => {
+            Operator::Select { input, channels } => {
+                let from = |output: usize| Some(channels[output]);
+                let term = self.chosen(source, channels.len(), from);
+                self.push(layer, vec![term], vec![0.0; channels.len()], value);
+                let _ = input;
+            }
+            // FOUNDATION: padding that does not count is not lowered yet.
+            Operator::AveragePool { input, window, .. } => {
                 let term = self.average(layer, *input, window)?;
                 let bias = vec![0.0; input.channels];
                 self.push(layer, vec![term], bias, value);

@@ -42,6 +42,7 @@ pub fn network(seed: u64) -> Network {
         name: format!("graph-{seed}"),
         input,
         input_scale: 1.0 / 255.0,
+        input_mean: vec![],
         frame,
         layers: graph.layers,
         head,
@@ -96,6 +97,7 @@ impl Graph {
             weights,
             bias,
             activation,
+            range: None,
         });
     }
 
@@ -221,7 +223,7 @@ impl Graph {
             if self.rng.random_bool(0.4) {
                 window = Window::whole([input.height, input.width]);
             }
-            Operator::AveragePool { input, window }
+            Operator::AveragePool { input, window, excluded: [0; 4] }
         };
         self.push(operator, vec![source]);
     }

@@ -173,6 +173,7 @@ fn operator(operator: &Operator) -> String {
         Operator::Add { .. } => "add".into(),
         Operator::Concat { .. } => "concat".into(),
         Operator::Shuffle { groups, .. } => format!("shuffle of {groups} groups"),
+        Operator::Select { channels, .. } => format!("select {} channels", channels.len()),
     }
 }
 
@@ -215,6 +216,7 @@ fn head(head: Head) -> &'static str {
     match head {
         Head::Logits => "logits",
         Head::Softmax => "softmax",
+        Head::LogSoftmax => "log-softmax",
         Head::Sigmoid => "sigmoid",
     }
 }
