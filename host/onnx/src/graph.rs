@@ -140,7 +140,10 @@ impl<'a> Graph<'a> {
             if let Some(first) = outputs.next() {
                 importer.define(first, value);
             }
-            if let Some(other) = outputs.find(|name| self.uses.contains_key(name.as_str())) {
+            let lost = |name: &&String| {
+                self.uses.contains_key(name.as_str()) && !importer.is_defined(name)
+            };
+            if let Some(other) = outputs.find(lost) {
                 let expected = "the first output alone; export the model for inference";
                 return Err(node.wrong("output that is used", other, expected));
             }
@@ -163,6 +166,7 @@ impl<'a> Graph<'a> {
                 "the last layer",
             ));
         }
+        ops::finish(&mut importer);
         Ok(Lowered {
             input: shape,
             frame: importer.frame,

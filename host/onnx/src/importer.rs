@@ -3,6 +3,7 @@
 use crate::budget::Budget;
 use crate::error::{ImportError, Result};
 use crate::node::Node;
+use crate::ops::Quantised;
 use crate::options::ImportOptions;
 use crate::proto::TensorProto;
 use crate::tensor::{Source, Tensor, decode};
@@ -25,6 +26,7 @@ pub(crate) struct Importer<'a> {
     pub budget: Budget,
     /// Real value of input byte 1.
     pub input_scale: f32,
+    pub quantised: Quantised<'a>,
     values: HashMap<&'a str, Value>,
     initializers: &'a HashMap<&'a str, &'a TensorProto>,
     uses: &'a HashMap<&'a str, usize>,
@@ -46,6 +48,7 @@ impl<'a> Importer<'a> {
             frame: Frame::default(),
             budget: Budget::new(options.most_values),
             input_scale: options.scale,
+            quantised: Quantised::default(),
             values: HashMap::new(),
             initializers,
             uses,
@@ -53,6 +56,15 @@ impl<'a> Importer<'a> {
             names: BTreeSet::new(),
             preprocessed: None,
         }
+    }
+
+    /// `TensorProto.DataType` of an initializer.
+    pub fn element(&self, name: &str) -> Option<i32> {
+        self.initializers.get(name).map(|proto| proto.data_type)
+    }
+
+    pub fn is_defined(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     pub fn define(&mut self, name: &'a str, value: Value) {

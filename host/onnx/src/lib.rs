@@ -81,8 +81,33 @@ fn read(
     file: Option<&str>,
     options: &ImportOptions,
 ) -> Result<Network> {
-    check(options)?;
     let model = ModelProto::decode(bytes)?;
+    read_model(model, folder, file, options)
+}
+
+/// As [`import`], from a model in memory without external data. `file` is the name of the file that it was made of, for
+/// the network's name and provenance.
+///
+/// # Errors
+/// See [`ImportError`].
+pub fn import_model(
+    model: ModelProto,
+    file: Option<&str>,
+    options: &ImportOptions,
+) -> Result<Network> {
+    read_model(model, None, file, options)
+}
+
+fn read_model(
+    mut model: ModelProto,
+    folder: Option<&Path>,
+    file: Option<&str>,
+    options: &ImportOptions,
+) -> Result<Network> {
+    check(options)?;
+    if let Some(graph) = &mut model.graph {
+        ops::expand(graph);
+    }
     let Some(graph) = &model.graph else {
         return Err(ImportError::model(
             "graph",

@@ -6,10 +6,12 @@ mod constant;
 mod conv;
 mod dense;
 mod pool;
+mod quantised;
 mod shape;
 mod shuffle;
 mod window;
 
+pub(crate) use quantised::{Quantised, expand, finish};
 pub(crate) use shape::text;
 
 use crate::error::Result;
@@ -20,6 +22,9 @@ use thresh_model::{Head, Operator};
 
 /// What the first output of `node` is.
 pub(crate) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Value> {
+    if let Some(value) = quantised::run(importer, node)? {
+        return Ok(value);
+    }
     if !matches!(node.proto.domain.as_str(), "" | "ai.onnx") {
         return Err(node.unknown());
     }

@@ -1,6 +1,7 @@
 //! Activations.
 
 use super::affine::channels;
+use super::quantised::activated;
 use crate::error::Result;
 use crate::importer::{Importer, Value, open};
 use crate::node::Node;
@@ -72,6 +73,7 @@ fn activate<'a>(
     if let Some(layer) = importer.layer_of(&view)
         && let Some(both) = joined(&layer.activation, &activation)
     {
+        layer.range = layer.range.map(|range| activated(range, &activation));
         layer.activation = both;
         return Ok(view);
     }

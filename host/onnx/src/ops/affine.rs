@@ -1,5 +1,6 @@
 //! `BatchNormalization`, and arithmetic with constants: a factor and a summand for each channel.
 
+use super::quantised::scaled;
 use super::widened;
 use crate::error::Result;
 use crate::importer::Importer;
@@ -42,6 +43,7 @@ pub(super) fn apply<'a>(
         for (weights, &scale) in weights.chunks_exact_mut(row.max(1)).zip(&scale) {
             weights.iter_mut().for_each(|weight| *weight *= scale);
         }
+        layer.range = layer.range.map(|range| scaled(range, &scale, &shift));
         for (bias, (&scale, &shift)) in layer.bias.iter_mut().zip(scale.iter().zip(&shift)) {
             *bias = *bias * scale + shift;
         }
