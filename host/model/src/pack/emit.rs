@@ -238,7 +238,12 @@ impl Job<'_> {
             for term in reads() {
                 for output in 0..term.outputs {
                     for (channel, tap, _) in term.row(output) {
-                        used[tap * input.channels + channel] = true;
+                        let position = match term.order {
+                            Order::ChannelsLast => tap,
+                            // The input has one, whatever the kernel.
+                            Order::ChannelsFirst => 0,
+                        };
+                        used[position * input.channels + channel] = true;
                     }
                 }
             }

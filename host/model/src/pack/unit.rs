@@ -120,6 +120,54 @@ impl Term {
         moved
     }
 
+    /// Leaves out the kernel positions at the borders that no place of the window has on a map of one position.
+    fn crop(&mut self) {
+        let Some(places) = self.window.places([1, 1]) else {
+            return;
+        };
+        let mut window = self.window;
+        let mut first = [0; 2];
+        for axis in 0..2 {
+            let (pad, stride) = (self.window.pads[axis], self.window.stride[axis]);
+            let met = |place: usize| pad.checked_sub(place * stride);
+            let met = (0..places[axis]).filter_map(met);
+            let met: Vec<usize> = met.filter(|&k| k < self.window.kernel[axis]).collect();
+            let (Some(&least), Some(&most)) = (met.iter().min(), met.iter().max()) else {
+                // Nothing but padding: all weights count for nothing.
+                return;
+            };
+            first[axis] = least;
+            window.kernel[axis] = most + 1 - least;
+            window.pads[axis] = pad - least;
+            let end = (places[axis] - 1) * stride + window.kernel[axis];
+            window.pads[axis + 2] = end.saturating_sub(window.pads[axis] + 1);
+        }
+        let mut cropped = Term {
+            codes: vec![
+                0;
+                self.outputs * self.group_inputs() * window.kernel[0] * window.kernel[1]
+            ],
+            window,
+            ..self.clone()
+        };
+        let inputs = self.group_inputs();
+        for output in 0..self.outputs {
+            let group = output / (self.outputs / self.groups) * inputs;
+            for (channel, tap, code) in self.row(output) {
+                let (y, x) = (tap / self.window.kernel[1], tap % self.window.kernel[1]);
+                let (Some(y), Some(x)) = (y.checked_sub(first[0]), x.checked_sub(first[1])) else {
+                    continue;
+                };
+                if y < window.kernel[0] && x < window.kernel[1] {
+                    let tap = y * window.kernel[1] + x;
+                    let index = cropped.index(output, channel - group, tap);
+                    cropped.codes[index] = code;
+                }
+            }
+        }
+        *self = cropped;
+    }
+
     pub fn weight(&self, code: u8) -> f64 {
         self.codebook[usize::from(code) - 1]
     }
@@ -244,6 +292,7 @@ pub(super) fn units(network: &Network) -> Result<Vec<Unit>, PackError> {
         lowering.layer(i, layer)?;
     }
     let last = network.layers.len();
+    lowering.crop();
     let view = &lowering.views[last];
     let unit = view.value.checked_sub(1).map(|unit| &lowering.units[unit]);
     let plain = |unit: &Unit| unit.clip == Clip::None && unit.pool.is_none();
@@ -307,19 +356,23 @@ impl Lowering<'_> {
                 self.push(layer, vec![term], vec![0.0; shape.channels], value);
             }
             Operator::MaxPool { window, .. } => {
-                // Into the drain of the unit that gives its input, if nothing else reads that.
+                // Into the drain of the unit that gives its input, if nothing else reads that. One position that becomes
+                // several, with padding, does not: fully connected passes do not pool.
+                let output = layer.operator.output();
+                let one = [output.height, output.width] == [1, 1];
+                let pools = |unit: &Unit| unit.pool.is_none() && (one || unit.sums != [1, 1]);
                 let fits = self.views[source].halves.is_none()
                     && self.users[source] == 1
                     && self.views[source].value == self.units.len()
-                    && self.units.last().is_some_and(|unit| unit.pool.is_none());
+                    && self.units.last().is_some_and(pools);
                 if !fits {
                     self.copy(source, layer.name.clone());
                     // A copy keeps what its source is clipped to.
                 }
                 let unit = self.units.last_mut().expect("a unit to pool");
                 // The largest of one is itself.
-                unit.pool = (unit.sums != [1, 1]).then_some(*window);
-                unit.output = layer.operator.output();
+                unit.pool = (!one || unit.sums != [1, 1]).then_some(*window);
+                unit.output = output;
                 unit.value = value;
                 let view = View {
                     value: self.units.len(),
@@ -331,6 +384,17 @@ impl Lowering<'_> {
             }
         }
         self.activate(layer, value)
+    }
+
+    /// Forgets the kernel positions that never meet an input image of one position.
+    fn crop(&mut self) {
+        let terms = self.units.iter_mut().flat_map(|unit| &mut unit.terms);
+        for term in terms.filter(|term| term.source == 0) {
+            let one = [term.input.height, term.input.width] == [1, 1];
+            if one && !term.shared && term.pool.is_none() {
+                term.crop();
+            }
+        }
     }
 
     fn push(&mut self, layer: &Layer, terms: Vec<Term>, bias: Vec<f64>, value: usize) {
