@@ -5,10 +5,13 @@
 //! (`calibrate`); output channels are dealt to PEs (`deal`); units are cut into passes that the
 //! memories hold (`tile`); units that fit on the chip together run as one (`stretch`); columns are coded (`tables`) and everything gets its address (`emit`).
 
+mod average;
 mod calibrate;
 pub(crate) mod deal;
 mod emit;
+mod pools;
 mod share;
+mod slice;
 mod stretch;
 mod tables;
 mod tile;

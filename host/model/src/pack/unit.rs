@@ -6,6 +6,8 @@
 
 use super::PackError;
 use super::share::{self, Shared};
+use super::{average, pools};
+use super::slice::Taps;
 use crate::network::{Activation, Layer, Network, Operator, Shape, Weights, Window, shuffled};
 
 /// Where the weights of a position stand in a term's codes.
@@ -50,13 +52,40 @@ pub(super) struct Pool {
 }
 
 impl Term {
+    /// One that adds a value as it is.
+    fn copy(source: usize, shape: Shape) -> Term {
+        Term {
+            source,
+            input: shape,
+            outputs: shape.channels,
+            groups: shape.channels,
+            window: Window::valid([1, 1]),
+            shared: false,
+            order: Order::ChannelsFirst,
+            codes: vec![1; shape.channels],
+            codebook: vec![1.0],
+            pool: None,
+        }
+    }
+
     /// Input channels of a group.
     pub fn group_inputs(&self) -> usize {
         self.input.channels / self.groups
     }
 
-    fn taps(&self) -> usize {
+    pub fn taps(&self) -> usize {
         self.window.kernel[0] * self.window.kernel[1]
+    }
+
+    /// Row and column of a kernel position in a rectangle of the kernel that it lies in; the first one where one weight
+    /// is for all positions.
+    pub fn within(&self, tap: usize, taps: &Taps) -> Option<[usize; 2]> {
+        if self.shared {
+            return Some([0, 0]);
+        }
+        let (y, x) = (tap / self.window.kernel[1], tap % self.window.kernel[1]);
+        let inside = taps[0].contains(&y) && taps[1].contains(&x);
+        inside.then(|| [y - taps[0].start, x - taps[1].start])
     }
 
     fn index(&self, output: usize, input: usize, tap: usize) -> usize {
@@ -336,17 +365,19 @@ impl Lowering<'_> {
                 let bias = layer.bias.iter().map(|&b| f64::from(b)).collect();
                 self.push(layer, vec![term], bias, value);
             }
-            Operator::Select { input, channels } => {
+            Operator::Select { channels, .. } => {
                 let from = |output: usize| Some(channels[output]);
                 let term = self.chosen(source, channels.len(), from);
                 self.push(layer, vec![term], vec![0.0; channels.len()], value);
-                let _ = input;
             }
-            // FOUNDATION: padding that does not count is not lowered yet.
-            Operator::AveragePool { input, window, .. } => {
-                let term = self.average(layer, *input, window)?;
-                let bias = vec![0.0; input.channels];
-                self.push(layer, vec![term], bias, value);
+            Operator::AveragePool {
+                input,
+                window,
+                excluded,
+            } => {
+                let terms = average::terms(*input, window, *excluded).into_iter();
+                let terms = terms.map(|term| self.see(term, source)).collect();
+                self.push(layer, terms, vec![0.0; input.channels], value);
             }
             Operator::Add { shape } => self.add(layer, *shape, value)?,
             Operator::Concat { inputs } => self.concat(layer, inputs, value),
@@ -355,35 +386,66 @@ impl Lowering<'_> {
                 let term = self.chosen(source, shape.channels, from);
                 self.push(layer, vec![term], vec![0.0; shape.channels], value);
             }
-            Operator::MaxPool { window, .. } => {
-                // Into the drain of the unit that gives its input, if nothing else reads that. One position that becomes
-                // several, with padding, does not: fully connected passes do not pool.
-                let output = layer.operator.output();
-                let one = [output.height, output.width] == [1, 1];
-                let pools = |unit: &Unit| unit.pool.is_none() && (one || unit.sums != [1, 1]);
-                let fits = self.views[source].halves.is_none()
-                    && self.users[source] == 1
-                    && self.views[source].value == self.units.len()
-                    && self.units.last().is_some_and(pools);
-                if !fits {
-                    self.copy(source, layer.name.clone());
-                    // A copy keeps what its source is clipped to.
-                }
-                let unit = self.units.last_mut().expect("a unit to pool");
-                // The largest of one is itself.
-                unit.pool = (!one || unit.sums != [1, 1]).then_some(*window);
-                unit.output = output;
-                unit.value = value;
-                let view = View {
-                    value: self.units.len(),
-                    halves: None,
-                };
-                self.views.push(view);
-                self.activate(layer, value)?;
-                return Ok(());
-            }
+            Operator::MaxPool { input, window } => self.largest(layer, *input, window, value),
         }
         self.activate(layer, value)
+    }
+
+    /// The largest of each window, in the drain of the unit that gives its input where nothing else reads that, and of a copy otherwise;
+    /// one behind the other where a window is too large for one drain.
+    fn largest(&mut self, layer: &Layer, input: Shape, window: &Window, value: usize) {
+        let source = layer.inputs[0];
+        for (i, window) in pools::chain(window, [input.height, input.width]).iter().enumerate() {
+            let before = self.units.last().map(|unit| unit.output);
+            let input = if i == 0 { input } else { before.unwrap_or(input) };
+            let side = [input.height, input.width];
+            let [height, width] = window.places(side).expect("a network that was checked");
+            // One position that becomes several, with padding, is copied: fully connected passes do not pool.
+            let one = [height, width] == [1, 1];
+            let pools = |unit: &Unit| unit.pool.is_none() && (one || unit.sums != [1, 1]);
+            let fits = self.views[source].halves.is_none()
+                && self.users[source] == 1
+                && self.views[source].value == self.units.len()
+                && self.units.last().is_some_and(pools);
+            if i > 0 {
+                self.copy_unit(layer, input);
+            } else if !fits {
+                // A copy keeps what its source is clipped to.
+                self.copy(source, layer.name.clone());
+            }
+            let unit = self.units.last_mut().expect("a unit to pool");
+            // The largest of one is itself.
+            unit.pool = (!one || unit.sums != [1, 1]).then_some(*window);
+            unit.output = Shape {
+                height,
+                width,
+                ..input
+            };
+            unit.value = value;
+        }
+        self.views.push(View {
+            value: self.units.len(),
+            halves: None,
+        });
+    }
+
+    /// Appends a unit of `layer` that copies what the last one drains, of shape `input`.
+    fn copy_unit(&mut self, layer: &Layer, input: Shape) {
+        let last = self.units.last().expect("a unit to copy");
+        let unit = Unit {
+            name: format!("{} (of its parts)", layer.name),
+            parameters: 0,
+            terms: vec![Term::copy(self.units.len(), input)],
+            bias: vec![0.0; input.channels],
+            dead: vec![false; input.channels],
+            clip: last.clip,
+            sums: [input.height, input.width],
+            pool: None,
+            output: input,
+            value: last.value,
+            halves: false,
+        };
+        self.units.push(unit);
     }
 
     /// Forgets the kernel positions that never meet an input image of one position.
@@ -523,20 +585,7 @@ impl Lowering<'_> {
 
     /// A term that adds a value as it is.
     fn identity(&self, value: usize) -> Term {
-        let shape = self.shape(value);
-        let term = Term {
-            source: 0,
-            input: shape,
-            outputs: shape.channels,
-            groups: shape.channels,
-            window: Window::valid([1, 1]),
-            shared: false,
-            order: Order::ChannelsFirst,
-            codes: vec![1; shape.channels],
-            codebook: vec![1.0],
-            pool: None,
-        };
-        self.see(term, value)
+        self.see(Term::copy(0, self.shape(value)), value)
     }
 
     /// `term`, which is to read a value of the network, as one that reads the engine's.
@@ -640,28 +689,6 @@ impl Lowering<'_> {
             pool,
         };
         Ok(self.see(term, source))
-    }
-
-    fn average(&self, layer: &Layer, input: Shape, window: &Window) -> Result<Term, PackError> {
-        let area = window.kernel[0] * window.kernel[1];
-        let whole = window.kernel == [input.height, input.width] && window.pads == [0; 4];
-        let (window, taps) = match whole {
-            true => (Window::valid([1, 1]), 1),
-            false => (*window, area),
-        };
-        let term = Term {
-            source: 0,
-            input,
-            outputs: input.channels,
-            groups: input.channels,
-            window,
-            shared: whole && area > 1,
-            order: Order::ChannelsFirst,
-            codes: vec![1; input.channels * taps],
-            codebook: vec![1.0 / area as f64],
-            pool: None,
-        };
-        Ok(self.see(term, layer.inputs[0]))
     }
 
     /// A sum takes over the terms of the units before it that give its values for nothing else.
