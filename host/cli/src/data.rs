@@ -112,7 +112,7 @@ impl<'a> Wanted<'a> {
     pub fn by(network: &'a Network) -> Self {
         Wanted {
             shape: Some(network.input),
-            outputs: Some(network.outputs()),
+            outputs: Some(network.head.classes(network.outputs())),
             labels: &network.labels,
         }
     }
