@@ -132,7 +132,7 @@ impl ModelArgs {
     fn import(&self, model: &Path, command: Option<String>) -> Result<Network> {
         let default = ImportOptions::default();
         let options = ImportOptions {
-            scale: self.scale.unwrap_or(default.scale),
+            scale: self.scale,
             mean: self.mean.clone(),
             std: self.std.clone(),
             bgr: self.bgr,
