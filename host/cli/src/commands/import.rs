@@ -4,7 +4,8 @@ use super::{pack, plan};
 use crate::calibration::Calibration;
 use crate::data::{DataArgs, HoldOut, Wanted};
 use crate::output::{Output, Verdict, facts, percent, ratio};
-use crate::{files, provenance, target};
+use crate::overwrite::Paths;
+use crate::{files, kind, provenance, target};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::json;
@@ -58,8 +59,7 @@ pub struct Import {
     #[command(flatten)]
     data: DataArgs,
     /// What calibrates the packer instead of --data: random, random:COUNT or random:COUNT:SEED for bytes
-    /// without meaning; a PNG picture or a folder of them; an IDX file; a NumPy file of bytes, [count,
-    /// height, width, channels].
+    /// without meaning; a picture (PNG or JPEG) or a folder of them; an IDX file; a NumPy file of bytes.
     #[arg(long, value_name = "INPUTS", requires = "config")]
     calibrate: Option<Calibration>,
     /// Cut what does not stay on the chip so small that each run can be loaded while the one before it runs.
@@ -130,6 +130,7 @@ impl ModelArgs {
 
     /// Reads a model; `command` is what its provenance says.
     fn import(&self, model: &Path, command: Option<String>) -> Result<Network> {
+        kind::check_model(model)?;
         let default = ImportOptions::default();
         let options = ImportOptions {
             scale: self.scale.unwrap_or(default.scale),
@@ -202,6 +203,19 @@ fn parse_shape(text: &str) -> Result<Shape> {
     }
 }
 
+impl Paths for Import {
+    fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = self.data.paths();
+        paths.extend(self.calibrate.iter().flat_map(Calibration::paths));
+        paths.push(self.model.clone());
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![self.output.clone()]
+    }
+}
+
 impl Import {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let command = format!("thresh {}", self.words().join(" "));
@@ -245,7 +259,7 @@ impl Import {
         let place = || self.model.display().to_string();
         let (packed, samples) = match &self.calibrate {
             Some(calibration) => {
-                let inputs = calibration.load(&network)?;
+                let inputs = calibration.load(&network, self.data.layout)?;
                 output.note(format!("calibrating with {}", inputs.what));
                 let mut network = network;
                 network.provenance = provenance::of_image(&network.provenance, command);
