@@ -40,14 +40,19 @@ pub fn notice(text: String) {
 
 /// An error with its causes in one line, each text once.
 pub fn sentence(error: &anyhow::Error) -> String {
-    let mut line = String::new();
-    for cause in error.chain().map(|cause| cause.to_string()) {
-        if !line.contains(&cause) {
-            let between = if line.is_empty() { "" } else { ": " };
-            line += &format!("{between}{cause}");
+    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
+    let mut told: Vec<&str> = Vec::new();
+    for (at, cause) in causes.iter().enumerate() {
+        // The text before may end with its cause, and the one behind may begin anew with its place.
+        let before = told.iter().any(|text| text.contains(cause.as_str()));
+        let behind = causes
+            .get(at + 1)
+            .is_some_and(|next| next.contains(cause.as_str()));
+        if !before && !behind {
+            told.push(cause);
         }
     }
-    line
+    told.join(": ")
 }
 
 /// The output of a command.
@@ -152,6 +157,10 @@ mod tests {
     fn causes_stand_once_in_a_line() {
         let error = anyhow!("No such file").context("cannot read x: No such file; fetch it");
         assert_eq!(sentence(&error), "cannot read x: No such file; fetch it");
+        let twice = anyhow!("cannot read x: gone").context("x");
+        assert_eq!(sentence(&twice), "cannot read x: gone");
+        let same = anyhow!("gone").context("gone").context("y");
+        assert_eq!(sentence(&same), "y: gone");
         let error = error.context("here");
         assert_eq!(
             sentence(&error),
