@@ -43,11 +43,7 @@ pub(super) fn windows<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result
             format!("{over:?} over the edge"),
             expected,
         )?;
-        Operator::AveragePool {
-            input,
-            window,
-            excluded: [0; 4],
-        }
+        Operator::AveragePool { input, window, excluded: [0; 4] }
     };
     let output = importer.push(node, vec![view.value], operator)?;
     Ok(on_plane(output, plane))
@@ -88,11 +84,7 @@ pub(super) fn whole<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<V
         let input = view.shape;
         let operator = match node.operator() {
             "GlobalMaxPool" => Operator::MaxPool { input, window },
-            _ => Operator::AveragePool {
-                input,
-                window,
-                excluded: [0; 4],
-            },
+            _ => Operator::AveragePool { input, window, excluded: [0; 4] },
         };
         let output = importer.push(node, vec![view.value], operator)?;
         view = View {
