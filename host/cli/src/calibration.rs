@@ -1,5 +1,9 @@
 //! Inputs that calibrate the packer where no data set of the network is at hand.
 
+mod variation;
+
+pub use variation::Calibrated;
+
 use crate::layout::Layout;
 use crate::{input, npy, picture};
 use anyhow::{Context, Result, bail, ensure};
@@ -78,6 +82,14 @@ pub struct Inputs {
 }
 
 impl Calibration {
+    /// Some random inputs, where nothing depends on what they are.
+    pub fn any() -> Calibration {
+        Calibration::Random {
+            count: None,
+            seed: SEED,
+        }
+    }
+
     /// The files that are read, or the folder that they are in.
     pub fn paths(&self) -> Vec<PathBuf> {
         match self {
