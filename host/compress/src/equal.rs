@@ -35,7 +35,11 @@ pub(crate) fn equal_norms(network: &mut Network) {
                 }
                 scale(&mut network.layers[first], rows, factor);
                 network.layers[first].bias[channel] *= factor as f32;
-                scale(&mut network.layers[second], columns.into_iter(), 1.0 / factor);
+                scale(
+                    &mut network.layers[second],
+                    columns.into_iter(),
+                    1.0 / factor,
+                );
             }
         }
     }

@@ -23,7 +23,7 @@ const STEP: f64 = 3.0;
 /// Times that a rate is lowered in a stage, at most.
 pub(crate) const MOST_LOWERED: usize = 6;
 
-/// Rates that are tried before the first epoch: the given one and smaller ones.
+/// Rates that are tried before the first epoch: the given one and smaller ones; more where the last of them is not sound.
 pub(crate) const TRIED: usize = 4;
 
 /// Images of a gauge, as one of so many training images, but not fewer and not more than these.
@@ -40,6 +40,9 @@ const TRIAL_SLACK: f64 = 0.02;
 
 /// Share of the gauge by which an epoch may be behind the one before it.
 const EPOCH_SLACK: f64 = 0.05;
+
+/// Share of the gauge within which the loss says which of two is better.
+const BEST_SLACK: f64 = 0.01;
 
 /// Key of what is kept in a checkpoint beside the state of the stage.
 const KEY: &str = "guard";
@@ -74,12 +77,6 @@ pub(crate) struct Measure {
     pub right: usize,
     /// Mean loss.
     pub loss: f32,
-}
-
-impl Measure {
-    fn better_than(self, other: Self) -> bool {
-        self.loss.is_finite() && (self.right, other.loss) > (other.right, self.loss)
-    }
 }
 
 /// Images that training is measured on.
@@ -122,15 +119,29 @@ impl Gauge {
         (self.set.len() as f64 * share) as usize
     }
 
-    /// Whether training made a network that is no better than a guess of one that was.
+    /// Whether training made a network that is hardly better than a guess of one that was.
     pub fn collapsed(&self, before: Measure, now: Measure) -> bool {
-        now.right <= self.guess && before.right > self.guess + self.share(EPOCH_SLACK)
+        let slack = self.share(EPOCH_SLACK);
+        now.right <= self.guess + slack && before.right > self.guess + 2 * slack
+    }
+
+    /// Whether a trial left the network about as good as at the start.
+    pub fn sound(&self, start: Measure, trial: Measure) -> bool {
+        trial.loss.is_finite() && trial.right + self.share(TRIAL_SLACK) >= start.right
     }
 
     /// Whether an epoch is to be run again: `keeps` where it should not make a network worse.
     pub fn wrong(&self, before: Measure, now: Measure, keeps: bool) -> bool {
         let fell = now.right + self.share(EPOCH_SLACK) < before.right && now.loss > before.loss;
         !now.loss.is_finite() || self.collapsed(before, now) || keeps && fell
+    }
+
+    /// Whether `now` is better than `best`, with what it began from: never below that; of two about as right the one with the smaller loss.
+    fn better(&self, start: Measure, best: Measure, now: Measure) -> bool {
+        let slack = self.share(BEST_SLACK);
+        let clearly = now.right > best.right + slack;
+        let about = now.right + slack >= best.right && now.loss < best.loss;
+        now.loss.is_finite() && now.right >= start.right && (clearly || about)
     }
 
     /// The first of `trials`, which are those of falling rates, that does not fall behind the best of them; the last if all do.
@@ -172,6 +183,8 @@ fn spread(set: &Dataset, count: usize) -> Dataset {
 pub(crate) struct Watch {
     /// How often the rate was lowered.
     pub lowered: usize,
+    /// What the stage began from.
+    start: Measure,
     /// Epochs behind which the best weights were.
     pub best_epochs: usize,
     /// What these reach.
@@ -185,6 +198,7 @@ impl Watch {
     pub fn new(lowered: usize, start: Measure, state: State) -> Self {
         Self {
             lowered,
+            start,
             best_epochs: 0,
             best: start,
             state,
@@ -196,9 +210,9 @@ impl Watch {
         factor(self.lowered)
     }
 
-    /// An epoch is done.
-    pub fn epoch(&mut self, epochs: usize, now: Measure, state: &State) {
-        if now.better_than(self.best) {
+    /// An epoch is done, so that there are `epochs` of them.
+    pub fn epoch(&mut self, epochs: usize, now: Measure, state: &State, gauge: &Gauge) {
+        if gauge.better(self.start, self.best, now) {
             (self.best, self.best_epochs) = (now, epochs);
             self.state.clone_from(state);
         }
@@ -217,6 +231,8 @@ impl Watch {
             vec![
                 count(self.lowered),
                 count(self.best_epochs),
+                count(self.start.right),
+                self.start.loss,
                 count(self.best.right),
                 self.best.loss,
             ],
@@ -228,8 +244,13 @@ impl Watch {
 
     /// Takes it from there; `None` if the checkpoint is of a stage without guard.
     pub fn take(state: &mut State) -> Option<Self> {
-        let &[lowered, best_epochs, right, loss] = state.remove(KEY)?.as_slice() else {
+        let known = state.remove(KEY)?;
+        let &[lowered, best_epochs, first, first_loss, right, loss] = known.as_slice() else {
             return None;
+        };
+        let measure = |right: f32, loss| Measure {
+            right: right as usize,
+            loss,
         };
         let names: Vec<String> = state.keys().cloned().collect();
         let mut best = State::new();
@@ -243,10 +264,8 @@ impl Watch {
         Some(Self {
             lowered: lowered as usize,
             best_epochs: best_epochs as usize,
-            best: Measure {
-                right: right as usize,
-                loss,
-            },
+            start: measure(first, first_loss),
+            best: measure(right, loss),
             state: best,
         })
     }
@@ -321,30 +340,44 @@ mod tests {
         };
         let before = measure(600, 1.0);
         assert!(gauge.wrong(before, measure(700, f32::NAN), false));
-        assert!(gauge.wrong(before, measure(250, 0.9), false));
-        assert!(!gauge.wrong(before, measure(251, 2.0), false));
-        assert!(gauge.wrong(before, measure(251, 2.0), true));
+        assert!(gauge.wrong(before, measure(300, 0.9), false));
+        assert!(!gauge.wrong(before, measure(301, 2.0), false));
+        assert!(gauge.wrong(before, measure(301, 2.0), true));
         assert!(!gauge.wrong(before, measure(560, 2.0), true));
         assert!(!gauge.wrong(before, measure(500, 0.9), true));
         // What was a guess before cannot become one.
         assert!(!gauge.wrong(measure(260, 3.0), measure(250, 1.39), true));
+        assert!(gauge.sound(before, measure(580, 9.0)));
+        assert!(!gauge.sound(before, measure(579, 0.1)));
     }
 
     #[test]
     fn the_best_is_kept_and_comes_back_from_a_checkpoint() {
+        let gauge = Gauge {
+            set: set(1000),
+            guess: 250,
+        };
         let state = |value: f32| State::from([("layer".to_string(), vec![value])]);
-        let mut watch = Watch::new(2, measure(5, 1.0), state(0.0));
-        watch.epoch(1, measure(5, 0.5), &state(1.0));
-        watch.epoch(2, measure(4, 0.1), &state(2.0));
-        watch.epoch(3, measure(9, f32::INFINITY), &state(3.0));
+        let mut watch = Watch::new(2, measure(500, 1.0), state(0.0));
+        let mut epoch = |epochs, right, loss| {
+            watch.epoch(epochs, measure(right, loss), &state(epochs as f32), &gauge);
+            watch.best_epochs
+        };
+        // Below the start, no number, about as right with a smaller loss, clearly better, and clearly worse.
+        assert_eq!(epoch(1, 499, 0.1), 0);
+        assert_eq!(epoch(2, 900, f32::NAN), 0);
+        assert_eq!(epoch(3, 505, 0.9), 3);
+        assert_eq!(epoch(4, 500, 0.8), 4);
+        assert_eq!(epoch(5, 600, 1.1), 5);
+        assert_eq!(epoch(6, 580, 0.7), 5);
         let mut saved = state(7.0);
         watch.put(&mut saved);
         let read = Watch::take(&mut saved).unwrap();
         assert_eq!(saved, state(7.0));
-        assert_eq!((read.lowered, read.best_epochs), (2, 1));
-        assert_eq!(read.best, measure(5, 0.5));
+        assert_eq!((read.lowered, read.best_epochs), (2, 5));
+        assert_eq!((read.start, read.best), (watch.start, watch.best));
         assert!((read.factor() - 1.0 / 9.0).abs() < 1e-15);
-        assert_eq!(read.best(), state(1.0));
+        assert_eq!(read.best(), state(5.0));
         assert!(Watch::take(&mut saved).is_none());
     }
 }

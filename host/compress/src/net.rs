@@ -167,12 +167,7 @@ impl Net {
     }
 
     /// Calls `tell` with the outputs for each image of `set` and its label.
-    fn each_output(
-        &self,
-        layers: &[Affine],
-        set: &Dataset,
-        mut tell: impl FnMut(&[f32], usize),
-    ) {
+    fn each_output(&self, layers: &[Affine], set: &Dataset, mut tell: impl FnMut(&[f32], usize)) {
         let size = self.inputs();
         let largest = (0..=self.steps.len()).map(|value| self.shape(value).len());
         let fit = EVALUATION_VALUES / largest.max().unwrap_or(1).max(1);
@@ -197,7 +192,9 @@ fn loss_of(head: Head, outputs: &[f32], label: usize) -> f64 {
     let value = |at: usize| f64::from(outputs[at]);
     match head {
         Head::Logits | Head::Softmax | Head::LogSoftmax => {
-            let most = (0..outputs.len()).map(value).fold(f64::NEG_INFINITY, f64::max);
+            let most = (0..outputs.len())
+                .map(value)
+                .fold(f64::NEG_INFINITY, f64::max);
             let sum: f64 = (0..outputs.len()).map(|at| (value(at) - most).exp()).sum();
             most + sum.ln() - value(label)
         }

@@ -1,22 +1,23 @@
 //! The loop that every stage of training shares: epochs, batches, rate, accuracy, checkpoints, progress.
 
-use std::{ops::ControlFlow, path::PathBuf};
+mod guarded;
+mod images;
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
-use thresh_model::Dataset;
+use std::{ops::ControlFlow, path::PathBuf};
 
 use crate::{
     Backend,
     checkpoint::{Identity, State, Store},
     data::Data,
     error::{Error, Result},
-    guard::{Gauge, Guard, MOST_LOWERED, Measure, TRIED, Watch, factor},
+    guard::{Gauge, Guard, Watch},
     history::{EpochRecord, Recorder},
-    net::{self, Affine, Batch, Net},
-    progress::{EpochInfo, KeptInfo, Progress, RateInfo, StageInfo, StepInfo},
+    net::{self, Affine, Net},
+    progress::{EpochInfo, Progress, StageInfo, StepInfo},
     random::{Purpose, generator, shuffled},
 };
+
+use images::batch;
 
 /// What a run gets from its caller beside options and data.
 pub struct Context<'a> {
@@ -200,96 +201,6 @@ impl Run<'_, '_> {
         Ok(accuracy.unwrap_or_else(|| self.accuracy()))
     }
 
-    /// All epochs as [`Self::plain`]; nothing if the loss is no number, or a network that was better than a guess is so no longer.
-    fn unless_wrong(&mut self, start: &State, gauge: &Gauge) -> Result<Option<f64>> {
-        let now = self.stage.state();
-        self.back_to(start);
-        let before = gauge.measure(self.plan.net, &self.stage.weights());
-        self.back_to(&now);
-        match self.plain() {
-            Ok(accuracy) => {
-                let after = gauge.measure(self.plan.net, &self.stage.weights());
-                let collapsed = self.stage.keeps() && gauge.collapsed(before, after);
-                Ok((!collapsed).then_some(accuracy))
-            }
-            Err(Error::Diverged { .. }) if before.loss.is_finite() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// All epochs, as the module `guard` says; the stage is at its start, or where `watch` was saved.
-    fn guarded(&mut self, watch: Option<Watch>, gauge: &Gauge) -> Result<f64> {
-        let mut recorder = self.begin()?;
-        let measure = |run: &Self| gauge.measure(run.plan.net, &run.stage.weights());
-        let mut before = measure(self);
-        let mut watch = match watch {
-            Some(watch) => watch,
-            None => self.watch(before, gauge)?,
-        };
-        for epoch in self.resumed..self.plan.epochs {
-            let begin = self.stage.state();
-            let loss = loop {
-                let learned = self.learn(epoch, self.steps(), watch.factor(), true);
-                let now = measure(self);
-                let last = watch.lowered == MOST_LOWERED;
-                match learned {
-                    Err(wrong) if last => return Err(self.diverged(epoch, wrong)),
-                    Ok(loss) if last || !gauge.wrong(before, now, self.stage.keeps()) => {
-                        before = now;
-                        break loss;
-                    }
-                    _ => {}
-                }
-                self.back_to(&begin);
-                watch.lowered += 1;
-                self.tell_rate(epoch, &watch);
-            };
-            let mut state = self.stage.state();
-            if self.stage.keeps() {
-                watch.epoch(epoch + 1, before, &state);
-            }
-            watch.put(&mut state);
-            self.end(epoch, loss, state, &mut recorder)?;
-        }
-        if self.stage.keeps() && watch.best_epochs < self.plan.epochs {
-            self.context.progress.kept(&KeptInfo {
-                stage: self.stage.name(),
-                epochs: watch.best_epochs,
-                of: self.plan.epochs,
-            });
-            self.back_to(&watch.best());
-        }
-        Ok(self.accuracy())
-    }
-
-    /// Tries the first batches with several rates; the stage is where it was then.
-    fn watch(&mut self, start: Measure, gauge: &Gauge) -> Result<Watch> {
-        if !start.loss.is_finite() {
-            return Err(self.diverged(0, (0, start.loss)));
-        }
-        let state = self.stage.state();
-        let steps = (self.steps() / 8).clamp(10, 100).min(self.steps());
-        let mut trials = Vec::with_capacity(TRIED);
-        for lowered in 0..TRIED {
-            let trial = match self.learn(0, steps, factor(lowered), false) {
-                Ok(_) => gauge.measure(self.plan.net, &self.stage.weights()),
-                Err((_, loss)) => Measure { right: 0, loss },
-            };
-            trials.push(trial);
-            self.back_to(&state);
-        }
-        let lowered = gauge.largest(start, &trials);
-        let best = match self.stage.keeps() {
-            true => state,
-            false => State::new(),
-        };
-        let watch = Watch::new(lowered, start, best);
-        if lowered > 0 {
-            self.tell_rate(0, &watch);
-        }
-        Ok(watch)
-    }
-
     /// The first `count` steps of an epoch, with the rate times `factor`.
     fn learn(&mut self, epoch: usize, count: usize, factor: f64, told: bool) -> Learned {
         let (plan, data) = (self.plan, self.data);
@@ -299,8 +210,7 @@ impl Run<'_, '_> {
         let mut sum = 0.0;
         for (step, chosen) in order.chunks(plan.batch).take(count).enumerate() {
             let done = (epoch * steps + step) as f64 / (plan.epochs * steps) as f64;
-            self.stage
-                .before(epoch * steps + step, plan.epochs * steps);
+            self.stage.before(epoch * steps + step, plan.epochs * steps);
             let batch = batch(data.train(), chosen, plan, &mut random);
             let (loss, gradients) = plan.net.gradients(&self.stage.weights(), &batch);
             if !loss.is_finite() {
@@ -327,15 +237,6 @@ impl Run<'_, '_> {
             step,
             loss,
         }
-    }
-
-    fn tell_rate(&mut self, epoch: usize, watch: &Watch) {
-        self.context.progress.rate(&RateInfo {
-            stage: self.stage.name(),
-            epoch,
-            given: self.plan.rate,
-            rate: self.plan.rate * watch.factor(),
-        });
     }
 
     /// Measures, records, saves (`state`) and tells an epoch; gives the accuracy.
@@ -383,50 +284,6 @@ impl Plan<'_> {
     }
 }
 
-/// The images `chosen`, each moved at random.
-fn batch(set: &Dataset, chosen: &[usize], plan: &Plan<'_>, random: &mut ChaCha8Rng) -> Batch {
-    let size = plan.net.inputs();
-    let mut inputs = Vec::with_capacity(chosen.len() * size);
-    let mut image = vec![0; set.shape.len()];
-    for &index in chosen {
-        let reach = plan.shift as i64;
-        let (down, right) = match reach {
-            0 => (0, 0),
-            _ => (
-                random.random_range(-reach..=reach),
-                random.random_range(-reach..=reach),
-            ),
-        };
-        image.fill(0);
-        moved(set, index, down, right, &mut image);
-        plan.net.read(&image, &mut inputs);
-    }
-    Batch {
-        inputs: net::matrix(&inputs, chosen.len(), size),
-        labels: chosen
-            .iter()
-            .map(|&index| usize::from(set.labels[index]))
-            .collect(),
-    }
-}
-
-/// Writes image `index`, moved by `down` and `right` pixels, to `out`, which is zero before.
-fn moved(set: &Dataset, index: usize, down: i64, right: i64, out: &mut [u8]) {
-    let shape = set.shape;
-    let (height, width) = (shape.height as i64, shape.width as i64);
-    let image = set.image(index);
-    let (from, to) = (right.max(0), width.min(width + right));
-    if from >= to {
-        return;
-    }
-    let length = (to - from) as usize * shape.channels;
-    for y in down.max(0)..height.min(height + down) {
-        let at = |y: i64, x: i64| (y * width + x) as usize * shape.channels;
-        out[at(y, from)..][..length]
-            .copy_from_slice(&image[at(y - down, from - right)..][..length]);
-    }
-}
-
 /// Puts the tensors of `layers` into `state` under `<what>.<layer>.weight` and `.bias`.
 pub(crate) fn put(state: &mut State, what: &str, layers: &[Affine]) {
     for (index, layer) in layers.iter().enumerate() {
@@ -453,67 +310,4 @@ pub(crate) fn take(state: &mut State, what: &str, layers: &mut [Affine]) -> Opti
 }
 
 #[cfg(test)]
-mod tests {
-    use thresh_model::network::Shape;
-
-    use super::*;
-
-    #[test]
-    fn an_image_moves_and_black_comes_in_at_the_border() {
-        let shape = Shape {
-            channels: 1,
-            height: 2,
-            width: 3,
-        };
-        let set = Dataset {
-            shape,
-            images: vec![1, 2, 3, 4, 5, 6],
-            labels: vec![0],
-        };
-        let at = |down, right| {
-            let mut out = vec![0; 6];
-            moved(&set, 0, down, right, &mut out);
-            out
-        };
-        assert_eq!(at(0, 0), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(at(1, 0), [0, 0, 0, 1, 2, 3]);
-        assert_eq!(at(-1, 1), [0, 4, 5, 0, 0, 0]);
-        assert_eq!(at(0, -2), [3, 0, 0, 6, 0, 0]);
-        assert_eq!(at(5, 5), [0; 6]);
-    }
-
-    #[test]
-    fn the_channels_of_a_position_move_together() {
-        let shape = Shape {
-            channels: 2,
-            height: 2,
-            width: 2,
-        };
-        let set = Dataset {
-            shape,
-            images: (1..=8).collect(),
-            labels: vec![0],
-        };
-        let mut out = vec![0; 8];
-        moved(&set, 0, 1, -1, &mut out);
-        assert_eq!(out, [0, 0, 0, 0, 3, 4, 0, 0]);
-    }
-
-    #[test]
-    fn the_rate_falls_along_a_cosine() {
-        let plan = Plan {
-            net: &crate::net::dense(&[1, 1]),
-            purpose: Purpose::Train,
-            seed: 0,
-            epochs: 1,
-            batch: 1,
-            rate: 2.0,
-            shift: 0,
-            fall: Fall::Cosine,
-            guard: Guard::Off,
-        };
-        assert!((plan.rate_at(0.0) - 2.0).abs() < 1e-12);
-        assert!((plan.rate_at(0.5) - 1.0).abs() < 1e-12);
-        assert!(plan.rate_at(1.0).abs() < 1e-12);
-    }
-}
+mod tests;

@@ -62,7 +62,7 @@ pub enum PackError {
     NoCalibration,
     /// Too many weights to share.
     #[error(
-        "layer {layer} has {got} distinct non-zero weights, a codebook holds {limit}; share the weights first (`--bits`, or `thresh compress`)"
+        "layer {layer} has {got} distinct non-zero weights, a codebook holds {limit}; share them: `thresh pack --bits 8 --config NAME NETWORK.safetensors -o IMAGE.thresh`, or --bits 8 of `thresh import` and `thresh report`"
     )]
     Codebook {
         /// Name of the layer.
