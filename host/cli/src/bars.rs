@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::io::{IsTerminal, Write};
 use std::mem::{Discriminant, discriminant};
 use std::ops::ControlFlow;
-use thresh_compress::{EpochInfo, Progress, StageInfo, StepInfo};
+use thresh_compress::{EpochInfo, KeptInfo, Progress, RateInfo, StageInfo, StepInfo};
 use thresh_model::pack::Step;
 
 /// A bar of `total` of something.
@@ -105,6 +105,28 @@ impl Progress for Training {
             .set_position((info.epoch * self.steps + info.step + 1) as u64);
         self.bar
             .set_message(format!("loss {:.4} {}", self.loss, self.last));
+    }
+
+    fn rate(&mut self, info: &RateInfo) {
+        let text = format!(
+            "{}: the rate {} is too high for this network: {:.2e} from epoch {} on",
+            info.stage,
+            info.given,
+            info.rate,
+            info.epoch + 1
+        );
+        self.line(&text);
+    }
+
+    fn kept(&mut self, info: &KeptInfo) {
+        let of = match info.epochs {
+            0 => "from before its first epoch".to_string(),
+            epochs => format!("of epoch {epochs} of {}", info.of),
+        };
+        self.line(&format!(
+            "{}: the weights {of} are kept: no later ones are better",
+            info.stage
+        ));
     }
 
     fn epoch(&mut self, info: &EpochInfo) -> ControlFlow<()> {

@@ -1,5 +1,9 @@
 //! Inputs that calibrate the packer where no data set of the network is at hand.
 
+mod variation;
+
+pub use variation::Calibrated;
+
 use crate::{input, npy};
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
@@ -77,6 +81,14 @@ pub struct Inputs {
 }
 
 impl Calibration {
+    /// Some random inputs, where nothing depends on what they are.
+    pub fn any() -> Calibration {
+        Calibration::Random {
+            count: None,
+            seed: SEED,
+        }
+    }
+
     /// The inputs for a network.
     pub fn load(&self, network: &Network) -> Result<Inputs> {
         let shape = network.input;

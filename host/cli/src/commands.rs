@@ -14,6 +14,7 @@ pub mod info;
 pub mod make;
 pub mod pack;
 pub mod plan;
+pub mod post_training;
 pub mod report;
 pub mod reproduce;
 pub mod run;

@@ -112,7 +112,7 @@ impl<'a> Wanted<'a> {
     pub fn by(network: &'a Network) -> Self {
         Wanted {
             shape: Some(network.input),
-            outputs: Some(network.outputs()),
+            outputs: Some(network.head.classes(network.outputs())),
             labels: &network.labels,
         }
     }
@@ -121,7 +121,7 @@ impl<'a> Wanted<'a> {
     pub fn by_image(image: &'a Image) -> Self {
         Wanted {
             shape: Some(image.input),
-            outputs: Some(image.outputs),
+            outputs: Some(image.head.classes(image.outputs)),
             labels: &image.labels,
         }
     }

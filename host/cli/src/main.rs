@@ -1,5 +1,6 @@
 //! The command line of Thresh: one file of `commands` for each subcommand, and what they share.
 
+mod accuracy;
 mod bars;
 mod calibration;
 mod cli;

@@ -7,7 +7,9 @@ use crate::{
     checkpoint::Identity,
     data::{Data, hex},
     deep_compression::retrain::Retrained,
+    equal::equal_norms,
     error::Result,
+    guard::Guard,
     method::{Method, note_made},
     net::{self, Net},
     options::Options,
@@ -26,6 +28,7 @@ pub(crate) struct FineTune {
     pub shift: usize,
     pub seed: u64,
     pub fall: Fall,
+    pub guard: Guard,
 }
 
 impl FineTune {
@@ -51,6 +54,7 @@ impl FineTune {
             rate: self.rate,
             shift: self.shift,
             fall: self.fall,
+            guard: self.guard,
         };
         let mut stage = Retrained::new(net::layers_of(network), self.momentum, self.decay);
         let accuracy = run::run(&mut stage, &plan, data, identity, context)?;
@@ -69,6 +73,9 @@ impl FineTune {
         context: &mut Context<'_>,
     ) -> Result<Network> {
         small.check()?;
+        if self.guard == Guard::On {
+            equal_norms(&mut small);
+        }
         let measured = |network: &Network| -> Result<f64> {
             let net = Net::new(network)?;
             Ok(net.accuracy(&net::layers_of(network), data.test()))

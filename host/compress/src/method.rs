@@ -59,7 +59,8 @@ pub(crate) fn note_made(
     data: &Data,
     context: &Context<'_>,
 ) {
-    if network.labels.is_empty() && data.labels().len() == network.outputs() {
+    let classes = network.head.classes(network.outputs());
+    if network.labels.is_empty() && data.labels().len() == classes {
         network.labels = data.labels().to_vec();
     }
     let options = format!("{}.options", method.name());

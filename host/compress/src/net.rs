@@ -99,13 +99,15 @@ impl Net {
     /// Mean loss over a batch: the cross-entropy of the classes, or, where the head is a sigmoid, the sum of those of
     /// each output by itself.
     fn loss(&self, logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
-        let [images, classes] = logits.dims();
-        let mut wanted = vec![0.0f32; images * classes];
-        for (row, &label) in wanted.chunks_exact_mut(classes).zip(labels) {
-            row[label] = 1.0;
-        }
+        let [images, outputs] = logits.dims();
+        let each = |&label: &usize| (0..outputs).map(move |at| wanted(outputs, label, at));
+        let marks: Vec<f32> = labels
+            .iter()
+            .flat_map(each)
+            .map(|wanted| f32::from(u8::from(wanted)))
+            .collect();
         let mean = 1.0 / images as f64;
-        let wanted = matrix(&wanted, images, classes).autodiff();
+        let wanted = matrix(&marks, images, outputs).autodiff();
         let likely = match self.head {
             Head::Logits | Head::Softmax | Head::LogSoftmax => log_softmax(logits, 1) * wanted,
             Head::Sigmoid => {
@@ -147,24 +149,71 @@ impl Net {
 
     /// Share of the images of `set` that are classified rightly; the first of equal outputs counts.
     pub fn accuracy(&self, layers: &[Affine], set: &Dataset) -> f64 {
+        let mut right = 0;
+        self.each_output(layers, set, |outputs, label| {
+            right += usize::from(self.head.class(outputs) == label);
+        });
+        right as f64 / set.len() as f64
+    }
+
+    /// How many images of `set` are classified rightly, and the mean loss over them.
+    pub fn measure(&self, layers: &[Affine], set: &Dataset) -> (usize, f64) {
+        let (mut right, mut sum) = (0, 0.0);
+        self.each_output(layers, set, |outputs, label| {
+            right += usize::from(self.head.class(outputs) == label);
+            sum += loss_of(self.head, outputs, label);
+        });
+        (right, sum / set.len() as f64)
+    }
+
+    /// Calls `tell` with the outputs for each image of `set` and its label.
+    fn each_output(&self, layers: &[Affine], set: &Dataset, mut tell: impl FnMut(&[f32], usize)) {
         let size = self.inputs();
         let largest = (0..=self.steps.len()).map(|value| self.shape(value).len());
         let fit = EVALUATION_VALUES / largest.max().unwrap_or(1).max(1);
         let most = fit.clamp(1, EVALUATION_BATCH);
-        let mut right = 0;
         for start in (0..set.len()).step_by(most) {
             let end = (start + most).min(set.len());
             let mut pixels = Vec::with_capacity((end - start) * size);
             (start..end).for_each(|index| self.read(set.image(index), &mut pixels));
             let logits = self.forward(layers, matrix(&pixels, end - start, size));
-            let [_, classes] = logits.dims();
-            for (row, index) in values(&logits).chunks_exact(classes).zip(start..end) {
-                let best =
-                    (1..classes).fold(0, |best, i| if row[i] > row[best] { i } else { best });
-                right += usize::from(best == usize::from(set.labels[index]));
+            let [_, outputs] = logits.dims();
+            for (row, index) in values(&logits).chunks_exact(outputs).zip(start..end) {
+                tell(row, usize::from(set.labels[index]));
             }
         }
-        right as f64 / set.len() as f64
+    }
+}
+
+/// The loss of one image with these outputs, as [`Net::gradients`] has it.
+fn loss_of(head: Head, outputs: &[f32], label: usize) -> f64 {
+    // ln(1 + exp(x)) without overflow.
+    let soft = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
+    let value = |at: usize| f64::from(outputs[at]);
+    match head {
+        Head::Logits | Head::Softmax | Head::LogSoftmax => {
+            let most = (0..outputs.len())
+                .map(value)
+                .fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = (0..outputs.len()).map(|at| (value(at) - most).exp()).sum();
+            most + sum.ln() - value(label)
+        }
+        Head::Sigmoid => {
+            let wanted = |at: usize| wanted(outputs.len(), label, at);
+            let each = (0..outputs.len()).map(|at| match wanted(at) {
+                true => soft(-value(at)),
+                false => soft(value(at)),
+            });
+            each.sum()
+        }
+    }
+}
+
+/// Whether output `at` of `outputs` stands for the class `label`: of one output alone, which is that of a sigmoid, for the second of two classes.
+fn wanted(outputs: usize, label: usize, at: usize) -> bool {
+    match outputs {
+        1 => label == 1,
+        _ => label == at,
     }
 }
 

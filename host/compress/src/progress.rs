@@ -45,6 +45,30 @@ pub struct EpochInfo {
     pub guess: f64,
 }
 
+/// A rate that is lower than the given one from now on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RateInfo {
+    /// Name of the stage.
+    pub stage: &'static str,
+    /// Epoch that begins, or begins again, with it, from 0.
+    pub epoch: usize,
+    /// Rate of the first step that was asked for.
+    pub given: f64,
+    /// What is taken in its place.
+    pub rate: f64,
+}
+
+/// Weights of an earlier epoch that a stage ends with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeptInfo {
+    /// Name of the stage.
+    pub stage: &'static str,
+    /// Epochs behind which they were; 0: those at the start.
+    pub epochs: usize,
+    /// Epochs in all.
+    pub of: usize,
+}
+
 /// Receives what a run reports. Every function has an empty default.
 pub trait Progress {
     /// A stage begins or goes on.
@@ -52,6 +76,12 @@ pub trait Progress {
 
     /// A step is done.
     fn step(&mut self, _info: &StepInfo) {}
+
+    /// A rate is lowered, by what the first batches showed or since an epoch went wrong.
+    fn rate(&mut self, _info: &RateInfo) {}
+
+    /// A stage ends with the weights of an earlier epoch: later ones were worse.
+    fn kept(&mut self, _info: &KeptInfo) {}
 
     /// An epoch is done. `Break` stops the run with [`Error::Stopped`](crate::Error::Stopped); started again with
     /// the same working folder it goes on after this epoch.

@@ -1,21 +1,23 @@
 //! The loop that every stage of training shares: epochs, batches, rate, accuracy, checkpoints, progress.
 
-use std::{ops::ControlFlow, path::PathBuf};
+mod guarded;
+mod images;
 
-use rand::RngExt;
-use rand_chacha::ChaCha8Rng;
-use thresh_model::Dataset;
+use std::{ops::ControlFlow, path::PathBuf};
 
 use crate::{
     Backend,
     checkpoint::{Identity, State, Store},
     data::Data,
     error::{Error, Result},
+    guard::{Gauge, Guard, Watch},
     history::{EpochRecord, Recorder},
-    net::{self, Affine, Batch, Net},
+    net::{self, Affine, Net},
     progress::{EpochInfo, Progress, StageInfo, StepInfo},
     random::{Purpose, generator, shuffled},
 };
+
+use images::batch;
 
 /// What a run gets from its caller beside options and data.
 pub struct Context<'a> {
@@ -41,6 +43,10 @@ pub(crate) trait Stage {
     fn state(&self) -> State;
     /// The reverse of [`Self::state`]; `None` if something is missing or of another size.
     fn restore(&mut self, state: State) -> Option<()>;
+    /// Whether weights of an earlier epoch, or those at the start, can stand for those at the end.
+    fn keeps(&self) -> bool {
+        true
+    }
 }
 
 /// How the rate goes on after the start.
@@ -66,6 +72,8 @@ pub(crate) struct Plan<'a> {
     pub shift: usize,
     /// How the rate goes on.
     pub fall: Fall,
+    /// Whether rate and weights are watched.
+    pub guard: Guard,
 }
 
 /// Runs the epochs of `stage` that no checkpoint holds yet, and gives the accuracy on the test images at its end.
@@ -80,65 +88,173 @@ pub(crate) fn run(
     if Backend::chosen() != Backend::Cpu {
         identity.insert("backend".into(), Backend::chosen().name().into());
     }
-    let name = stage.name();
     let store = match &context.folder {
-        Some(folder) => Some(Store::new(folder, name, identity.clone())?),
+        Some(folder) => Some(Store::new(folder, stage.name(), identity.clone())?),
         None => None,
     };
-    let mut resumed = 0;
-    if let Some(store) = &store
-        && let Some((epochs, state)) = store.load()?
-    {
-        stage
+    let mut run = Run {
+        stage,
+        plan,
+        data,
+        store,
+        identity,
+        context,
+        resumed: 0,
+    };
+    if plan.guard == Guard::Off || plan.epochs == 0 {
+        run.resume()?;
+        return run.plain();
+    }
+    let start = run.stage.state();
+    let gauge = Gauge::new(data);
+    let watch = run.resume()?;
+    let watch = match (plan.guard, watch) {
+        (_, Some(watch)) => Some(watch),
+        (Guard::Rescue, None) => {
+            if let Some(accuracy) = run.unless_wrong(&start, &gauge)? {
+                return Ok(accuracy);
+            }
+            None
+        }
+        (_, None) => None,
+    };
+    if watch.is_none() {
+        run.restart(&start);
+    }
+    run.guarded(watch, &gauge)
+}
+
+/// A stage that is run, and all that this takes.
+struct Run<'a, 'c> {
+    stage: &'a mut dyn Stage,
+    plan: &'a Plan<'a>,
+    data: &'a Data,
+    store: Option<Store>,
+    identity: Identity,
+    context: &'a mut Context<'c>,
+    /// Epochs that a checkpoint held.
+    resumed: usize,
+}
+
+/// What came of an epoch: the mean loss, or the step and the loss of it that is no number.
+type Learned = std::result::Result<f64, (usize, f32)>;
+
+impl Run<'_, '_> {
+    /// Goes on from a checkpoint if there is one; gives what a guarded stage left in it.
+    fn resume(&mut self) -> Result<Option<Watch>> {
+        let Some(store) = &self.store else {
+            return Ok(None);
+        };
+        let Some((epochs, mut state)) = store.load()? else {
+            return Ok(None);
+        };
+        let watch = Watch::take(&mut state);
+        self.stage
             .restore(state)
             .ok_or_else(|| store.corrupt("its tensors are not those of this stage"))?;
-        resumed = epochs;
+        self.resumed = epochs;
+        Ok(watch)
     }
-    let mut recorder = Recorder::begin(context.folder.as_deref(), name, &identity, resumed)?;
-    let steps = data.train().len().div_ceil(plan.batch);
-    context.progress.stage(&StageInfo {
-        stage: name,
-        epochs: plan.epochs,
-        steps,
-        resumed,
-    });
-    let mut accuracy = None;
-    for epoch in resumed..plan.epochs {
+
+    fn back_to(&mut self, state: &State) {
+        let restored = self.stage.restore(state.clone());
+        restored.expect("a stage takes the state that it gave");
+    }
+
+    /// Begins anew with the state that the stage had before any checkpoint.
+    fn restart(&mut self, start: &State) {
+        self.back_to(start);
+        self.resumed = 0;
+    }
+
+    fn steps(&self) -> usize {
+        self.data.train().len().div_ceil(self.plan.batch)
+    }
+
+    fn begin(&mut self) -> Result<Recorder> {
+        let folder = self.context.folder.as_deref();
+        let recorder = Recorder::begin(folder, self.stage.name(), &self.identity, self.resumed)?;
+        self.context.progress.stage(&StageInfo {
+            stage: self.stage.name(),
+            epochs: self.plan.epochs,
+            steps: self.steps(),
+            resumed: self.resumed,
+        });
+        Ok(recorder)
+    }
+
+    fn accuracy(&self) -> f64 {
+        self.plan
+            .net
+            .accuracy(&self.stage.weights(), self.data.test())
+    }
+
+    /// All epochs, with the rate as it was given.
+    fn plain(&mut self) -> Result<f64> {
+        let mut recorder = self.begin()?;
+        let mut accuracy = None;
+        for epoch in self.resumed..self.plan.epochs {
+            let learned = self.learn(epoch, self.steps(), 1.0, true);
+            let loss = learned.map_err(|wrong| self.diverged(epoch, wrong))?;
+            accuracy = Some(self.end(epoch, loss, self.stage.state(), &mut recorder)?);
+        }
+        Ok(accuracy.unwrap_or_else(|| self.accuracy()))
+    }
+
+    /// The first `count` steps of an epoch, with the rate times `factor`.
+    fn learn(&mut self, epoch: usize, count: usize, factor: f64, told: bool) -> Learned {
+        let (plan, data) = (self.plan, self.data);
+        let steps = self.steps();
         let mut random = generator(plan.seed, plan.purpose, epoch);
         let order = shuffled(data.train().len(), &mut random);
         let mut sum = 0.0;
-        for (step, chosen) in order.chunks(plan.batch).enumerate() {
+        for (step, chosen) in order.chunks(plan.batch).take(count).enumerate() {
             let done = (epoch * steps + step) as f64 / (plan.epochs * steps) as f64;
-            stage.before(epoch * steps + step, plan.epochs * steps);
+            self.stage.before(epoch * steps + step, plan.epochs * steps);
             let batch = batch(data.train(), chosen, plan, &mut random);
-            let (loss, gradients) = plan.net.gradients(&stage.weights(), &batch);
+            let (loss, gradients) = plan.net.gradients(&self.stage.weights(), &batch);
             if !loss.is_finite() {
-                return Err(Error::Diverged {
-                    stage: name,
+                return Err((step, loss));
+            }
+            self.stage.step(gradients, plan.rate_at(done) * factor);
+            sum += f64::from(loss) * chosen.len() as f64;
+            if told {
+                self.context.progress.step(&StepInfo {
+                    stage: self.stage.name(),
                     epoch,
                     step,
                     loss,
                 });
             }
-            stage.step(gradients, plan.rate_at(done));
-            sum += f64::from(loss) * chosen.len() as f64;
-            context.progress.step(&StepInfo {
-                stage: name,
-                epoch,
-                step,
-                loss,
-            });
         }
-        let weights = stage.weights();
-        let now = plan.net.accuracy(&weights, data.test());
-        accuracy = Some(now);
-        let info = EpochInfo {
-            stage: name,
+        Ok(sum / data.train().len() as f64)
+    }
+
+    fn diverged(&self, epoch: usize, (step, loss): (usize, f32)) -> Error {
+        Error::Diverged {
+            stage: self.stage.name(),
             epoch,
-            loss: sum / data.train().len() as f64,
-            accuracy: now,
-            weights: net::live_weights(&weights),
-            guess: data.guess(),
+            step,
+            loss,
+        }
+    }
+
+    /// Measures, records, saves (`state`) and tells an epoch; gives the accuracy.
+    fn end(
+        &mut self,
+        epoch: usize,
+        loss: f64,
+        state: State,
+        recorder: &mut Recorder,
+    ) -> Result<f64> {
+        let accuracy = self.accuracy();
+        let info = EpochInfo {
+            stage: self.stage.name(),
+            epoch,
+            loss,
+            accuracy,
+            weights: net::live_weights(&self.stage.weights()),
+            guess: self.data.guess(),
         };
         recorder.epoch(EpochRecord {
             epoch,
@@ -146,18 +262,17 @@ pub(crate) fn run(
             accuracy: info.accuracy,
             weights: info.weights,
         })?;
-        if let Some(store) = &store {
-            store.save(epoch + 1, &stage.state())?;
+        if let Some(store) = &self.store {
+            store.save(epoch + 1, &state)?;
         }
-        let flow = context.progress.epoch(&info);
-        if flow == ControlFlow::Break(()) {
-            return Err(Error::Stopped {
-                stage: name,
+        match self.context.progress.epoch(&info) {
+            ControlFlow::Continue(()) => Ok(accuracy),
+            ControlFlow::Break(()) => Err(Error::Stopped {
+                stage: self.stage.name(),
                 epochs: epoch + 1,
-            });
+            }),
         }
     }
-    Ok(accuracy.unwrap_or_else(|| plan.net.accuracy(&stage.weights(), data.test())))
 }
 
 impl Plan<'_> {
@@ -166,50 +281,6 @@ impl Plan<'_> {
             Fall::None => self.rate,
             Fall::Cosine => self.rate * 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
         }
-    }
-}
-
-/// The images `chosen`, each moved at random.
-fn batch(set: &Dataset, chosen: &[usize], plan: &Plan<'_>, random: &mut ChaCha8Rng) -> Batch {
-    let size = plan.net.inputs();
-    let mut inputs = Vec::with_capacity(chosen.len() * size);
-    let mut image = vec![0; set.shape.len()];
-    for &index in chosen {
-        let reach = plan.shift as i64;
-        let (down, right) = match reach {
-            0 => (0, 0),
-            _ => (
-                random.random_range(-reach..=reach),
-                random.random_range(-reach..=reach),
-            ),
-        };
-        image.fill(0);
-        moved(set, index, down, right, &mut image);
-        plan.net.read(&image, &mut inputs);
-    }
-    Batch {
-        inputs: net::matrix(&inputs, chosen.len(), size),
-        labels: chosen
-            .iter()
-            .map(|&index| usize::from(set.labels[index]))
-            .collect(),
-    }
-}
-
-/// Writes image `index`, moved by `down` and `right` pixels, to `out`, which is zero before.
-fn moved(set: &Dataset, index: usize, down: i64, right: i64, out: &mut [u8]) {
-    let shape = set.shape;
-    let (height, width) = (shape.height as i64, shape.width as i64);
-    let image = set.image(index);
-    let (from, to) = (right.max(0), width.min(width + right));
-    if from >= to {
-        return;
-    }
-    let length = (to - from) as usize * shape.channels;
-    for y in down.max(0)..height.min(height + down) {
-        let at = |y: i64, x: i64| (y * width + x) as usize * shape.channels;
-        out[at(y, from)..][..length]
-            .copy_from_slice(&image[at(y - down, from - right)..][..length]);
     }
 }
 
@@ -239,66 +310,4 @@ pub(crate) fn take(state: &mut State, what: &str, layers: &mut [Affine]) -> Opti
 }
 
 #[cfg(test)]
-mod tests {
-    use thresh_model::network::Shape;
-
-    use super::*;
-
-    #[test]
-    fn an_image_moves_and_black_comes_in_at_the_border() {
-        let shape = Shape {
-            channels: 1,
-            height: 2,
-            width: 3,
-        };
-        let set = Dataset {
-            shape,
-            images: vec![1, 2, 3, 4, 5, 6],
-            labels: vec![0],
-        };
-        let at = |down, right| {
-            let mut out = vec![0; 6];
-            moved(&set, 0, down, right, &mut out);
-            out
-        };
-        assert_eq!(at(0, 0), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(at(1, 0), [0, 0, 0, 1, 2, 3]);
-        assert_eq!(at(-1, 1), [0, 4, 5, 0, 0, 0]);
-        assert_eq!(at(0, -2), [3, 0, 0, 6, 0, 0]);
-        assert_eq!(at(5, 5), [0; 6]);
-    }
-
-    #[test]
-    fn the_channels_of_a_position_move_together() {
-        let shape = Shape {
-            channels: 2,
-            height: 2,
-            width: 2,
-        };
-        let set = Dataset {
-            shape,
-            images: (1..=8).collect(),
-            labels: vec![0],
-        };
-        let mut out = vec![0; 8];
-        moved(&set, 0, 1, -1, &mut out);
-        assert_eq!(out, [0, 0, 0, 0, 3, 4, 0, 0]);
-    }
-
-    #[test]
-    fn the_rate_falls_along_a_cosine() {
-        let plan = Plan {
-            net: &crate::net::dense(&[1, 1]),
-            purpose: Purpose::Train,
-            seed: 0,
-            epochs: 1,
-            batch: 1,
-            rate: 2.0,
-            shift: 0,
-            fall: Fall::Cosine,
-        };
-        assert!((plan.rate_at(0.0) - 2.0).abs() < 1e-12);
-        assert!((plan.rate_at(0.5) - 1.0).abs() < 1e-12);
-        assert!(plan.rate_at(1.0).abs() < 1e-12);
-    }
-}
+mod tests;

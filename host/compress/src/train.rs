@@ -11,6 +11,7 @@ use crate::{
     checkpoint::{Identity, State},
     data::{Data, hex},
     error::{Error, Result},
+    guard::Guard,
     hidden::{self, Hidden},
     net::{self, Affine, Net},
     options::{Options, invalid, options},
@@ -134,6 +135,7 @@ fn run_on(
         rate: options.rate,
         shift: options.shift,
         fall: Fall::Cosine,
+        guard: Guard::Off,
     };
     let accuracy = run::run(&mut stage, &plan, data, identity, context)?;
     net::put_layers(&mut network, &stage.layers);
@@ -202,7 +204,8 @@ pub(crate) fn check_data(network: &Network, data: &Data) -> Result<()> {
     let flat = network.frame.is_empty()
         && readers.all(|layer| matches!(layer.operator, Operator::Dense { .. }));
     let fits = network.input == shape || flat && network.input.len() == shape.len();
-    if fits && network.outputs() >= classes {
+    let known = network.head.classes(network.outputs());
+    if fits && known >= classes {
         return Ok(());
     }
     let text = |s: Shape| format!("{} x {} x {}", s.width, s.height, s.channels);
@@ -212,7 +215,7 @@ pub(crate) fn check_data(network: &Network, data: &Data) -> Result<()> {
             "it takes images of {} (width x height x channels) to {} classes; the data has images of {} and {classes} \
              classes; choose other data, or a network for these",
             text(network.input),
-            network.outputs(),
+            known,
             text(shape),
         ),
     })

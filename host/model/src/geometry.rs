@@ -34,21 +34,21 @@ pub struct Geometry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
     /// A kernel of this size slides with this stride; the first place begins `pad` positions before
-    /// the map.
+    /// the map, inside it where that is below zero.
     Slides {
         /// Size.
         size: [usize; 2],
         /// Stride.
         stride: [usize; 2],
         /// Positions above and left of the map.
-        pad: [usize; 2],
+        pad: [i32; 2],
     },
     /// There is one place: every position meets the one sum of a channel with a weight of its own.
     Whole {
         /// Size.
         size: [usize; 2],
         /// Positions above and left of the map.
-        pad: [usize; 2],
+        pad: [i32; 2],
     },
     /// Every position meets the one sum of a channel, with one weight for all positions.
     Shared,
@@ -133,16 +133,21 @@ impl Kernel {
     pub fn place(&self, axis: usize, at: usize, k: usize, places: usize) -> Option<usize> {
         match *self {
             Kernel::Slides { stride, pad, .. } => {
-                let start = (at + pad[axis]).checked_sub(k)?;
+                let start = behind(at, pad[axis])?.checked_sub(k)?;
                 let place = start
                     .is_multiple_of(stride[axis])
                     .then_some(start / stride[axis])?;
                 (place < places).then_some(place)
             }
-            Kernel::Whole { pad, .. } => (at + pad[axis] == k).then_some(0),
+            Kernel::Whole { pad, .. } => (behind(at, pad[axis]) == Some(k)).then_some(0),
             Kernel::Shared => Some(0),
         }
     }
+}
+
+/// A position counted from `pad` positions before the map; none if it lies before them.
+fn behind(at: usize, pad: i32) -> Option<usize> {
+    usize::try_from(at as i64 + i64::from(pad)).ok()
 }
 
 impl Geometry {
@@ -215,9 +220,11 @@ impl Geometry {
                 let words = |axis: usize, step: usize| {
                     let size = self.kernel.size()[axis];
                     let word = |at: usize| {
-                        let k = at + pad[axis];
+                        let Some(k) = behind(at, pad[axis]) else {
+                            return TableWord::default();
+                        };
                         TableWord {
-                            column: short(k * step),
+                            column: column(k * step),
                             count: u16::from(k < size),
                             ..TableWord::default()
                         }
@@ -229,10 +236,13 @@ impl Geometry {
             Kernel::Slides { pad, size, stride } => {
                 let y = (0..self.input[0])
                     .map(|at| {
-                        let meets = Meets::new(at + pad[0], size[0], stride[0], self.output[0]);
+                        let Some(at) = behind(at, pad[0]) else {
+                            return TableWord::default();
+                        };
+                        let meets = Meets::new(at, size[0], stride[0], self.output[0]);
                         TableWord {
                             base: wrap((meets.q - meets.first) * row_step as i64),
-                            column: short(
+                            column: column(
                                 (meets.phase + stride[0] * meets.first as usize) * size[1],
                             ),
                             start: 0,
@@ -242,7 +252,10 @@ impl Geometry {
                     .collect();
                 let x = (0..self.input[1])
                     .map(|at| {
-                        let meets = Meets::new(at + pad[1], size[1], stride[1], self.output[1]);
+                        let Some(at) = behind(at, pad[1]) else {
+                            return TableWord::default();
+                        };
+                        let meets = Meets::new(at, size[1], stride[1], self.output[1]);
                         let before = taps_before(size[1], stride[1], meets.phase) as i64;
                         TableWord {
                             base: wrap((meets.q - before - meets.taps + 1) * rows as i64),
@@ -310,7 +323,8 @@ fn phase_taps(size: usize, stride: usize, phase: usize) -> usize {
 
 /// Kernel columns of the phases before `phase`.
 fn taps_before(size: usize, stride: usize, phase: usize) -> usize {
-    (0..phase).map(|p| phase_taps(size, stride, p)).sum()
+    // Later phases have none.
+    (0..phase.min(size)).map(|p| phase_taps(size, stride, p)).sum()
 }
 
 /// The taps of one phase that meet places of the window: offsets `phase + stride * m`, at place
@@ -345,6 +359,11 @@ impl Meets {
 /// A number of accumulators as a table word holds it: modulo its field.
 fn wrap(accumulators: i64) -> u16 {
     accumulators.rem_euclid(1 << 12) as u16
+}
+
+/// Column pointers as a table word holds them. A word that counts nothing may say more than fits.
+fn column(pointers: usize) -> u16 {
+    pointers.min((1 << 12) - 1) as u16
 }
 
 /// A number that fits where an image was checked.

@@ -8,6 +8,7 @@ mod forward;
 mod frame;
 mod hashed;
 mod pool;
+mod share;
 
 pub use check::NetworkError;
 pub use forward::Prepared;

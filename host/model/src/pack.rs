@@ -5,10 +5,13 @@
 //! (`calibrate`); output channels are dealt to PEs (`deal`); units are cut into passes that the
 //! memories hold (`tile`); units that fit on the chip together run as one (`stretch`); columns are coded (`tables`) and everything gets its address (`emit`).
 
+mod average;
 mod calibrate;
 pub(crate) mod deal;
 mod emit;
+mod pools;
 mod share;
+mod slice;
 mod stretch;
 mod tables;
 mod tile;
@@ -59,7 +62,7 @@ pub enum PackError {
     NoCalibration,
     /// Too many weights to share.
     #[error(
-        "layer {layer} has {got} distinct non-zero weights, a codebook holds {limit}; share the weights first (`--bits`, or `thresh compress`)"
+        "layer {layer} has {got} distinct non-zero weights, a codebook holds {limit}; share them: `thresh pack --bits 8 --config NAME NETWORK.safetensors -o IMAGE.thresh`, or --bits 8 of `thresh import` and `thresh report`"
     )]
     Codebook {
         /// Name of the layer.

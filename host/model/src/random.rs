@@ -379,9 +379,10 @@ fn geometry(
         }
         size[axis] = rng.random_range(1..=(side + 1).min(5));
         stride[axis] = rng.random_range(1..=3);
-        pad[axis] = rng.random_range(0..=2);
+        let before = rng.random_range(0..=2usize);
         let after = rng.random_range(0..=2);
-        let room = (side + pad[axis] + after).checked_sub(size[axis])?;
+        let room = (side + before + after).checked_sub(size[axis])?;
+        pad[axis] = before as i32;
         output[axis] = room / stride[axis] + 1;
     }
     let pool = rng.random_bool(0.4).then(|| {

@@ -5,7 +5,8 @@ use thresh_model::NetworkError;
 
 /// The operators that the importer takes.
 pub const OPERATORS: &[&str] = &[
-    "Add",
+"Add",
+    "ArgMax (last)",
     "AveragePool",
     "BatchNormalization",
     "Cast",
@@ -14,27 +15,39 @@ pub const OPERATORS: &[&str] = &[
     "Constant",
     "ConstantOfShape",
     "Conv",
+    "DequantizeLinear",
     "Div (by a constant)",
     "Dropout",
+    "Einsum (with a constant matrix)",
+    "Expand (of constants)",
     "Flatten",
-    "Gather (of constants)",
+    "Gather",
     "Gemm",
     "GlobalAveragePool",
     "GlobalMaxPool",
     "Identity",
     "LeakyRelu",
-    "MatMul",
-    "Max (with 0)",
+    "LogSoftmax (last)",
+    "MatMul (with a constant)",
+    "Max (with constants)",
     "MaxPool",
+    "Min (with constants)",
     "Mul (by a constant)",
+    "Neg",
     "PRelu",
+    "Pad (with zeros)",
+    "QuantizeLinear",
+    "ReduceMax",
     "ReduceMean",
+    "ReduceMin",
+    "ReduceSum",
     "Relu",
     "Reshape",
     "Shape",
     "Sigmoid (last)",
-    "Slice (of constants)",
+    "Slice",
     "Softmax (last)",
+    "Split",
     "Squeeze",
     "Sub",
     "Sum",
@@ -47,16 +60,16 @@ pub const OPERATORS: &[&str] = &[
 #[non_exhaustive]
 pub enum ImportError {
     /// A file cannot be read.
-    #[error("cannot read {path}: {source}; expected an ONNX model and its data", path = .path.display())]
+    #[error("cannot read {path}: {error}; expected an ONNX model and its data", path = .path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file is no ONNX model.
     #[error("not an ONNX model ({0}); expected a file that an exporter to ONNX has written")]
-    Format(#[from] prost::DecodeError),
+    Format(String),
     /// An operator that is not known.
     #[error(
         "node {node}: got operator {operator}, expected one of {list}; export the model without it",
@@ -67,6 +80,22 @@ pub enum ImportError {
         operator: String,
         /// Name of the node.
         node: String,
+    },
+    /// A file of another kind.
+    #[error("got {got}, expected an ONNX model; {step}")]
+    Kind {
+        /// What the file is.
+        got: &'static str,
+        /// What helps.
+        step: &'static str,
+    },
+    /// What cannot be read is at the end of the model, behind all weights.
+    #[error("{error}; --logits {before} imports what comes before it")]
+    Ending {
+        /// What is wrong there.
+        error: Box<ImportError>,
+        /// The value before it.
+        before: String,
     },
     /// A known operator in a form that cannot be a layer.
     #[error("node {node} ({operator}): {what} is {got}, expected {expected}")]

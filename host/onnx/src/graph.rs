@@ -2,12 +2,13 @@
 
 use crate::error::{ImportError, Result};
 use crate::importer::{Importer, Value};
-use crate::node::{MOST_COUNT, Node};
-use crate::ops;
+use crate::node::Node;
 use crate::options::ImportOptions;
-use crate::proto::{DimensionValue, GraphProto, TensorProto, ValueInfoProto};
-use crate::tensor::{MOST_RANK, Source};
-use crate::view::{Axis, Preprocessing, Side, View};
+use crate::proto::{GraphProto, TensorProto, ValueInfoProto};
+use crate::reading::{Reading, element, preprocessing, readings};
+use crate::tensor::Source;
+use crate::view::{End, View};
+use crate::{ops, outputs};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use thresh_model::{Frame, Head, Layer, Shape};
@@ -18,6 +19,9 @@ pub(crate) struct Lowered {
     pub frame: Frame,
     pub layers: Vec<Layer>,
     pub head: Head,
+    pub input_scale: f32,
+    pub input_mean: Vec<f32>,
+    pub warnings: Vec<String>,
 }
 
 /// A graph with what the importer needs to know beforehand.
@@ -37,16 +41,20 @@ pub(crate) fn lower(
     options: &ImportOptions,
 ) -> Result<Lowered> {
     let graph = Graph::new(graph, opset, options)?;
-    let mut first = None;
-    for (shape, sides) in readings(graph.input, options.shape)? {
-        match graph.lower(shape, sides, source, options) {
+    // The reason is that of the reading which came furthest, the first one of equals.
+    let mut furthest: Option<(usize, ImportError)> = None;
+    for reading in readings(graph.input, options.shape)? {
+        match graph.lower(reading, source, options) {
             Ok(lowered) => return Ok(lowered),
             // Another try would cost as much again.
-            Err(error @ ImportError::TooLarge { .. }) => return Err(error),
-            Err(error) => first = first.or(Some(error)),
+            Err((_, error @ ImportError::TooLarge { .. })) => return Err(error),
+            Err(failure) if furthest.as_ref().is_none_or(|best| failure.0 > best.0) => {
+                furthest = Some(failure);
+            }
+            Err(_) => {}
         }
     }
-    Err(first.expect("there is at least one reading"))
+    Err(furthest.expect("there is at least one reading").1)
 }
 
 impl<'a> Graph<'a> {
@@ -70,21 +78,9 @@ impl<'a> Graph<'a> {
                 "one image",
             ));
         };
-        let outputs: Vec<&ValueInfoProto> = graph.output.iter().collect();
-        let output = match (&options.output, outputs.as_slice()) {
-            (Some(name), _) => name,
-            (None, &[output]) => &output.name,
-            (None, outputs) => {
-                let expected = "one; name the one to import";
-                return Err(ImportError::model(
-                    "outputs of the model",
-                    names(outputs),
-                    expected,
-                ));
-            }
-        };
+        let output = outputs::chosen(graph, options.output.as_deref())?;
 
-        let mut uses = HashMap::from([(output.as_str(), 1)]);
+        let mut uses = HashMap::from([(output, 1)]);
         let mut nodes = Vec::new();
         let mut made = HashSet::new();
         for proto in graph.node.iter().rev() {
@@ -116,194 +112,132 @@ impl<'a> Graph<'a> {
         })
     }
 
+    /// The network, or how many nodes were read and what is wrong with the next one.
     fn lower(
         &self,
-        shape: Shape,
-        sides: Vec<Side>,
+        reading: Reading,
         source: Source<'_>,
         options: &ImportOptions,
-    ) -> Result<Lowered> {
-        let mut importer = Importer::new(&self.initializers, &self.uses, source, options);
-        let view = View {
-            value: 0,
-            shape,
-            sides,
-            exclusive: true,
-            head: Head::Logits,
-            preprocessing: Some(Rc::new(preprocessing(shape.channels, options)?)),
-            cut: None,
-        };
+    ) -> Result<Lowered, (usize, ImportError)> {
+        let element = element(self.input, options);
+        let mut importer =
+            Importer::new(&self.initializers, &self.uses, source, options, element.scale);
+        importer.batch = reading.batch;
+        let at_start = |error| (0, error);
+        let shape = reading.shape;
+        let before = preprocessing(shape.channels, options, element).map_err(at_start)?;
+        let mut view = View::of_map(0, shape);
+        view.sides = reading.sides;
+        view.preprocessing = Some(Rc::new(before));
         importer.define(&self.input.name, Value::View(view));
-        for &node in &self.nodes {
-            let value = ops::run(&mut importer, node)?;
-            let mut outputs = node.proto.output.iter().filter(|name| !name.is_empty());
-            if let Some(first) = outputs.next() {
-                importer.define(first, value);
-            }
-            if let Some(other) = outputs.find(|name| self.uses.contains_key(name.as_str())) {
-                let expected = "the first output alone; export the model for inference";
-                return Err(node.wrong("output that is used", other, expected));
+        for (at, &node) in self.nodes.iter().enumerate() {
+            if let Err(error) = self.step(&mut importer, node) {
+                return Err((at, self.with_hint(&importer, at, error)));
             }
         }
+        let all = self.nodes.len();
+        self.finish(importer, shape).map_err(|error| (all, error))
+    }
+
+    /// What `node` makes.
+    fn step(&self, importer: &mut Importer<'a>, node: Node<'a>) -> Result<()> {
+        let value = ops::run(importer, node)?;
+        let mut outputs = node.proto.output.iter();
+        if let Some(first) = outputs.next().filter(|name| !name.is_empty()) {
+            importer.define(first, value);
+        }
+        let unknown = |name: &&String| importer.is_used(name) && !importer.is_defined(name);
+        if let Some(other) = outputs.filter(|name| !name.is_empty()).find(unknown) {
+            let expected = "the first output alone; export the model for inference";
+            return Err(node.wrong("output that is used", other, expected));
+        }
+        Ok(())
+    }
+
+    /// `error` at node `at`, with the advice to end before it where nothing with weights follows.
+    fn with_hint(&self, importer: &Importer<'a>, at: usize, error: ImportError) -> ImportError {
+        if matches!(error, ImportError::TooLarge { .. }) {
+            return error;
+        }
+        let node = self.nodes[at].proto;
+        let mut reached: HashSet<&str> = node.output.iter().map(String::as_str).collect();
+        for later in &self.nodes[at + 1..] {
+            if later.proto.input.iter().any(|name| reached.contains(name.as_str())) {
+                if WEIGHTED.contains(&later.proto.op_type.as_str()) {
+                    return error;
+                }
+                reached.extend(later.proto.output.iter().map(String::as_str));
+            }
+        }
+        let weighted = WEIGHTED.contains(&node.op_type.as_str());
+        let open = |name: &&String| match importer.known(name) {
+            Some(Value::View(view)) => view.value > 0 && view.cut.is_none(),
+            _ => false,
+        };
+        match node.input.iter().find(open).filter(|_| !weighted) {
+            Some(name) => ImportError::Ending {
+                error: Box::new(error),
+                before: name.clone(),
+            },
+            None => error,
+        }
+    }
+
+    fn finish(&self, mut importer: Importer<'a>, shape: Shape) -> Result<Lowered> {
         let Value::View(view) = importer.value(self.output)? else {
             let expected = "one that depends on the input";
             return Err(ImportError::model("output", "a constant", expected));
         };
-        if view.cut.is_some() {
-            let got = format!("{:?}, channels in two sides", view.dims());
-            let expected = "channels in one side; reshape it back";
-            return Err(ImportError::model("output of the model", got, expected));
-        }
+        let whole = |ok: bool, got: &str, expected| match ok {
+            true => Ok(()),
+            false => Err(ImportError::model("output of the model", got, expected)),
+        };
+        let got = format!("{:?}, channels in two sides", view.dims());
+        whole(view.cut.is_none(), &got, "channels in one side; reshape it back")?;
+        let got = "the probability of the first of two classes alone";
+        let expected = "that of the second, or both; name another one with --logits";
+        whole(view.end != End::First, got, expected)?;
         let view = importer.plain(view)?;
-        if view.value == 0 || view.value != importer.layers.len() {
-            let got = format!("layer {} of {}", view.value, importer.layers.len());
-            return Err(ImportError::model(
-                "output of the model",
-                got,
-                "the last layer",
-            ));
-        }
+        whole(view.value > 0, "the input", "the output of a layer")?;
+        ops::finish(&mut importer);
+        let input_mean = importer.input_mean();
         Ok(Lowered {
             input: shape,
             frame: importer.frame,
-            layers: importer.layers,
+            layers: needed(importer.layers, view.value),
             head: view.head,
+            input_scale: importer.input_scale,
+            input_mean,
+            warnings: importer.warnings,
         })
     }
 }
 
-/// What `options` say is done to each channel.
-fn preprocessing(channels: usize, options: &ImportOptions) -> Result<Preprocessing> {
-    let spread = |what: &'static str, values: &[f32], default: f32| -> Result<Vec<f32>> {
-        match values {
-            [] => Ok(vec![default; channels]),
-            &[value] => Ok(vec![value; channels]),
-            values if values.len() == channels => Ok(values.to_vec()),
-            values => {
-                let expected = format!("one, or one for each of {channels} channels");
-                Err(ImportError::model(
-                    what,
-                    format!("{} values", values.len()),
-                    expected,
-                ))
-            }
-        }
-    };
-    let mean = spread("mean", &options.mean, 0.0)?;
-    let std = spread("std", &options.std, 1.0)?;
-    let from = |channel| {
-        if options.bgr {
-            channels - 1 - channel
-        } else {
-            channel
-        }
-    };
-    Ok(Preprocessing {
-        scale: std.iter().map(|std| 1.0 / std).collect(),
-        shift: mean
-            .iter()
-            .zip(&std)
-            .map(|(mean, std)| -mean / std)
-            .collect(),
-        from: (0..channels).map(from).collect(),
-    })
-}
+/// Operators with weights, behind which a model has not ended.
+const WEIGHTED: &[&str] = &[
+    "Conv", "Gemm", "MatMul", "Einsum", "ConvTranspose", "LSTM", "GRU", "RNN", "ConvInteger",
+    "MatMulInteger", "QLinearConv", "QLinearMatMul", "Attention", "MultiHeadAttention", "LinearClassifier",
+    "LinearRegressor",
+];
 
-/// Ways to read the sides of the input as axes of an image, the likeliest first.
-fn readings(info: &ValueInfoProto, given: Option<Shape>) -> Result<Vec<(Shape, Vec<Side>)>> {
-    use Axis::{Channel as C, Column as W, Row as H};
-    let tensor = info.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
-    let shape = tensor.and_then(|tensor| tensor.shape.as_ref());
-    let fixed = |value: &Option<DimensionValue>| match value {
-        Some(DimensionValue::Size(size)) if *size > 0 => Some(*size as u64),
-        _ => None,
-    };
-    let dims: Vec<Option<u64>> = match (shape, given) {
-        (Some(shape), _) if shape.dim.len() <= MOST_RANK => {
-            shape.dim.iter().map(|dim| fixed(&dim.value)).collect()
-        }
-        // Nothing is known, so it is taken for a map.
-        (None, Some(_)) => vec![None; 4],
-        _ => {
-            let got = shape.map_or("none".into(), |shape| format!("{} sides", shape.dim.len()));
-            let expected = "1 to 4 sides; give the shape of the image";
-            return Err(ImportError::model("shape of the input", got, expected));
-        }
-    };
-    let colours = |dim: Option<u64>| matches!(dim, Some(1 | 3));
-    let candidates: &[&[&[Axis]]] = match dims.len() {
-        4 if given.is_some() => &[FIRST, LAST],
-        4 if colours(dims[3]) && !colours(dims[1]) && dims[2] != Some(1) => &[LAST, FIRST],
-        4 if colours(dims[3]) => &[FIRST, LAST],
-        4 => &[FIRST],
-        // Without a batch only if the shape given says so: two images would pass for one of two rows.
-        3 if given.is_some() => &[
-            &[&[], &[H], &[W]],
-            &[&[], &[C], &[W]],
-            &[&[], &[W], &[C]],
-            &[&[C], &[H], &[W]],
-            &[&[H], &[W], &[C]],
-        ],
-        3 => &[&[&[], &[H], &[W]], &[&[], &[C], &[W]], &[&[], &[W], &[C]]],
-        2 if given.is_some() => &[&[&[], &[C, H, W]], &[&[H], &[W]]],
-        2 => &[&[&[], &[W]], &[&[], &[C]]],
-        1 if given.is_some() => &[&[&[C, H, W]]],
-        1 => &[&[&[W]], &[&[C]]],
-        _ => &[],
-    };
-    let found: Vec<(Shape, Vec<Side>)> = candidates
-        .iter()
-        .filter_map(|sides| reading(&dims, sides, given))
-        .collect();
-    if found.is_empty() {
-        let side = |dim: &Option<u64>| dim.map_or("?".into(), |size| size.to_string());
-        let sides: Vec<String> = dims.iter().map(side).collect();
-        let image = given.map_or("no shape given".into(), ops::text);
-        let expected = format!(
-            "a batch of 1 and sides from 1 to {MOST_COUNT} that agree with the shape given; \
-             give the shape of the image where a side is not known"
-        );
-        let got = format!("[{}], {image}", sides.join(", "));
-        return Err(ImportError::model("shape of the input", got, expected));
-    }
-    Ok(found)
-}
-
-const FIRST: &[&[Axis]] = &[&[], &[Axis::Channel], &[Axis::Row], &[Axis::Column]];
-const LAST: &[&[Axis]] = &[&[], &[Axis::Row], &[Axis::Column], &[Axis::Channel]];
-
-/// The image whose axes `sides` are, if its shape is known and agrees with `dims`.
-fn reading(
-    dims: &[Option<u64>],
-    sides: &[&[Axis]],
-    given: Option<Shape>,
-) -> Option<(Shape, Vec<Side>)> {
-    let side = |axis: Axis| match given {
-        Some(shape) => Some(axis.of(shape)),
-        None => match sides.iter().position(|side| side.contains(&axis)) {
-            Some(index) => usize::try_from(dims[index]?).ok(),
-            None => Some(1),
-        },
-    };
-    let shape = Shape {
-        channels: side(Axis::Channel)?,
-        height: side(Axis::Row)?,
-        width: side(Axis::Column)?,
-    };
-    let absent = |axis: Axis| !sides.iter().any(|side| side.contains(&axis));
-    for axis in Axis::ALL {
-        let size = axis.of(shape);
-        if size == 0 || size > MOST_COUNT || (absent(axis) && size != 1) {
-            return None;
+/// The layers that `value` needs, which is that of the last one.
+fn needed(layers: Vec<Layer>, value: usize) -> Vec<Layer> {
+    let mut wanted = vec![false; layers.len() + 1];
+    wanted[value] = true;
+    for at in (1..=layers.len()).rev().filter(|&at| at <= value) {
+        if wanted[at] {
+            layers[at - 1].inputs.iter().for_each(|&input| wanted[input] = true);
         }
     }
-    let sides: Vec<Side> = sides
-        .iter()
-        .map(|axes| Side::over(axes, shape))
-        .collect::<Option<_>>()?;
-    let agrees = |(dim, side): (&Option<u64>, &Side)| dim.is_none_or(|dim| dim == side.size as u64);
-    dims.iter()
-        .zip(&sides)
-        .all(agrees)
-        .then_some((shape, sides))
+    let mut places = vec![0; layers.len() + 1];
+    let mut kept: Vec<Layer> = Vec::new();
+    for (at, mut layer) in layers.into_iter().enumerate() {
+        if !wanted[at + 1] {
+            continue;
+        }
+        layer.inputs.iter_mut().for_each(|input| *input = places[*input]);
+        kept.push(layer);
+        places[at + 1] = kept.len();
+    }
+    kept
 }

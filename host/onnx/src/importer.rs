@@ -3,10 +3,11 @@
 use crate::budget::Budget;
 use crate::error::{ImportError, Result};
 use crate::node::Node;
+use crate::ops::Quantised;
 use crate::options::ImportOptions;
 use crate::proto::TensorProto;
 use crate::tensor::{Source, Tensor, decode};
-use crate::view::{Preprocessing, View};
+use crate::view::{End, Padding, Preprocessing, View};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use thresh_model::{Activation, Frame, Head, Layer, Operator, Shape, Weights, Window};
@@ -25,13 +26,19 @@ pub(crate) struct Importer<'a> {
     pub budget: Budget,
     /// Real value of input byte 1.
     pub input_scale: f32,
+    pub quantised: Quantised<'a>,
     values: HashMap<&'a str, Value>,
     initializers: &'a HashMap<&'a str, &'a TensorProto>,
     uses: &'a HashMap<&'a str, usize>,
     source: Source<'a>,
     names: BTreeSet<String>,
-    /// The layer that does this preprocessing, if one has been needed.
-    preprocessed: Option<(Rc<Preprocessing>, usize)>,
+    /// Views that layers have been made for, and the values that came out.
+    made: Vec<(View, usize)>,
+    /// Images that the model takes at once; all of them are treated alike, so that one is imported.
+    pub batch: usize,
+    /// What the user should hear.
+    pub warnings: Vec<String>,
+    input_mean: Vec<f32>,
 }
 
 impl<'a> Importer<'a> {
@@ -40,19 +47,43 @@ impl<'a> Importer<'a> {
         uses: &'a HashMap<&'a str, usize>,
         source: Source<'a>,
         options: &ImportOptions,
+        input_scale: f32,
     ) -> Self {
         Importer {
             layers: vec![],
             frame: Frame::default(),
             budget: Budget::new(options.most_values),
-            input_scale: options.scale,
+            input_scale,
+            quantised: Quantised::default(),
             values: HashMap::new(),
             initializers,
             uses,
             source,
             names: BTreeSet::new(),
-            preprocessed: None,
+            made: vec![],
+            batch: 1,
+            warnings: vec![],
+            input_mean: vec![],
         }
+    }
+
+    /// `TensorProto.DataType` of an initializer.
+    pub fn element(&self, name: &str) -> Option<i32> {
+        self.initializers.get(name).map(|proto| proto.data_type)
+    }
+
+    /// Whether a node reads `name`, or it is the output.
+    pub fn is_used(&self, name: &str) -> bool {
+        self.uses.contains_key(name)
+    }
+
+    pub fn is_defined(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// What `name` stands for, if a node has said it.
+    pub fn known(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
     }
 
     pub fn define(&mut self, name: &'a str, value: Value) {
@@ -83,8 +114,17 @@ impl<'a> Importer<'a> {
         self.value(node.input(index).ok_or_else(missing)?)
     }
 
-    /// Input `index`, which must depend on the network's input.
+    /// Input `index`, which must depend on the network's input; what stands around it is in a layer.
     pub fn view(&mut self, node: Node<'a>, index: usize) -> Result<View> {
+        let view = self.padded(node, index)?;
+        match (&view.each, view.padding == Padding::default()) {
+            (None, true) => Ok(view),
+            _ => self.plain(view),
+        }
+    }
+
+    /// As [`Importer::view`]; there may be padding around it, and factors of each value.
+    pub fn padded(&mut self, node: Node<'a>, index: usize) -> Result<View> {
         match self.input(node, index)? {
             Value::View(view) => {
                 open(node, &view)?;
@@ -168,35 +208,85 @@ impl<'a> Importer<'a> {
         unique
     }
 
-    /// The view without preprocessing before it: a layer does it where there is some.
+    /// The view with nothing left to do before it: layers do it where there is something.
     pub fn plain(&mut self, view: View) -> Result<View> {
-        let Some(preprocessing) = &view.preprocessing else {
+        if view.preprocessing.as_ref().is_some_and(|p| p.is_identity()) {
+            let preprocessing = None;
+            return self.plain(View { preprocessing, ..view });
+        }
+        if view.preprocessing.is_none() && view.each.is_none() && view.padding == Padding::default() {
             return Ok(view);
+        }
+        let sides = view.sides.clone();
+        let same = |(made, _): &&(View, usize)| {
+            let key = |v: &View| (v.value, v.preprocessing.clone(), v.padding);
+            made.each.is_none() && view.each.is_none() && key(made) == key(&view)
         };
-        let known = self.preprocessed.as_ref();
-        let value = if preprocessing.is_identity() {
-            view.value
-        } else if let Some((_, value)) = known.filter(|(known, _)| known == preprocessing) {
-            *value
-        } else {
-            let value = self.preprocess(&view, preprocessing)?;
-            self.preprocessed = Some((Rc::clone(preprocessing), value));
-            value
+        let known = self.made.iter().find(same).map(|&(_, value)| value);
+        if let Some(value) = known {
+            return Ok(View {
+                value,
+                preprocessing: None,
+                padding: Padding::default(),
+                ..view
+            });
+        }
+        if view.each.is_some() {
+            return crate::ops::flat_layer(self, view);
+        }
+        let key = view.clone();
+        let inner = View {
+            padding: Padding::default(),
+            ..view.clone().resized(view.inner())
         };
+        let pads = view.padding.pads;
+        let shifts = view.preprocessing.as_ref().is_some_and(|p| p.shifts());
+        let mut inner = match (&view.preprocessing, pads) {
+            (Some(preprocessing), [0, 0, 0, 0]) => self.preprocess(&inner, preprocessing, pads)?,
+            (Some(preprocessing), _) if !shifts => self.preprocess(&inner, preprocessing, pads)?,
+            (Some(preprocessing), _) => {
+                let inner = self.preprocess(&inner, preprocessing, [0; 4])?;
+                self.copy(&inner, pads)?
+            }
+            (None, _) => self.copy(&inner, pads)?,
+        };
+        if view.padding.lowest {
+            let expected = "zeros, or MaxPool behind it; pad with zeros";
+            return Err(ImportError::model("padding", "the lowest value", expected));
+        }
+        self.made.push((key, inner.value));
+        inner.sides = sides;
         Ok(View {
-            value,
-            preprocessing: None,
-            ..view
+            head: view.head,
+            end: view.end,
+            cut: view.cut,
+            exclusive: view.exclusive,
+            ..inner
         })
     }
 
-    /// The value of a new layer that does `preprocessing`.
-    fn preprocess(&mut self, view: &View, preprocessing: &Preprocessing) -> Result<usize> {
-        const NAME: &str = "preprocessing";
-        let Preprocessing { scale, shift, from } = preprocessing;
+    /// A layer that copies the map of `view` with zeros around it.
+    fn copy(&mut self, view: &View, pads: [usize; 4]) -> Result<View> {
+        let channels = view.shape.channels;
+        let (ones, zeros) = (vec![1.0; channels], vec![0.0; channels]);
+        self.per_channel_padded("padding", view, ones, zeros, pads)
+    }
+
+    /// A layer that does `preprocessing`, with zeros around the map.
+    fn preprocess(
+        &mut self,
+        view: &View,
+        preprocessing: &Rc<Preprocessing>,
+        pads: [usize; 4],
+    ) -> Result<View> {
+        self.expects(view.value, preprocessing);
+        let name = match view.value {
+            0 => "preprocessing".to_string(),
+            value => format!("{}.scaled", self.layers[value - 1].name),
+        };
+        let Preprocessing { scale, shift, from } = &**preprocessing;
         if preprocessing.keeps_order() {
-            let layer = self.per_channel(NAME, view, scale.clone(), shift.clone())?;
-            return Ok(layer.value);
+            return self.per_channel_padded(&name, view, scale.clone(), shift.clone(), pads);
         }
         let channels = view.shape.channels;
         self.budget.take(channels.checked_mul(channels))?;
@@ -208,10 +298,35 @@ impl<'a> Importer<'a> {
             input: view.shape,
             outputs: channels,
             groups: 1,
-            window: Window::valid([1, 1]),
+            window: Window {
+                pads,
+                ..Window::valid([1, 1])
+            },
         };
-        let layer = self.push_weights(NAME, vec![view.value], operator, weights, shift.clone())?;
-        Ok(layer.value)
+        self.push_weights(&name, vec![view.value], operator, weights, shift.clone())
+    }
+
+    /// Notes the input that `preprocessing`, which goes into a layer that reads `value`, expects.
+    pub fn expects(&mut self, value: usize, preprocessing: &Preprocessing) {
+        if value != 0 || !self.input_mean.is_empty() || !preprocessing.shifts() {
+            return;
+        }
+        let mut mean = vec![0.0; preprocessing.from.len()];
+        let Preprocessing { scale, shift, from } = preprocessing;
+        for (&from, (&scale, &shift)) in from.iter().zip(scale.iter().zip(shift)) {
+            let expected = -shift / scale;
+            mean[from] = if expected.is_finite() { expected } else { 0.0 };
+        }
+        self.input_mean = mean;
+    }
+
+    /// The mean that each channel of the input map, with its frame, is expected to have; none if it is not known.
+    pub fn input_mean(&self) -> Vec<f32> {
+        let mut mean = self.input_mean.clone();
+        if !mean.is_empty() && self.frame.marked {
+            mean.push(0.0);
+        }
+        mean
     }
 
     /// Adds the layer `scale[c] * x + shift[c]` on every value of the map of `view`.
@@ -222,15 +337,7 @@ impl<'a> Importer<'a> {
         scale: Vec<f32>,
         shift: Vec<f32>,
     ) -> Result<View> {
-        let channels = view.shape.channels;
-        self.budget.take(channels.checked_mul(2))?;
-        let operator = Operator::Conv {
-            input: view.shape,
-            outputs: channels,
-            groups: channels,
-            window: Window::valid([1, 1]),
-        };
-        let layer = self.push_weights(name, vec![view.value], operator, scale, shift)?;
+        let layer = self.per_channel_padded(name, view, scale, shift, [0; 4])?;
         Ok(View {
             value: layer.value,
             exclusive: true,
@@ -238,9 +345,32 @@ impl<'a> Importer<'a> {
         })
     }
 
+    fn per_channel_padded(
+        &mut self,
+        name: &str,
+        view: &View,
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+        pads: [usize; 4],
+    ) -> Result<View> {
+        let channels = view.shape.channels;
+        self.budget.take(channels.checked_mul(2))?;
+        let operator = Operator::Conv {
+            input: view.shape,
+            outputs: channels,
+            groups: channels,
+            window: Window {
+                pads,
+                ..Window::valid([1, 1])
+            },
+        };
+        self.push_weights(name, vec![view.value], operator, scale, shift)
+    }
+
     /// The layer whose output `view` is, if it may be changed.
     pub fn layer_of(&mut self, view: &View) -> Option<&mut Layer> {
-        let index = view.value.checked_sub(1).filter(|_| view.exclusive)?;
+        let open = view.exclusive && view.preprocessing.is_none() && view.each.is_none();
+        let index = view.value.checked_sub(1).filter(|_| open)?;
         self.layers.get_mut(index)
     }
 
@@ -256,8 +386,12 @@ const MOST_MAP: usize = 1 << 30;
 /// An error if the host's part comes before `view`, or a shuffle is not at its end there.
 pub(crate) fn open(node: Node<'_>, view: &View) -> Result<()> {
     let expected = "an operator that only renames; Softmax and Sigmoid work only at the end";
-    let ok = view.head == Head::Logits;
-    node.expect(ok, "operator", format!("behind {:?}", view.head), expected)?;
+    let ok = view.head == Head::Logits && view.end == End::Values;
+    let behind = match view.end {
+        End::Class => "the class".to_string(),
+        _ => format!("{:?}", view.head),
+    };
+    node.expect(ok, "operator", format!("behind {behind}"), expected)?;
     let expected = "the Transpose and the Reshape of a channel shuffle: nothing else works on channels in two sides";
     let got = format!("on {:?}", view.dims());
     node.expect(view.cut.is_none(), "operator", got, expected)

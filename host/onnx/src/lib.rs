@@ -12,12 +12,17 @@
 
 mod budget;
 mod error;
+mod functions;
 mod graph;
 mod importer;
+mod kind;
 mod node;
 mod ops;
 mod options;
+mod outputs;
 pub mod proto;
+mod reading;
+mod rewrite;
 mod tensor;
 mod view;
 
@@ -37,15 +42,32 @@ use thresh_model::Network;
 /// The largest file, as ONNX itself limits it: larger models keep their weights beside it.
 const MOST_BYTES: u64 = 1 << 31;
 
+/// A network, and what was taken otherwise than the model says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// The network.
+    pub network: Network,
+    /// One sentence each, for the user.
+    pub warnings: Vec<String>,
+}
+
 /// Reads the ONNX model at `path`. Its labels are those of `options`, its provenance says the
 /// source.
 ///
 /// # Errors
 /// See [`ImportError`].
 pub fn import(path: &Path, options: &ImportOptions) -> Result<Network> {
-    let io = |source| ImportError::Io {
+    import_with_warnings(path, options).map(|imported| imported.network)
+}
+
+/// As [`import`], with the warnings.
+///
+/// # Errors
+/// See [`ImportError`].
+pub fn import_with_warnings(path: &Path, options: &ImportOptions) -> Result<Imported> {
+    let io = |error| ImportError::Io {
         path: path.to_path_buf(),
-        source,
+        error,
     };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(io)?;
@@ -72,6 +94,17 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Network> {
 /// # Errors
 /// See [`ImportError`].
 pub fn import_bytes(bytes: impl Into<Bytes>, options: &ImportOptions) -> Result<Network> {
+    import_bytes_with_warnings(bytes, options).map(|imported| imported.network)
+}
+
+/// As [`import_with_warnings`], from the bytes of a model without external data.
+///
+/// # Errors
+/// See [`ImportError`].
+pub fn import_bytes_with_warnings(
+    bytes: impl Into<Bytes>,
+    options: &ImportOptions,
+) -> Result<Imported> {
     read(bytes.into(), None, None, options)
 }
 
@@ -80,10 +113,36 @@ fn read(
     folder: Option<&Path>,
     file: Option<&str>,
     options: &ImportOptions,
-) -> Result<Network> {
+) -> Result<Imported> {
+    if let Some(error) = kind::other(&bytes) {
+        return Err(error);
+    }
+    let model =
+        ModelProto::decode(bytes).map_err(|error| ImportError::Format(error.to_string()))?;
+    read_model(model, folder, file, options)
+}
+
+/// As [`import_with_warnings`], from a model in memory without external data. `file` is the name of the file that it was
+/// made of, for the network's name and provenance.
+///
+/// # Errors
+/// See [`ImportError`].
+pub fn import_model(
+    model: ModelProto,
+    file: Option<&str>,
+    options: &ImportOptions,
+) -> Result<Imported> {
+    read_model(model, None, file, options)
+}
+
+fn read_model(
+    mut model: ModelProto,
+    folder: Option<&Path>,
+    file: Option<&str>,
+    options: &ImportOptions,
+) -> Result<Imported> {
     check(options)?;
-    let model = ModelProto::decode(bytes)?;
-    let Some(graph) = &model.graph else {
+    let Some(mut graph) = model.graph.take() else {
         return Err(ImportError::model(
             "graph",
             "none",
@@ -95,7 +154,10 @@ fn read(
         .iter()
         .find(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
     let opset = own.map_or(1, |set| set.version);
-    let lowered = graph::lower(graph, opset, Source { folder }, options)?;
+    functions::write_out(&model, &mut graph)?;
+    ops::expand(&mut graph);
+    rewrite::rewrite(&mut graph);
+    let lowered = graph::lower(&graph, opset, Source { folder }, options)?;
 
     let stem = file.map(|file| {
         Path::new(file)
@@ -124,8 +186,8 @@ fn read(
     let network = Network {
         name,
         input: lowered.input,
-        input_scale: options.scale,
-        input_mean: vec![],
+        input_scale: lowered.input_scale,
+        input_mean: lowered.input_mean,
         frame: lowered.frame,
         layers: lowered.layers,
         head: lowered.head,
@@ -133,12 +195,15 @@ fn read(
         provenance,
     };
     network.check()?;
-    Ok(network)
+    Ok(Imported {
+        network,
+        warnings: lowered.warnings,
+    })
 }
 
 fn check(options: &ImportOptions) -> Result<()> {
-    let scale = options.scale;
-    if !(scale.is_finite() && scale > 0.0) {
+    let positive = |scale: &f32| scale.is_finite() && *scale > 0.0;
+    if let Some(scale) = options.scale.filter(|scale| !positive(scale)) {
         return Err(ImportError::model(
             "scale",
             scale,

@@ -87,6 +87,10 @@ impl<'a> Node<'a> {
         self.attribute(name).map(|a| a.ints.as_slice())
     }
 
+    pub fn floats(&self, name: &str) -> Option<&'a [f32]> {
+        self.attribute(name).map(|a| a.floats.as_slice())
+    }
+
     /// A list of numbers that count something.
     pub fn counts(&self, name: &str) -> Result<Option<Vec<usize>>> {
         let Some(ints) = self.ints(name) else {

@@ -9,8 +9,9 @@ use thresh_model::Shape;
 pub struct ImportOptions {
     /// Name of the network; the file's name if there is none.
     pub name: Option<String>,
-    /// Real value of byte 1 before mean and deviation; 1/255 by default.
-    pub scale: f32,
+    /// Real value of byte 1 before mean and deviation. By default 1/255, or what the element type of the model's input
+    /// says: 1 for integers, where byte `b` of a model that reads int8 stands for `b - 128`.
+    pub scale: Option<f32>,
     /// One mean for all channels of the model, or one each; none is 0.
     pub mean: Vec<f32>,
     /// One standard deviation for all channels of the model, or one each; none is 1.
@@ -34,7 +35,7 @@ impl Default for ImportOptions {
     fn default() -> Self {
         ImportOptions {
             name: None,
-            scale: 1.0 / 255.0,
+            scale: None,
             mean: vec![],
             std: vec![],
             bgr: false,

@@ -50,6 +50,13 @@ impl Tensor {
         }
     }
 
+    pub fn int(value: i64) -> Tensor {
+        Tensor {
+            dims: vec![],
+            data: Data::Int(vec![value]),
+        }
+    }
+
     pub fn float(value: f32) -> Tensor {
         Tensor {
             dims: vec![],
@@ -71,6 +78,28 @@ impl Tensor {
             Data::Float(values) => values[index],
             Data::Int(values) => values[index] as f32,
         }
+    }
+
+    /// With sides along which all values are equal cut to length 1.
+    pub fn reduced(mut self) -> Tensor {
+        if self.data.len() == 0 {
+            return self;
+        }
+        for axis in 0..self.dims.len() {
+            let size = self.dims[axis];
+            let inner: usize = self.dims[axis + 1..].iter().product();
+            let first = |index: usize| index / (inner * size) * (inner * size) + index % inner;
+            let equal = match &self.data {
+                Data::Float(v) => (0..v.len()).all(|i| v[i] == v[first(i)]),
+                Data::Int(v) => (0..v.len()).all(|i| v[i] == v[first(i)]),
+            };
+            if size > 1 && equal {
+                let kept = (0..self.data.len()).filter(|&i| i / inner % size == 0);
+                self.data = self.data.pick(kept);
+                self.dims[axis] = 1;
+            }
+        }
+        self
     }
 
     /// The same values with other sides; `None` if their product differs.

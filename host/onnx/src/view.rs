@@ -58,7 +58,8 @@ impl Side {
     }
 }
 
-/// What is done to the values of the network's input before anything else.
+/// What is done to the values of a map, channel by channel, that no layer does yet: to those of the network's input, or
+/// behind an activation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Preprocessing {
     /// By channel of the model.
@@ -79,6 +80,49 @@ impl Preprocessing {
     pub fn keeps_order(&self) -> bool {
         self.from.iter().enumerate().all(|(to, &from)| to == from)
     }
+
+    /// Whether something is added to a channel.
+    pub fn shifts(&self) -> bool {
+        self.shift.iter().any(|&shift| shift != 0.0)
+    }
+
+    /// The factor and the summand, where all channels have the same ones and their order is kept.
+    pub fn uniform(&self) -> Option<(f32, f32)> {
+        let (&scale, &shift) = (self.scale.first()?, self.shift.first()?);
+        let same = |values: &[f32], value: f32| values.iter().all(|&other| other == value);
+        let all = self.keeps_order() && same(&self.scale, scale) && same(&self.shift, shift);
+        all.then_some((scale, shift))
+    }
+}
+
+/// A factor and a summand for each value of a map, in its order, that no layer applies yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Each {
+    pub scale: Vec<f32>,
+    pub shift: Vec<f32>,
+}
+
+/// What stands around a map that no layer has yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Padding {
+    /// Positions above, left, below, right.
+    pub pads: [usize; 4],
+    /// Whether they hold less than any value, as for a largest value to come; else zeros.
+    pub lowest: bool,
+}
+
+/// What the host's part has been so far, besides [`Head`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The outputs.
+    #[default]
+    Values,
+    /// One minus the probability of the second of two classes.
+    First,
+    /// The probabilities of both classes.
+    Both,
+    /// The class.
+    Class,
 }
 
 /// A tensor of the model.
@@ -86,15 +130,21 @@ impl Preprocessing {
 pub(crate) struct View {
     /// The value of the network: 0 is its input, `i + 1` the output of layer `i`.
     pub value: usize,
-    /// Shape of that value.
+    /// Shape of that value with its padding.
     pub shape: Shape,
     pub sides: Vec<Side>,
     /// Whether nothing else reads the value, so that its layer may be changed.
     pub exclusive: bool,
     /// What the host makes of the values; nothing can be computed behind it.
     pub head: Head,
-    /// For the input alone.
+    /// What is done to the values first.
     pub preprocessing: Option<Rc<Preprocessing>>,
+    /// What is done to each value then.
+    pub each: Option<Rc<Each>>,
+    /// What stands around the map then.
+    pub padding: Padding,
+    /// How far the host's part goes.
+    pub end: End,
     /// Of a tensor whose channels are cut in two sides, the first step of a shuffle.
     pub cut: Option<Cut>,
 }
@@ -127,8 +177,70 @@ impl View {
             exclusive: true,
             head: Head::Logits,
             preprocessing: None,
+            each: None,
+            padding: Padding::default(),
+            end: End::Values,
             cut: None,
         }
+    }
+
+    /// Shape of the map without padding.
+    pub fn inner(&self) -> Shape {
+        let [top, left, bottom, right] = self.padding.pads;
+        Shape {
+            channels: self.shape.channels,
+            height: self.shape.height - top - bottom,
+            width: self.shape.width - left - right,
+        }
+    }
+
+    /// The view with `shape` in the place of its own; sides over one axis follow.
+    pub fn resized(mut self, shape: Shape) -> View {
+        for axis in Axis::ALL {
+            let new = axis.of(shape);
+            if axis.of(self.shape) == new {
+                continue;
+            }
+            if let Some(index) = self.side_of(axis) {
+                self.sides[index] = Side {
+                    size: new,
+                    axes: Vec::from_iter((new != 1).then_some(axis)),
+                };
+            }
+            *match axis {
+                Axis::Channel => &mut self.shape.channels,
+                Axis::Row => &mut self.shape.height,
+                Axis::Column => &mut self.shape.width,
+            } = new;
+        }
+        self
+    }
+
+    /// The side that runs over `axis` alone; where the axis has length 1, the one that stands where maps have it.
+    pub fn side_of(&self, axis: Axis) -> Option<usize> {
+        (0..self.sides.len()).find(|&index| self.axis_of(index) == Some(axis))
+    }
+
+    /// The axis that side `index` runs over alone; for a side of length 1 the one that maps have there.
+    pub fn axis_of(&self, index: usize) -> Option<Axis> {
+        use Axis::{Channel as C, Column as W, Row as H};
+        match self.sides[index].axes.as_slice() {
+            &[axis] => return Some(axis),
+            [] => {}
+            _ => return None,
+        }
+        let orders: &[&[Axis]] = match self.sides.len() {
+            4 => &[&[C, H, W], &[H, W, C], &[C, W, H], &[W, H, C]],
+            3 if self.shape.height == 1 => &[&[C, W], &[W, C]],
+            3 => &[&[C, H], &[H, C], &[H, W]],
+            2 => &[&[C], &[W], &[H]],
+            _ => &[],
+        };
+        let fits = |order: &&&[Axis]| {
+            let mut places = order.iter().enumerate();
+            places.all(|(at, &axis)| self.is_axis(at + 1, axis))
+        };
+        orders.iter().find(fits)?.get(index.checked_sub(1)?).copied()
     }
 
     /// All axes, outermost first.

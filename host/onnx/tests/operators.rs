@@ -54,10 +54,6 @@ fn convolutions() {
     };
     assert_eq!(window.pads, [1, 2, 0, 1]);
     let mut m = Model::new(&[1, 2, 7, 7], 1);
-    let w = m.random(&[3, 2, 3, 3]);
-    let o = m.node("Conv", &["x", &w], &[ints("dilations", &[2, 2])]);
-    m.is_refused(&o, "dilations is [2, 2], expected 1");
-    let mut m = Model::new(&[1, 2, 7, 7], 1);
     let o = m.conv("x", &[3, 3, 3, 3], &[]);
     m.is_refused(&o, "shape of the weights");
     let mut m = Model::new(&[1, 2, 2, 2], 1);
@@ -116,7 +112,7 @@ fn fully_connected_layers() {
     let mut m = Model::new(&[7, 1], 3);
     let (w, c) = (m.random(&[7, 5]), m.random(&[5]));
     let o = m.node("Gemm", &["x", &w, &c], &[int("transA", 1)]);
-    m.is_refused(&o, "a batch of 1");
+    m.is_refused(&o, "transA is 1");
     // A constant that an exporter turns.
     let mut m = Model::new(&[-1, 7], 3);
     let w = m.random(&[5, 7]);
@@ -202,7 +198,8 @@ fn normalisation_that_cannot_is_a_layer() {
         .iter()
         .filter(|l| depthwise(&l.operator))
         .count();
-    assert_eq!((network.layers.len(), count), (5, 2));
+    // The first one goes into the convolution behind it.
+    assert_eq!((network.layers.len(), count), (4, 1));
     // Of the input: into the first layer.
     let mut m = Model::new(&[1, 3, 6, 5], 6);
     let n = normalized(&mut m, "x", 3);
@@ -237,12 +234,6 @@ fn activations() {
     assert_eq!(activation(clip(&[0.0], &[0.5])), Activation::Clipped(0.5));
     assert_eq!(activation(clip(&[0.0], &[])), Activation::Relu);
     assert_eq!(activation(clip(&[0.0], &[f32::MAX])), Activation::Relu);
-    for (low, high) in [(&[-1.0][..], &[1.0][..]), (&[], &[6.0]), (&[], &[])] {
-        let (m, o) = clip(low, high);
-        m.is_refused(&o, "lower limit");
-    }
-    let (m, o) = clip(&[0.0], &[-1.0]);
-    m.is_refused(&o, "upper limit");
 
     let single = |op: &str, attributes: &[_], opset| {
         let mut m = Model::new(&[1, 2, 5, 5], 7);
@@ -367,22 +358,6 @@ fn pooling() {
         let o = m.node("AveragePool", &["x"], &attributes);
         m.is_right(&o);
     }
-    let mut m = Model::new(&[1, 3, 8, 7], 9);
-    let pads = [ints("kernel_shape", &[3, 3]), ints("pads", &[1, 1, 1, 1])];
-    let o = m.node("AveragePool", &["x"], &pads);
-    m.is_refused(&o, "count_include_pad is 0");
-    let mut m = Model::new(&[1, 3, 8, 7], 9);
-    let up = [
-        ints("kernel_shape", &[3, 3]),
-        ints("strides", &[2, 2]),
-        int("ceil_mode", 1),
-    ];
-    let o = m.node(
-        "AveragePool",
-        &["x"],
-        &[&up[..], &[int("count_include_pad", 1)]].concat(),
-    );
-    m.is_refused(&o, "ceil_mode");
 }
 
 #[test]
@@ -422,10 +397,6 @@ fn means_over_all_positions() {
         let o = m.node(op, &["x"], &[]);
         m.is_right(&o);
     }
-    let mut m = Model::new(&[1, 3, 6, 5], 10);
-    m.opset = 13;
-    let o = m.node("ReduceMean", &["x"], &[ints("axes", &[1])]);
-    m.is_refused(&o, "height and width alone");
 }
 
 /// A convolution, then `shape` on its map of 4 x 5 x 3, then a fully connected layer.
@@ -573,7 +544,7 @@ fn preprocessing_is_exact() {
         ..Default::default()
     };
     let bytes = ImportOptions {
-        scale: 1.0,
+        scale: Some(1.0),
         mean: vec![127.5],
         std: vec![60.0],
         ..Default::default()
@@ -630,7 +601,7 @@ fn preprocessing_is_exact() {
         ),
         (
             ImportOptions {
-                scale: f32::NAN,
+                scale: Some(f32::NAN),
                 ..Default::default()
             },
             "scale: got NaN",
@@ -827,12 +798,12 @@ fn channels_are_shuffled() {
 fn other_operators_are_refused_by_name() {
     let mut m = Model::new(&[1, 3, 4, 4], 18);
     let o = m.node("LRN", &["x"], &[]);
-    m.is_refused(&o, "got operator LRN, expected one of Add, AveragePool");
+    m.is_refused(&o, "got operator LRN, expected one of Add, ArgMax (last), AveragePool");
     m.graph.node[0].domain = "org.example".into();
     m.is_refused(&o, "got operator org.example.LRN");
     let mut m = Model::new(&[1, 3, 4, 4], 18);
     let o = m.node("Concat", &["x", "x"], &[int("axis", 2)]);
-    m.is_refused(&o, "joined along their channels");
+    m.is_right(&o);
     let mut m = Model::new(&[1, 1, 2, 2], 18);
     let w = m.floats(&[1, 1, 2, 2], vec![0.0, f32::NAN, 0.0, 0.0]);
     let o = m.node("Conv", &["x", &w], &[]);

@@ -5,12 +5,13 @@ use super::{
     Compute, Setting, apply, budget, parse_setting, recipe_parser, recipe_words, report, train,
 };
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
-use crate::output::{Output, Verdict};
+use crate::output::{Output, Verdict, percent};
 use crate::report::Subject;
 use crate::{bars, files, provenance, target};
 use anyhow::{Result, ensure};
 use clap::Args;
 use std::path::PathBuf;
+use thresh_compress::train::HELD_OUT_ACCURACY;
 use thresh_compress::{Budget, Context, Data, Method, Recipe, recipe::pretrained};
 use thresh_model::Network;
 use thresh_regs::Config;
@@ -219,15 +220,36 @@ impl Compress {
         match (searched, made) {
             (Some(searched), made) => {
                 searched.finish(&compressed, config, whole.test(), &path, made, output)?;
-                Ok(Verdict::Holds)
             }
-            (None, Some(made)) => {
-                output.result(made.text(), &made.json())?;
-                Ok(Verdict::Holds)
+            (None, Some(made)) => output.result(made.text(), &made.json())?,
+            (None, None) => {
+                train::report(output, &compressed, &path)?;
             }
-            (None, None) => train::report(output, &compressed, &path),
         }
+        Ok(verdict(&compressed, &self.method, data.guess(), output))
     }
+}
+
+/// A network that is no better than a guess is no success; says so, and what may have been wrong.
+fn verdict(network: &Network, method: &str, guess: f64, output: &Output) -> Verdict {
+    let of = |key: &str| network.provenance.get(key)?.parse::<f64>().ok();
+    let measured = of(HELD_OUT_ACCURACY).or(of("accuracy"));
+    let Some(accuracy) = measured.filter(|&accuracy| accuracy <= guess) else {
+        return Verdict::Holds;
+    };
+    let before = of(&format!("{method}.accuracy.before"));
+    let step = match before {
+        Some(before) if before <= guess => {
+            "it was so before compression: check the data, the order of its classes, and how images become inputs (--scale, --mean, --std)"
+        }
+        _ => "keep more, or train longer or with a lower rate, in another working folder",
+    };
+    output.note(format!(
+        "the network is right for {} of the images, got as many as one that gives each the most frequent class ({}), expected more; {step}",
+        percent(accuracy),
+        percent(guess)
+    ));
+    Verdict::Fails
 }
 
 /// The method with the options to begin with, and with those that the command line is read against.

@@ -1,18 +1,25 @@
 //! `thresh import`.
 
-use super::{pack, plan};
-use crate::calibration::Calibration;
-use crate::data::{DataArgs, HoldOut, Wanted};
-use crate::output::{Output, Verdict, facts, percent, ratio};
+pub mod model;
+mod report;
+
+use super::pack::{self, Extras};
+use super::plan;
+use super::post_training::{Compressed, PostTrainingArgs};
+use crate::accuracy::{self, Accuracies};
+use crate::calibration::{Calibrated, Calibration};
+use crate::data::{DataArgs, HoldOut, Source, Wanted};
+use crate::output::{Output, Verdict};
 use crate::{files, provenance, target};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::json;
-use std::path::{Path, PathBuf};
-use thresh_compress::{PostTraining, compress_after_training};
-use thresh_model::{Network, PackOptions, Shape, random};
-use thresh_onnx::ImportOptions;
+use model::{flag, list};
+use report::report;
+use std::path::PathBuf;
+use thresh_model::{Dataset, Layer, Network, Operator, PackOptions, random};
 use thresh_regs::Config;
+
+pub use model::ModelArgs;
 
 /// Import a trained network from an ONNX file.
 ///
@@ -37,16 +44,10 @@ pub struct Import {
     output: PathBuf,
     #[command(flatten)]
     reading: ModelArgs,
-    /// Share of the weights that stays, the largest ones: one for all layers, or one each.
-    #[arg(long, value_name = "SHARE,...", value_delimiter = ',')]
-    keep: Vec<f64>,
-    /// Take the share of --keep from all layers together.
-    #[arg(long, requires = "keep")]
-    global: bool,
-    /// Share the weights of each layer among 2^BITS - 1 values.
-    #[arg(long, value_name = "BITS")]
-    bits: Option<u32>,
-    /// Measure the accuracy on the first COUNT test images of --data.
+    #[command(flatten)]
+    post_training: PostTrainingArgs,
+    /// Measure the accuracy on the first COUNT test images of --data: of the float network, of the compressed one, and with
+    /// --config of the packed one.
     #[arg(long, value_name = "COUNT")]
     test: Option<usize>,
     /// With --test: measure on the last COUNT training images, or SHARE% of them.
@@ -57,10 +58,10 @@ pub struct Import {
     config: Option<&'static Config>,
     #[command(flatten)]
     data: DataArgs,
-    /// What calibrates the packer instead of --data: random, random:COUNT or random:COUNT:SEED for bytes
+    /// What calibrates packer and compression instead of --data: random, random:COUNT or random:COUNT:SEED for bytes
     /// without meaning; a PNG picture or a folder of them; an IDX file; a NumPy file of bytes, [count,
     /// height, width, channels].
-    #[arg(long, value_name = "INPUTS", requires = "config")]
+    #[arg(long, value_name = "INPUTS")]
     calibrate: Option<Calibration>,
     /// Cut what does not stay on the chip so small that each run can be loaded while the one before it runs.
     #[arg(long, requires = "config")]
@@ -78,128 +79,11 @@ pub struct Import {
     passes: bool,
 }
 
-/// Where the help of these options stands.
-const MODEL: &str = "How an ONNX model is read";
-
-/// How an ONNX model is to be read.
-#[derive(Clone, Debug, Args)]
-pub struct ModelArgs {
-    /// Mean of the input, one for all channels or one each.
-    #[arg(
-        long,
-        help_heading = MODEL,
-        value_name = "MEAN,...",
-        value_delimiter = ',',
-        allow_hyphen_values = true
-    )]
-    mean: Vec<f32>,
-    /// Standard deviation of the input, one for all channels or one each.
-    #[arg(long, help_heading = MODEL, value_name = "STD,...", value_delimiter = ',')]
-    std: Vec<f32>,
-    /// Value of byte 1 before mean and deviation [default: 1/255].
-    #[arg(long, help_heading = MODEL, value_name = "SCALE")]
-    scale: Option<f32>,
-    /// The model wants blue first.
-    #[arg(long, help_heading = MODEL)]
-    bgr: bool,
-    /// Shape of the image, where the model does not say it.
-    #[arg(long, help_heading = MODEL, value_name = "CHANNELSxHEIGHTxWIDTH", value_parser = parse_shape)]
-    shape: Option<Shape>,
-    /// Output to import, where there are several.
-    #[arg(long, help_heading = MODEL, value_name = "NAME")]
-    logits: Option<String>,
-    /// Names of the outputs, in their order.
-    #[arg(long, help_heading = MODEL, value_name = "NAME,...", value_delimiter = ',')]
-    labels: Vec<String>,
-}
-
-/// Whether a path is named as an ONNX model.
-fn is_model(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "onnx")
-}
-
-impl ModelArgs {
-    /// Reads a network or, as these options say, an ONNX model.
-    pub fn network(&self, path: &Path) -> Result<Network> {
-        if is_model(path) {
-            return self.import(path, None);
-        }
-        self.check_unused(path)?;
-        files::network(path)
-    }
-
-    /// Reads a model; `command` is what its provenance says.
-    fn import(&self, model: &Path, command: Option<String>) -> Result<Network> {
-        let default = ImportOptions::default();
-        let options = ImportOptions {
-            scale: self.scale.unwrap_or(default.scale),
-            mean: self.mean.clone(),
-            std: self.std.clone(),
-            bgr: self.bgr,
-            shape: self.shape,
-            output: self.logits.clone(),
-            labels: self.labels.clone(),
-            command,
-            ..default
-        };
-        thresh_onnx::import(model, &options).with_context(|| model.display().to_string())
-    }
-
-    /// Refuses these options for `network`, which is no ONNX model.
-    fn check_unused(&self, network: &Path) -> Result<()> {
-        let words = self.words();
-        ensure!(
-            words.is_empty(),
-            "got {} for {}, expected an ONNX model with it: a network says itself how its input is read; leave it out",
-            words.join(" "),
-            network.display()
-        );
-        Ok(())
-    }
-
-    /// Words of a command line that say the same.
-    pub fn words(&self) -> Vec<String> {
-        let shape = self
-            .shape
-            .map(|s| format!("{}x{}x{}", s.channels, s.height, s.width));
-        [
-            list("--mean", &self.mean),
-            list("--std", &self.std),
-            list("--scale", self.scale.as_slice()),
-            flag("--bgr", self.bgr),
-            list("--shape", shape.as_slice()),
-            list("--logits", self.logits.as_slice()),
-            list("--labels", &self.labels),
-        ]
-        .concat()
-    }
-}
-
-/// An option with its values, if it has some.
-fn list<T: ToString>(name: &str, values: &[T]) -> Vec<String> {
-    if values.is_empty() {
-        return vec![];
-    }
-    let values: Vec<String> = values.iter().map(T::to_string).collect();
-    vec![name.into(), values.join(",")]
-}
-
-/// A flag, if it is set.
-fn flag(name: &str, set: bool) -> Vec<String> {
-    Vec::from_iter(set.then(|| name.to_string()))
-}
-
-fn parse_shape(text: &str) -> Result<Shape> {
-    let sides: Vec<&str> = text.split('x').collect();
-    let sides: Result<Vec<usize>, _> = sides.iter().map(|side| side.parse()).collect();
-    match sides.as_deref() {
-        Ok(&[channels, height, width]) => Ok(Shape {
-            channels,
-            height,
-            width,
-        }),
-        _ => bail!("got {text:?}, expected CHANNELSxHEIGHTxWIDTH, as 3x32x32"),
-    }
+/// Inputs that are like those that the network will see.
+struct Known {
+    images: Vec<Vec<u8>>,
+    /// What they are in a sentence, where the command does not say it.
+    what: Option<String>,
 }
 
 impl Import {
@@ -210,90 +94,142 @@ impl Import {
         if let Some(seed) = self.random_weights {
             random::weights(&mut network, seed);
         }
-        let post_training = PostTraining {
-            keep: self.keep.clone(),
-            global: self.global,
-            bits: self.bits,
-        };
-        if !post_training.is_empty() {
-            network = compress_after_training(&network, &post_training).with_context(place)?;
-        }
-        let accuracy = match self.test {
-            Some(count) => Some(accuracy(&network, &self.data, self.hold_out, count)?),
+        let test = match self.test {
             None => None,
+            Some(count) => {
+                let test = self.data.test(&Wanted::by(&network), self.hold_out)?;
+                accuracy::check_count(count, &test)?;
+                Some((test, count))
+            }
+        };
+        let known = self.inputs(&network, output)?;
+        let images: Vec<&[u8]> = known.images.iter().map(Vec::as_slice).collect();
+        let compressed = self.post_training.apply(network, &images, output);
+        let Compressed { before, network } = compressed.with_context(place)?;
+        let accuracies = match &test {
+            None => None,
+            Some((test, count)) => Some(Accuracies::new(before.as_ref(), &network, test, *count)?),
         };
         match self.config {
-            Some(config) => self.pack(network, config, command, output),
+            Some(config) => {
+                let test = test.as_ref().map(|(test, count)| (test, *count));
+                self.pack(network, config, command, &known, accuracies, test, output)
+            }
             None => {
                 files::save_network(&self.output, &network)?;
-                report(output, &network, accuracy, &self.output)
+                report(output, &network, accuracies.as_ref(), &self.output)
             }
         }
     }
 
+    /// What calibrates: what was asked for, or training images where they are needed or known to be there.
+    fn inputs(&self, network: &Network, output: &Output) -> Result<Known> {
+        let asked = self.data.data != Source::default();
+        let known = match &self.calibrate {
+            Some(calibration) => Some(calibration.clone()),
+            // A quantised network says its ranges; only how often values are zero is left to measure.
+            None if self.config.is_some() && !asked && has_ranges(network) => {
+                Some(Calibration::any())
+            }
+            None => None,
+        };
+        if let Some(calibration) = known {
+            let inputs = calibration.load(network)?;
+            output.note(format!("calibrating with {}", inputs.what));
+            return Ok(Known {
+                images: inputs.images,
+                what: Some(inputs.what),
+            });
+        }
+        if self.config.is_none() && self.test.is_none() && !asked {
+            return Ok(Known {
+                images: vec![],
+                what: None,
+            });
+        }
+        let data = self.data.read(&Wanted::by(network))?;
+        let images = pack::calibration_images(network, &data, pack::CALIBRATION)?;
+        Ok(Known {
+            images: images.into_iter().map(<[u8]>::to_vec).collect(),
+            what: None,
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what the steps before found")]
     fn pack(
         &self,
-        network: Network,
+        mut network: Network,
         config: &Config,
         command: String,
+        known: &Known,
+        accuracies: Option<Accuracies>,
+        test: Option<(&Dataset, usize)>,
         output: &Output,
     ) -> Result<Verdict> {
         let options = PackOptions {
             overlap: self.overlap,
             ..PackOptions::default()
         };
-        let place = || self.model.display().to_string();
-        let (packed, samples) = match &self.calibrate {
-            Some(calibration) => {
-                let inputs = calibration.load(&network)?;
-                output.note(format!("calibrating with {}", inputs.what));
-                let mut network = network;
-                network.provenance = provenance::of_image(&network.provenance, command);
-                let text = ("calibration".to_string(), inputs.what.clone());
-                network.provenance.extend([text]);
-                let images: Vec<&[u8]> = inputs.images.iter().map(Vec::as_slice).collect();
-                let packed =
-                    pack::pack_shown(&network, config, &images, &options).with_context(place)?;
-                (packed, inputs.images)
-            }
-            None => {
-                let data = self.data.read(&Wanted::by(&network))?;
-                let count = pack::CALIBRATION;
-                let packed = pack::pack_network(network, config, &data, count, &options, command)
-                    .with_context(place)?;
-                let samples = 0..data.train().len().min(plan::INPUTS);
-                let samples = samples.map(|index| data.train().image(index).to_vec());
-                (packed, samples.collect())
-            }
-        };
-        if self.plan {
-            let samples: Vec<&[u8]> = samples.iter().map(Vec::as_slice).collect();
-            return pack::save_plan(&packed, config, &samples, self.passes, &self.output, output);
+        network.provenance = provenance::of_image(&network.provenance, command);
+        let text = known
+            .what
+            .clone()
+            .map(|what| ("calibration".to_string(), what));
+        network.provenance.extend(text);
+        let images: Vec<&[u8]> = known.images.iter().map(Vec::as_slice).collect();
+        let calibrated = Calibrated::new(&network, &images);
+        if calibrated.warning.is_some() {
+            output.note(&calibrated);
         }
-        pack::save(&packed.image, config, &self.output, output)
+        let packed = pack::pack_shown(&network, config, &images, &options)
+            .with_context(|| self.model.display().to_string())?;
+        let mut extras = Extras {
+            accuracies,
+            calibrated: Some(calibrated),
+        };
+        if let (Some(accuracies), Some((test, count))) = (&mut extras.accuracies, test) {
+            accuracies.packed = Some(accuracy::of_image(&packed.image, test, count)?);
+        }
+        if self.plan {
+            let samples = &images[..images.len().min(plan::INPUTS)];
+            return pack::save_plan(
+                &packed,
+                config,
+                samples,
+                self.passes,
+                &self.output,
+                &extras,
+                output,
+            );
+        }
+        pack::save(&packed.image, config, &self.output, &extras, output)
     }
 
     /// The command without what has no influence on the file.
     fn words(&self) -> Vec<String> {
         let config = self.config.map(|config| config.name);
-        let data = match (config, &self.calibrate) {
-            (Some(_), None) => self.data.words(),
-            (Some(_), Some(Calibration::Files(path))) => {
+        let asked = self.data.data != Source::default();
+        let data = match &self.calibrate {
+            None if config.is_some() || asked || self.test.is_some() => self.data.words(),
+            Some(Calibration::Files(path)) => {
                 vec!["--calibrate".into(), provenance::file_name(path)]
             }
-            (Some(_), Some(random)) => vec!["--calibrate".into(), random.to_string()],
-            (None, _) => vec![],
+            Some(random) => vec!["--calibrate".into(), random.to_string()],
+            None => vec![],
         };
+        // Then the training images say what the values are like.
+        let test = self
+            .test
+            .filter(|_| config.is_none() && self.calibrate.is_none());
         [
             vec!["import".to_string()],
             data,
+            list("--test", test.as_slice()),
             list("--config", config.as_slice()),
             self.reading.words(),
             list("--random-weights", self.random_weights.as_slice()),
-            list("--keep", &self.keep),
+            self.post_training.words(),
             flag("--overlap", self.overlap),
-            flag("--global", self.global),
-            list("--bits", self.bits.as_slice()),
             vec![
                 provenance::file_name(&self.model),
                 "-o".into(),
@@ -304,89 +240,11 @@ impl Import {
     }
 }
 
-/// Share of the first `count` test images whose largest output is that of their label.
-fn accuracy(
-    network: &Network,
-    data: &DataArgs,
-    hold_out: Option<HoldOut>,
-    count: usize,
-) -> Result<f64> {
-    let test = data.test(&Wanted::by(network), hold_out)?;
-    let all = test.len();
-    ensure!(
-        (1..=all).contains(&count),
-        "got --test {count}, expected 1 to {all}: there are no more test images"
-    );
-    let prepared = network.prepare();
-    let is_right = |index: &usize| {
-        let logits = prepared.logits(test.image(*index));
-        let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
-        best == Some(usize::from(test.labels[*index]))
-    };
-    let right = (0..count).filter(is_right).count();
-    Ok(ratio(right as f64, count as f64))
-}
-
-/// Prints what was imported.
-fn report(
-    output: &Output,
-    network: &Network,
-    accuracy: Option<f64>,
-    path: &Path,
-) -> Result<Verdict> {
-    let shape = network.input;
-    let weights: usize = network.layers.iter().map(|layer| layer.weights.len()).sum();
-    let nonzeros = network.nonzeros();
-    let framed = if network.frame.is_empty() {
-        ""
-    } else {
-        ", with a frame"
-    };
-    let mut lines = vec![
-        ("network", network.name.clone()),
-        (
-            "input",
-            format!(
-                "{} x {} x {}{framed}",
-                shape.channels, shape.height, shape.width
-            ),
-        ),
-        ("layers", network.layers.len().to_string()),
-        ("outputs", network.outputs().to_string()),
-        ("weights", format!("{nonzeros} of {weights} are not zero")),
-    ];
-    if let Some(accuracy) = accuracy {
-        lines.push((
-            "accuracy",
-            format!("{} of the images asked for", percent(accuracy)),
-        ));
-    }
-    lines.push(("saved as", path.display().to_string()));
-    let layers: Vec<_> = network
-        .layers
-        .iter()
-        .map(|layer| {
-            json!({
-                "name": layer.name,
-                "operator": layer.operator,
-                "weights": layer.weights.len(),
-                "nonzeros": layer.weights.nonzeros(),
-            })
-        })
-        .collect();
-    let value = json!({
-        "network": network.name,
-        "file": path.display().to_string(),
-        "input": shape,
-        "frame": network.frame,
-        "head": network.head,
-        "outputs": network.outputs(),
-        "weights": weights,
-        "nonzeros": nonzeros,
-        "accuracy": accuracy,
-        "layers": layers,
-        "provenance": network.provenance,
-    });
-    output.result(facts(&lines), &value)?;
-    Ok(Verdict::Holds)
+/// Whether the quantisers of a model say the range of every hidden layer that has weights or sums.
+fn has_ranges(network: &Network) -> bool {
+    let hidden = &network.layers[..network.layers.len() - 1];
+    let sums =
+        |layer: &&Layer| !layer.bias.is_empty() || matches!(layer.operator, Operator::Add { .. });
+    let mut sums = hidden.iter().filter(sums).peekable();
+    sums.peek().is_some() && sums.all(|layer| layer.range.is_some())
 }

@@ -115,6 +115,12 @@ impl Make {
         let options = PackOptions::default();
         let packed =
             pack::pack_network(small, config, &whole, pack::CALIBRATION, &options, command)?;
-        pack::save(&packed.image, config, &self.output, output)
+        pack::save(
+            &packed.image,
+            config,
+            &self.output,
+            &pack::Extras::default(),
+            output,
+        )
     }
 }

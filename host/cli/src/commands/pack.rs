@@ -1,7 +1,10 @@
 //! `thresh pack`.
 
 use super::plan;
-use crate::data::{DataArgs, Wanted};
+use super::post_training::{Compressed, PostTrainingArgs};
+use crate::accuracy::{self, Accuracies};
+use crate::calibration::Calibrated;
+use crate::data::{DataArgs, HoldOut, Wanted};
 use crate::output::{Output, Verdict, facts, ratio};
 use crate::{bars, files, provenance, target};
 use anyhow::{Context, Result, ensure};
@@ -22,7 +25,8 @@ use thresh_regs::Config;
 Examples:
   thresh pack --config ulx3s-25f -o net.thresh        packs .work/mnist/compressed.safetensors
   thresh pack --config tiny --plan lenet-5.safetensors -o lenet-5.thresh
-  thresh pack --config icebreaker clothes.safetensors --data fashion-mnist -o clothes.thresh")]
+  thresh pack --config icebreaker clothes.safetensors --data fashion-mnist -o clothes.thresh
+  thresh pack --config ulx3s-85f --bits 8 low.safetensors -o low.thresh      weights that are not shared yet")]
 pub struct Pack {
     /// The network [default: .work/DATA/compressed.safetensors].
     #[arg(value_name = "NETWORK.safetensors")]
@@ -41,6 +45,15 @@ pub struct Pack {
     /// Share of calibration values, in percent, that an activation's range covers.
     #[arg(long, value_name = "PERCENT", default_value_t = PackOptions::default().percentile)]
     percentile: f64,
+    #[command(flatten)]
+    post_training: PostTrainingArgs,
+    /// Measure the accuracy on the first COUNT test images of --data: of the float network, of the compressed one where --keep or --bits
+    /// makes one, and of the packed one.
+    #[arg(long, value_name = "COUNT")]
+    test: Option<usize>,
+    /// With --test: measure on the last COUNT training images, or SHARE% of them.
+    #[arg(long, value_name = "COUNT|SHARE%", requires = "test")]
+    hold_out: Option<HoldOut>,
     /// Cut what does not stay on the chip so small that each run can be loaded while the one before it runs:
     /// more passes, but no waiting for short loads.
     #[arg(long)]
@@ -89,6 +102,7 @@ impl Pack {
         if self.overlap {
             words.push("--overlap".into());
         }
+        words.extend(self.post_training.words());
         words.extend([
             provenance::file_name(&input),
             "-o".into(),
@@ -97,29 +111,87 @@ impl Pack {
         let command = provenance::chained(&network.provenance, &words);
 
         let data = self.data.read(&Wanted::by(&network))?;
-        let packed = pack_network(
+        let test = match self.test {
+            None => None,
+            Some(count) => {
+                let test = self.data.test(&Wanted::by(&network), self.hold_out)?;
+                accuracy::check_count(count, &test)?;
+                Some((test, count))
+            }
+        };
+        check_source(&network, &data)?;
+        let images = calibration_images(&network, &data, self.calibration)?;
+        let place = || input.display().to_string();
+        // What is shared already is left as it is.
+        let unchanged = Compressed {
+            before: None,
             network,
-            self.config,
-            &data,
-            self.calibration,
-            &options,
-            command,
-        )
-        .with_context(|| input.display().to_string())?;
+        };
+        let Compressed {
+            before,
+            mut network,
+        } = match self.post_training.compresses() {
+            true => self
+                .post_training
+                .apply(unchanged.network, &images, output)
+                .with_context(place)?,
+            false => unchanged,
+        };
+        let calibrated = Calibrated::new(&network, &images);
+        if calibrated.warning.is_some() {
+            output.note(&calibrated);
+        }
+        network.provenance = provenance::of_image(&network.provenance, command);
+        let packed = pack_shown(&network, self.config, &images, &options).with_context(place)?;
+        let accuracies = match &test {
+            None => None,
+            Some((test, count)) => {
+                let mut accuracies = Accuracies::new(before.as_ref(), &network, test, *count)?;
+                accuracies.packed = Some(accuracy::of_image(&packed.image, test, *count)?);
+                Some(accuracies)
+            }
+        };
+        let extras = Extras {
+            accuracies,
+            calibrated: Some(calibrated),
+        };
         if self.plan {
-            let inputs: Vec<&[u8]> = (0..data.train().len().min(plan::INPUTS))
-                .map(|index| data.train().image(index))
-                .collect();
+            let inputs = &images[..images.len().min(plan::INPUTS)];
             return save_plan(
                 &packed,
                 self.config,
-                &inputs,
+                inputs,
                 self.passes,
                 &self.output,
+                &extras,
                 output,
             );
         }
-        save(&packed.image, self.config, &self.output, output)
+        save(&packed.image, self.config, &self.output, &extras, output)
+    }
+}
+
+/// What is printed of an image beside its sizes.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    pub accuracies: Option<Accuracies>,
+    pub calibrated: Option<Calibrated>,
+}
+
+impl Extras {
+    fn add_to(&self, value: &mut serde_json::Value) {
+        if let Some(accuracies) = &self.accuracies {
+            value["accuracies"] = json!(accuracies);
+        }
+        if let Some(calibrated) = &self.calibrated {
+            value["calibration"] = json!(calibrated);
+        }
+    }
+
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        self.accuracies
+            .map(|accuracies| accuracies.lines())
+            .unwrap_or_default()
     }
 }
 
@@ -145,6 +217,17 @@ pub fn pack_network(
     command: String,
 ) -> Result<Packed> {
     check_source(&network, data)?;
+    let inputs = calibration_images(&network, data, calibration)?;
+    network.provenance = provenance::of_image(&network.provenance, command);
+    pack_shown(&network, config, &inputs, options)
+}
+
+/// The first `calibration` training images.
+pub fn calibration_images<'a>(
+    network: &Network,
+    data: &'a Data,
+    calibration: usize,
+) -> Result<Vec<&'a [u8]>> {
     let (got, expected) = (data.train().shape, network.input);
     ensure!(
         got == expected,
@@ -158,9 +241,7 @@ pub fn pack_network(
         expected.channels
     );
     let count = calibration.min(data.train().len());
-    let inputs: Vec<&[u8]> = (0..count).map(|index| data.train().image(index)).collect();
-    network.provenance = provenance::of_image(&network.provenance, command);
-    pack_shown(&network, config, &inputs, options)
+    Ok((0..count).map(|index| data.train().image(index)).collect())
 }
 
 /// Packs, and shows how far it is.
@@ -183,16 +264,28 @@ pub fn save_plan(
     inputs: &[&[u8]],
     passes: bool,
     path: &Path,
+    extras: &Extras,
     output: &Output,
 ) -> Result<Verdict> {
     files::write(path, &packed.image.to_bytes()?)?;
-    let (text, value) = plan::plan(packed, config, inputs, passes)?;
+    let (mut text, mut value) = plan::plan(packed, config, inputs, passes)?;
+    extras.add_to(&mut value);
+    let lines = extras.lines();
+    if !lines.is_empty() {
+        text = format!("{text}\n\n{}", facts(&lines));
+    }
     output.result(text, &value)?;
     Ok(Verdict::Holds)
 }
 
 /// Writes an image and prints what it is.
-pub fn save(image: &Image, config: &Config, path: &Path, output: &Output) -> Result<Verdict> {
+pub fn save(
+    image: &Image,
+    config: &Config,
+    path: &Path,
+    extras: &Extras,
+    output: &Output,
+) -> Result<Verdict> {
     let bytes = image.to_bytes()?;
     files::write(path, &bytes)?;
     let sizes = image.sizes()?;
@@ -200,7 +293,7 @@ pub fn save(image: &Image, config: &Config, path: &Path, output: &Output) -> Res
     let (parameters, float) = (sum(|s| s.parameters), sum(|s| s.float_bytes()));
     let (nonzeros, padding) = (sum(|s| s.nonzeros), sum(|s| s.padding));
     let times = ratio(float as f64, bytes.len() as f64);
-    let text = facts(&[
+    let mut lines = vec![
         ("image", format!("{} for {}", image.name, config.name)),
         (
             "size",
@@ -213,9 +306,10 @@ pub fn save(image: &Image, config: &Config, path: &Path, output: &Output) -> Res
             "weights",
             format!("{nonzeros} stored of {parameters} parameters, and {padding} padding zeros"),
         ),
-        ("saved as", path.display().to_string()),
-    ]);
-    let value = json!({
+    ];
+    lines.extend(extras.lines());
+    lines.push(("saved as", path.display().to_string()));
+    let mut value = json!({
         "image": image.name,
         "file": path.display().to_string(),
         "config": config.name,
@@ -227,6 +321,7 @@ pub fn save(image: &Image, config: &Config, path: &Path, output: &Output) -> Res
         "padding": padding,
         "provenance": image.provenance,
     });
-    output.result(text, &value)?;
+    extras.add_to(&mut value);
+    output.result(facts(&lines), &value)?;
     Ok(Verdict::Holds)
 }

@@ -85,14 +85,15 @@ impl Errors {
         }
     }
 
-    /// Whether `history` ends where the compression of this network ended.
+    /// Whether `history` ends where the compression of this network ended: with the last epoch, or with an earlier one that was better.
     pub fn is_of(&self, history: &History) -> bool {
-        let ends = ["fine-tune", "share"].map(|stage| history.epochs(stage).last());
-        let end = ends.into_iter().flatten().next();
         let last: Option<f64> = self.last.as_ref().and_then(|last| last.parse().ok());
         // A number in JSON may come back with another last digit.
-        let same = |end: &EpochRecord| Some((end.accuracy - last?).abs() < 1e-9);
-        end.and_then(same).unwrap_or(false)
+        let same = |end: &EpochRecord| last.is_some_and(|last| (end.accuracy - last).abs() < 1e-9);
+        let mut ends = ["fine-tune", "share"]
+            .iter()
+            .flat_map(|stage| history.epochs(stage));
+        ends.any(same)
     }
 }
 

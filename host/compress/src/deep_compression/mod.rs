@@ -28,6 +28,7 @@ use crate::{
     compact::Compact,
     data::{Data, hex},
     error::{Error, Result},
+    guard::Guard,
     history::{EpochRecord, Histogram, Recorder},
     method::{Method, check_not_hashed, note_made},
     net::{self, Affine, Net},
@@ -169,6 +170,7 @@ impl Method for DeepCompression {
             rate,
             fall,
             shift: options.shift,
+            guard: Guard::of(network),
         };
 
         let mut pruning = Masked::new(&net, dense, options);

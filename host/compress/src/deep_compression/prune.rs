@@ -262,6 +262,11 @@ impl Stage for Masked {
         self.layers.clone()
     }
 
+    // Earlier weights are more of them.
+    fn keeps(&self) -> bool {
+        false
+    }
+
     fn before(&mut self, step: usize, steps: usize) {
         let between = STEPS_A_MASK.min(steps.div_ceil(LEAST_MASKS)).max(1);
         if step.is_multiple_of(between) {

@@ -12,21 +12,6 @@ pub struct Shared {
     pub codes: Vec<u8>,
 }
 
-impl Shared {
-    /// Gives each of `weights` that is not zero the nearest of at most 255 shared values.
-    pub(crate) fn among(weights: &[f32], codebook: Vec<f32>) -> Self {
-        let codes = weights
-            .iter()
-            .map(|&weight| match weight {
-                0.0 => 0,
-                // At most 255 values, so that the code fits.
-                weight => (nearest(&codebook, weight) + 1) as u8,
-            })
-            .collect();
-        Self { codebook, codes }
-    }
-}
-
 /// `count` values at equal distances from the least to the greatest of `values` (section 3.2 of the paper).
 pub fn linear_start(values: &[f32], count: usize) -> Vec<f32> {
     let least = values.iter().copied().fold(f32::INFINITY, f32::min);

@@ -22,6 +22,7 @@ use crate::{
     checkpoint::Identity,
     data::{Data, hex},
     error::{Error, Result},
+    guard::Guard,
     method::{Method, check_not_hashed, note_made},
     net::{self, Net, matrix_sizes, scales},
     options::{Options, Value, invalid, options},
@@ -154,6 +155,7 @@ impl Method for HashedNets {
             rate,
             shift: options.shift,
             fall: Fall::Cosine,
+            guard: Guard::of(network),
         };
         let how = plan(Purpose::Train, options.epochs, options.rate);
         let identity = options.identity(network, data);

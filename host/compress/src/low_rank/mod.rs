@@ -28,6 +28,7 @@ use crate::{
     data::Data,
     error::{Error, Result},
     fine_tune::FineTune,
+    guard::Guard,
     method::{Method, check_not_hashed},
     net::Net,
     options::{Options, invalid, options},
@@ -153,6 +154,7 @@ impl Method for LowRank {
             shift: options.shift,
             seed: options.seed,
             fall: Fall::Cosine,
+            guard: Guard::of(network),
         };
         let between =
             |column: &Option<usize>| column.map_or(String::new(), |rank| format!("{rank}-"));

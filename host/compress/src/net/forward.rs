@@ -130,7 +130,7 @@ impl Step {
                 }
                 let [rows, columns] = window.counted([input.height, input.width], *excluded);
                 let area = (window.kernel[0] * window.kernel[1]) as f32;
-                let factor = |y: &usize| columns.iter().map(move |x| area / (y * x) as f32);
+                let factor = |&y: &usize| columns.iter().map(move |x| area / (y * x) as f32);
                 let factors: Vec<f32> = rows.iter().flat_map(factor).collect();
                 let shape = [1, 1, rows.len(), columns.len()];
                 Value::Map(means * vector(&factors).reshape(shape))

@@ -16,6 +16,7 @@ use crate::{
     data::Data,
     error::{Error, Result},
     fine_tune::FineTune,
+    guard::Guard,
     method::{Method, check_not_hashed},
     net::Net,
     options::{Options, invalid, options},
@@ -122,6 +123,7 @@ impl Method for TensorNetwork {
             shift: options.shift,
             seed: options.seed,
             fall: Fall::Cosine,
+            guard: Guard::of(network),
         };
         let list = |value: fn(&Truncated) -> String| -> String {
             let each = truncated.iter();

@@ -10,6 +10,7 @@ use crate::{
     data::Data,
     error::{Error, Result},
     fine_tune::{FineTune, identity},
+    guard::Guard,
     history::History,
     method::check_not_hashed,
     net::{self, Net},
@@ -240,6 +241,7 @@ impl CutOptions {
             seed: self.seed,
             // Each epoch is to stand for itself.
             fall: Fall::None,
+            guard: Guard::Off,
         };
         if self.epochs == 0 {
             return Ok(Vec::new());

@@ -5,7 +5,7 @@ fn sliding(
     input: [usize; 2],
     size: [usize; 2],
     stride: [usize; 2],
-    pad: [usize; 2],
+    pad: [i32; 2],
     output: [usize; 2],
 ) -> Geometry {
     Geometry {
@@ -47,10 +47,11 @@ proptest! {
     #[test]
     fn tables_say_what_the_geometry_says(
         input in [1usize..9, 1usize..9], size in [1usize..6, 1usize..6], stride in [1usize..4, 1usize..4],
-        pad in [0usize..4, 0usize..4], extra in [0usize..2, 0usize..2], rows in 1usize..4,
+        pad in [-5i32..9, -5i32..9], extra in [0usize..9, 0usize..9], rows in 1usize..4,
     ) {
         let places = |axis: usize| {
-            (input[axis] + pad[axis] + extra[axis]).saturating_sub(size[axis]) / stride[axis] + 1
+            let side = input[axis] + extra[axis] + pad[axis].max(0) as usize;
+            side.saturating_sub(size[axis]) / stride[axis] + 1
         };
         let g = sliding(input, size, stride, pad, [places(0), places(1)]);
         for y in 0..input[0] {

@@ -158,6 +158,20 @@ fn in_range(
     }
 }
 
+/// The most positions between the first place of a kernel and the map. More than there are in a map, since a kernel
+/// of a large stride begins far before it to meet a single one of its rows.
+const MOST_PADDING: i32 = 1 << 24;
+
+fn padding(pad: [i32; 2]) -> Result<(), ImageError> {
+    match pad.iter().find(|pad| pad.abs_diff(0) > MOST_PADDING.unsigned_abs()) {
+        Some(&pad) => {
+            let expected = format!("-{MOST_PADDING} to {MOST_PADDING}");
+            Err(ImageError::value("the padding", pad, expected))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Checks a geometry for itself: what bounds the sizes of everything else in the pass.
 pub(super) fn check(geometry: &Geometry) -> Result<(), ImageError> {
     let g = geometry;
@@ -170,21 +184,21 @@ pub(super) fn check(geometry: &Geometry) -> Result<(), ImageError> {
         }
         Kernel::Slides { size, stride, pad } => {
             in_range("a side of the kernel", &size, 1, MOST_SEGMENTS)?;
-            in_range("a stride", &stride, 1, MOST_WORDS)?;
-            in_range("the padding", &pad, 0, MOST_WORDS)?;
+            in_range("a stride", &stride, 1, MOST_SIDE)?;
+            padding(pad)?;
             at_most("segments of a column", g.segments(), MOST_SEGMENTS)?;
             in_range("a side of the kernel", &size, 1, MOST_TAPS)?;
         }
         Kernel::Whole { size, pad } => {
             equal("positions of a whole kernel", g.positions(), 1)?;
             in_range("a side of the kernel", &size, 1, MOST_SEGMENTS)?;
-            in_range("the padding", &pad, 0, MOST_WORDS)?;
+            padding(pad)?;
             at_most("segments of a column", g.segments(), MOST_SEGMENTS)?;
         }
     }
     if let Some(pool) = &g.pool {
         in_range("a side of the pool window", &pool.size, 1, MOST_WORDS)?;
-        in_range("a stride of the pool", &pool.stride, 1, MOST_WORDS)?;
+        in_range("a stride of the pool", &pool.stride, 1, MOST_SIDE)?;
         in_range("the padding of the pool", &pool.pad, 0, MOST_WORDS)?;
         in_range("a side of the pooled map", &pool.output, 1, MOST_WORDS)?;
         for axis in 0..2 {

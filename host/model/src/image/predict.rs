@@ -167,6 +167,15 @@ const SLIDES: usize = 0;
 const WHOLE: usize = 1;
 const SHARED: usize = 2;
 
+/// Padding as it is written: what is below zero wraps.
+fn unsigned(pad: i32) -> usize {
+    pad as u32 as usize
+}
+
+fn signed(pad: usize) -> i32 {
+    pad as u32 as i32
+}
+
 /// Visits every number of a geometry: `visit(predicted, actual)` gives the value that it gets.
 /// Predictions come from the passes before and from the numbers visited before.
 pub(super) fn geometry<E>(
@@ -196,14 +205,14 @@ pub(super) fn geometry<E>(
             size[1] = visit(size[0], size[1])?;
             stride[0] = visit(1, stride[0])?;
             stride[1] = visit(stride[0], stride[1])?;
-            pad[0] = visit(0, pad[0])?;
-            pad[1] = visit(pad[0], pad[1])?;
+            pad[0] = signed(visit(0, unsigned(pad[0]))?);
+            pad[1] = signed(visit(unsigned(pad[0]), unsigned(pad[1]))?);
             g.kernel = Kernel::Slides { size, stride, pad };
         }
         WHOLE => {
             for axis in 0..2 {
                 size[axis] = visit(g.input[axis], size[axis])?;
-                pad[axis] = visit(0, pad[axis])?;
+                pad[axis] = signed(visit(0, unsigned(pad[axis]))?);
             }
             g.kernel = Kernel::Whole { size, pad };
         }
@@ -214,7 +223,8 @@ pub(super) fn geometry<E>(
         let places = match g.kernel {
             Kernel::Whole { .. } | Kernel::Shared => 1,
             Kernel::Slides { size, stride, pad } => {
-                let room = (g.input[axis] + 2 * pad[axis]).saturating_sub(size[axis]);
+                let side = g.input[axis] as i64 + 2 * i64::from(pad[axis]);
+                let room = usize::try_from(side).unwrap_or(0).saturating_sub(size[axis]);
                 room.checked_div(stride[axis]).unwrap_or(0) + 1
             }
         };

@@ -280,7 +280,10 @@ fn check_operator(place: &str, operator: &Operator) -> Result<(), NetworkError> 
             excluded,
         } => {
             check_window(place, *input, window, false)?;
-            let inside = excluded.iter().zip(&window.pads).all(|(out, pad)| out <= pad);
+            let inside = excluded
+                .iter()
+                .zip(&window.pads)
+                .all(|(out, pad)| out <= pad);
             let got = format!("{excluded:?} of {:?}", window.pads);
             let expected = "at most the padding";
             expect(inside, place, "padding that does not count", &got, expected)?;
@@ -297,7 +300,13 @@ fn check_operator(place: &str, operator: &Operator) -> Result<(), NetworkError> 
             let highest = channels.iter().copied().max().unwrap_or(0);
             let expected = format!("below {}", input.channels);
             let ok = highest < input.channels;
-            expect(ok, place, "highest channel that is chosen", highest, expected)
+            expect(
+                ok,
+                place,
+                "highest channel that is chosen",
+                highest,
+                expected,
+            )
         }
     }
 }

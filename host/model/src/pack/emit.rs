@@ -2,8 +2,9 @@
 
 use super::calibrate::Quantised;
 use super::deal::{self, Deal};
+use super::slice::{Slice, Taps};
 use super::stretch::{Plan, Stretch};
-use super::tile::{self, Area, Layout, Limits, Reading, Subject};
+use super::tile::{self, Area, Counts, Layout, Limits, Reading, Subject};
 use super::unit::{Order, Pool, Term, Unit, used};
 use super::{PackOptions, Step, tables};
 use crate::image::{
@@ -116,6 +117,7 @@ pub(super) enum Place {
 }
 
 /// Weights that passes share.
+#[derive(Clone)]
 pub(super) struct Weights {
     /// The filters of every channel, if all have the same.
     pub filters: Option<Filters>,
@@ -132,9 +134,8 @@ struct Cutting<'a> {
     unit: usize,
     /// By term.
     readings: &'a [Reading],
-    /// Terms, each with a range of input words; the ranges of a term follow each other and have one
-    /// length, but for the last.
-    ranges: &'a [(usize, Range<usize>)],
+    /// The slices of a term follow each other, and its ranges of input words have one length, but for the last.
+    slices: &'a [Slice],
 }
 
 /// One pass before it has addresses.
@@ -144,8 +145,7 @@ pub(super) struct Draft {
     /// Index of its weights.
     pub weights: usize,
     pub pass: Pass,
-    pub term: usize,
-    pub groups: Range<usize>,
+    pub slice: Slice,
     pub rows: Range<usize>,
     pub area: Area,
 }
@@ -238,7 +238,12 @@ impl Job<'_> {
             for term in reads() {
                 for output in 0..term.outputs {
                     for (channel, tap, _) in term.row(output) {
-                        used[tap * input.channels + channel] = true;
+                        let position = match term.order {
+                            Order::ChannelsLast => tap,
+                            // The input has one, whatever the kernel.
+                            Order::ChannelsFirst => 0,
+                        };
+                        used[position * input.channels + channel] = true;
                     }
                 }
             }
@@ -351,9 +356,16 @@ impl Job<'_> {
             })
             .collect::<Result<Vec<_>, _>>()
             .map_err(|what| Misfit::Unit(index, what))?;
-        let counts: Vec<Vec<Vec<u32>>> = (0..unit.terms.len())
-            .map(|term| self.counts(config, layouts, index, term, readings[term]))
-            .collect();
+        let count =
+            |term: usize, taps: &Taps| self.counts(config, layouts, index, term, readings[term], taps);
+        let used = |term: usize| {
+            let (t, quantised) = (&unit.terms[term], &self.quantised[index].terms[term]);
+            let mut used = vec![false; t.window.kernel[0] * t.window.kernel[1]];
+            for (_, tap, code) in (0..t.outputs).flat_map(|output| t.row(output)) {
+                used[tap] |= quantised.code(code).is_some();
+            }
+            used
+        };
         let pools: Vec<Option<usize>> = (unit.terms.iter())
             .map(|term| hashed(config, term).map(|pool| part(pool, config.num_pes).0))
             .collect();
@@ -364,7 +376,9 @@ impl Job<'_> {
             wide,
             readings: &readings,
             sources,
-            counts: &counts,
+            count: &count,
+            used: &used,
+            memo: Default::default(),
         };
         let limits = Limits {
             config,
@@ -382,42 +396,37 @@ impl Job<'_> {
             Misfit::Memory(index, shortage)
         })?;
         let mut first = true;
-        let ranges = subject.ranges(&cut);
+        let slices = subject.slices(&cut, &limits);
         let cutting = Cutting {
             unit: index,
             readings: &readings,
-            ranges: &ranges,
+            slices: &slices,
         };
         for start in (0..own.words).step_by(cut.rows) {
             let rows = start..(start + cut.rows).min(own.words);
             let known = weights.len();
-            weights.extend(self.weights(config, layouts, &cutting, &rows));
+            let (new, of) = self.weights(config, layouts, &cutting, &rows);
+            weights.extend(new);
             for area in Area::all(unit, cut.window) {
-                for (k, (term, groups)) in ranges.iter().enumerate() {
-                    let keep = k + 1 < ranges.len();
-                    let pass = self.pass(
-                        config,
-                        layouts,
-                        index,
-                        *term,
-                        readings[*term],
-                        groups,
-                        &rows,
-                        &area,
-                        keep,
-                    );
+                for (k, slice) in slices.iter().enumerate() {
+                    let keep = k + 1 < slices.len();
+                    if keep && !area.meets(&unit.terms[slice.term], slice) {
+                        continue;
+                    }
+                    let reading = readings[slice.term];
+                    let pass =
+                        self.pass(config, layouts, index, slice, reading, &rows, &area, keep);
                     let begins_layer = std::mem::take(&mut first);
                     let parameters = if begins_layer { unit.parameters } else { 0 };
                     drafts.push(Draft {
                         unit: index,
-                        weights: known + k,
+                        weights: known + of[k],
                         pass: Pass {
                             begins_layer,
                             parameters: u32::try_from(parameters).unwrap_or(u32::MAX),
                             ..pass
                         },
-                        term: *term,
-                        groups: groups.clone(),
+                        slice: slice.clone(),
                         rows: rows.clone(),
                         area,
                     });
@@ -427,7 +436,7 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Non-zeros of a term: by packed output channel, then bank word of its input.
+    /// Non-zeros of some taps of a term.
     fn counts(
         &self,
         config: &Config,
@@ -435,7 +444,8 @@ impl Job<'_> {
         unit: usize,
         term: usize,
         reading: Reading,
-    ) -> Vec<Vec<u32>> {
+        taps: &Taps,
+    ) -> Counts {
         let (own, t) = (&layouts[unit + 1], &self.units[unit].terms[term]);
         let source = &layouts[t.source];
         let pes = config.num_pes;
@@ -446,7 +456,8 @@ impl Job<'_> {
         let count = |output: &Option<usize>| {
             let mut counts = vec![0; groups];
             for (channel, tap, code) in output.iter().flat_map(|&o| t.row(o)) {
-                if self.quantised[unit].terms[term].code(code).is_some() {
+                let counts_here = t.within(tap, taps).is_some();
+                if counts_here && self.quantised[unit].terms[term].code(code).is_some() {
                     let (column, _) = place(source, reading, channel, tap, t.input.channels, pes);
                     counts[column / pes] += 1;
                 }
@@ -456,44 +467,56 @@ impl Job<'_> {
         own.deal.iter().map(count).collect()
     }
 
-    /// The weights of some rows of a unit, for each range of input words that a cut makes. Rows are gone
-    /// through once, however many ranges there are.
+    /// The weights of some rows of a unit for the slices that a cut makes, and which of them each slice has. Rows are gone
+    /// through once for all ranges of input words.
     fn weights(
         &self,
         config: &Config,
         layouts: &[Layout],
         subject: &Cutting<'_>,
         rows: &Range<usize>,
-    ) -> Vec<Weights> {
-        let last = subject.ranges.len() - 1;
-        let mut weights = Vec::new();
+    ) -> (Vec<Weights>, Vec<usize>) {
+        let slices = subject.slices;
+        let last = slices.len() - 1;
+        let (mut weights, mut of) = (Vec::new(), Vec::new());
         let mut at = 0;
         while at <= last {
-            let term = subject.ranges[at].0;
-            let same = subject.ranges[at..].iter().filter(|(t, _)| *t == term);
-            let end = at + same.count();
-            let parts: Vec<&Range<usize>> =
-                subject.ranges[at..end].iter().map(|(_, r)| r).collect();
-            if let Some(pool) = hashed(config, &self.units[subject.unit].terms[term]) {
-                let pooled = || self.pooled(config, subject.unit, term, pool);
-                weights.extend(parts.iter().map(|_| pooled()));
-                at = end;
-                continue;
+            let term = slices[at].term;
+            let t = &self.units[subject.unit].terms[term];
+            let alike = |s: &&Slice| s.term == term && (t.shared || s.taps == slices[at].taps);
+            let end = at + slices[at..].iter().take_while(alike).count();
+            let mut ranges: Vec<&Range<usize>> = slices[at..end].iter().map(|s| &s.groups).collect();
+            let known = weights.len();
+            if t.shared {
+                // All parts of the map have the same weights.
+                ranges.dedup();
             }
-            for columns in self.columns(config, layouts, subject, term, &parts, rows) {
-                weights.push(self.coded(config, subject.unit, term, columns));
+            let which = |s: &Slice| ranges.iter().position(|&groups| *groups == s.groups);
+            of.extend(slices[at..end].iter().map(|s| known + which(s).unwrap_or(0)));
+            if let Some(pool) = hashed(config, t) {
+                let pooled = || self.pooled(config, subject.unit, term, pool);
+                weights.extend(ranges.iter().map(|_| pooled()));
+            } else {
+                let first = &slices[at];
+                for columns in self.columns(config, layouts, subject, first, &ranges, rows) {
+                    weights.push(self.coded(config, subject.unit, first, columns));
+                }
             }
             at = end;
+        }
+        if of[..last].contains(&of[last]) {
+            weights.push(weights[of[last]].clone());
+            of[last] = weights.len() - 1;
         }
         // The last range of a unit drains.
         let (own, quantised) = (&layouts[subject.unit + 1], &self.quantised[subject.unit]);
         let bias = |pe: usize, row: usize| {
             own.deal[row * config.num_pes + pe].map_or(0, |output| quantised.bias[output])
         };
-        for (pe, biases) in weights[last].biases.iter_mut().enumerate() {
+        for (pe, biases) in weights[of[last]].biases.iter_mut().enumerate() {
             *biases = rows.clone().map(|row| bias(pe, row)).collect();
         }
-        weights
+        (weights, of)
     }
 
     /// The pool of a term as columns.
@@ -520,17 +543,17 @@ impl Job<'_> {
         }
     }
 
-    /// Rows and codes of every column in each of these ranges of a term, by range, PE and column.
+    /// Rows and codes of every column of the taps of a slice in each of these ranges of its term, by range, PE and column.
     fn columns(
         &self,
         config: &Config,
         layouts: &[Layout],
         subject: &Cutting<'_>,
-        term: usize,
+        slice: &Slice,
         ranges: &[&Range<usize>],
         rows: &Range<usize>,
     ) -> Vec<Vec<Vec<Vec<Placed>>>> {
-        let (unit, pes) = (subject.unit, config.num_pes);
+        let (unit, term, pes) = (subject.unit, slice.term, config.num_pes);
         let (own, quantised) = (&layouts[unit + 1], &self.quantised[unit].terms[term]);
         let t = &self.units[unit].terms[term];
         let source = &layouts[t.source];
@@ -547,23 +570,24 @@ impl Job<'_> {
         let geometry = Area::all(&self.units[unit], [usize::MAX >> 1; 2])[0].geometry(
             &self.units[unit],
             t,
+            slice,
             channels[0],
         );
-        let width = t.window.kernel[1];
         let length = ranges[0].len().max(1);
         for (at, row) in rows.clone().enumerate() {
             for (pe, output) in own.deal[row * pes..][..pes].iter().enumerate() {
                 for (channel, tap, code) in output.iter().flat_map(|&o| t.row(o)) {
-                    let Some(code) = quantised.code(code) else {
+                    let here = t.within(tap, &slice.taps);
+                    let (Some(code), Some([y, x])) = (quantised.code(code), here) else {
                         continue;
                     };
-                    let (column, tap) = place(source, reading, channel, tap, t.input.channels, pes);
+                    let (column, _) = place(source, reading, channel, tap, t.input.channels, pes);
                     let range = column / pes / length;
                     let column = column - range * length * pes;
                     if range < ranges.len() && column < channels[range] {
                         let segment = match reading {
                             Reading::Flat => 0,
-                            Reading::Map => geometry.segment(tap / width, tap % width),
+                            Reading::Map => geometry.segment(y, x),
                         };
                         let row = (segment * rows.len() + at) as u32;
                         columns[range][pe][column].push((row, code));
@@ -579,9 +603,10 @@ impl Job<'_> {
         &self,
         config: &Config,
         unit: usize,
-        term: usize,
+        slice: &Slice,
         mut columns: Vec<Vec<Vec<Placed>>>,
     ) -> Weights {
+        let term = slice.term;
         let mut codebook = self.quantised[unit].terms[term].codebook.clone();
         let mut zero = None;
         columns
@@ -610,7 +635,10 @@ impl Job<'_> {
         let quantised = &self.quantised[unit].terms[term];
         let filters = t.filters().map(|codes| Filters {
             count: t.outputs / t.groups,
-            codes: codes.iter().map(|&code| quantised.code(code)).collect(),
+            codes: (codes.iter().enumerate())
+                .filter(|(i, _)| t.within(i % t.taps(), &slice.taps).is_some())
+                .map(|(_, &code)| quantised.code(code))
+                .collect(),
         });
         Weights {
             filters,
@@ -630,18 +658,17 @@ impl Job<'_> {
         config: &Config,
         layouts: &[Layout],
         unit: usize,
-        term: usize,
+        slice: &Slice,
         reading: Reading,
-        groups: &Range<usize>,
         rows: &Range<usize>,
         area: &Area,
         keep: bool,
     ) -> Pass {
         let (u, q) = (&self.units[unit], &self.quantised[unit]);
-        let t = &u.terms[term];
+        let (t, groups) = (&u.terms[slice.term], &slice.groups);
         let source = &layouts[t.source];
         let channels = source.columns(reading, groups, config.num_pes);
-        let geometry = (reading == Reading::Map).then(|| area.geometry(u, t, channels));
+        let geometry = (reading == Reading::Map).then(|| area.geometry(u, t, slice, channels));
         let signed = t
             .source
             .checked_sub(1)
@@ -712,7 +739,8 @@ impl Job<'_> {
         let mut upper = true;
         for mut draft in drafts {
             let unit = &self.units[draft.unit];
-            let term = &unit.terms[draft.term];
+            let slice = &draft.slice;
+            let term = &unit.terms[slice.term];
             let source = &layouts[term.source];
             let output = &layouts[draft.unit + 1];
             let i = plan.passes.len();
@@ -728,7 +756,7 @@ impl Job<'_> {
             let store = half(upper, Memory::WeightStore);
             let d = &mut draft.pass.descriptor;
             let column = half(upper, Memory::Columns);
-            point(d, column, draft.groups.start * config.num_pes);
+            point(d, column, slice.groups.start * config.num_pes);
             d.bias_base = short(store);
             // A codebook that is larger than half waits for its turn.
             if own.codebook.len() <= words(config, Memory::Codebook) - codebook {
@@ -753,10 +781,10 @@ impl Job<'_> {
             };
             if draft.pass.geometry.is_some() {
                 let (rows, columns) = (
-                    draft.area.input(unit, term, 0).0,
-                    draft.area.input(unit, term, 1).0,
+                    draft.area.input(unit, term, slice, 0).0,
+                    draft.area.input(unit, term, slice, 1).0,
                 );
-                let (start, count) = (draft.groups.start, draft.groups.len());
+                let (start, count) = (slice.groups.start, slice.groups.len());
                 if columns.len() == source.side[1] {
                     let position = rows.start * source.side[1];
                     let positions = rows.len() * source.side[1];
@@ -769,10 +797,10 @@ impl Job<'_> {
                 }
             } else {
                 // Words of all positions, counted through.
-                let mut word = draft.groups.start;
-                while word < draft.groups.end {
+                let mut word = slice.groups.start;
+                while word < slice.groups.end {
                     let (position, first) = (word / source.words, word % source.words);
-                    let count = (source.words - first).min(draft.groups.end - word);
+                    let count = (source.words - first).min(slice.groups.end - word);
                     writes.push(part(term.source, position, 1, first, count));
                     word += count;
                 }

@@ -208,7 +208,8 @@ impl Job<'_> {
         let mut placed: Vec<Option<(usize, PassDescriptor)>> = vec![None; weights.len()];
         for (i, draft) in drafts.iter_mut().enumerate() {
             let own = &weights[draft.weights];
-            let source = &layouts[self.units[draft.unit].terms[draft.term].source];
+            let slice = &draft.slice;
+            let source = &layouts[self.units[draft.unit].terms[slice.term].source];
             let output = &layouts[draft.unit + 1];
             let d = &mut draft.pass.descriptor;
             match &placed[draft.weights] {
@@ -220,7 +221,7 @@ impl Job<'_> {
                     d.bias_base = before.bias_base;
                 }
                 None => {
-                    point(d, column, draft.groups.start * config.num_pes);
+                    point(d, column, slice.groups.start * config.num_pes);
                     d.codebook_base = short(codebook);
                     d.bias_base = short(bias);
                     placed[draft.weights] = Some((i, *d));
@@ -231,14 +232,14 @@ impl Job<'_> {
                 }
             }
             let unit = &self.units[draft.unit];
-            let term = &unit.terms[draft.term];
+            let term = &unit.terms[slice.term];
             let input = base(term.source);
-            d.in_base = short(input + draft.groups.start);
+            d.in_base = short(input + slice.groups.start);
             if draft.pass.geometry.is_some() {
-                let first = draft.area.input(unit, term, 0).0.start;
+                let first = draft.area.input(unit, term, slice, 0).0.start;
                 d.in_base =
-                    short(input + first * source.side[1] * source.words + draft.groups.start);
-                d.in_step = short(source.words - draft.groups.len() + 1);
+                    short(input + first * source.side[1] * source.words + slice.groups.start);
+                d.in_step = short(source.words - slice.groups.len() + 1);
             }
             let parts = d.value_words(config.act_bits);
             let position = draft.area.start[0] * output.side[1];

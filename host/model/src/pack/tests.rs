@@ -10,6 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use thresh_regs::Table;
 
+mod shapes;
+
 fn inputs(network: &Network, count: usize, seed: u64) -> Vec<Vec<u8>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut byte = || {

@@ -2,10 +2,14 @@
 //! input channels.
 
 use super::deal::Deal;
+use super::slice::{self, Slice, Taps};
 use super::unit::{Order, Term, Unit};
-use crate::geometry::{Geometry, Kernel, MOST_SEGMENTS, MOST_TAPS, Places};
+use crate::geometry::{Geometry, Kernel, MOST_SEGMENTS, MOST_SIDE, Places};
 use crate::image::{Memory, POOL_COLUMN, words};
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::ops::Range;
+use std::rc::Rc;
 use thresh_regs::Config;
 
 /// How a value lies in the banks.
@@ -89,7 +93,12 @@ pub(super) fn reading(
     let whole = single && term.order == Order::ChannelsLast;
     let segments = height * width;
     let tables = words(config, Memory::Tables);
-    let fits = segments <= MOST_SEGMENTS && height <= tables && width <= tables;
+    // Column pointers of the fewest channels that a pass can take.
+    let pointers = layout.columns(Reading::Map, &(0..1), config.num_pes) * segments + 1;
+    let fits = segments <= MOST_SEGMENTS
+        && height <= tables
+        && width <= tables
+        && pointers <= words(config, Memory::Columns);
     if unit.pool.is_none() && whole && (layout.flat || layout.positions() == 1 || !fits || hashed) {
         return Ok(Reading::Flat);
     }
@@ -100,21 +109,9 @@ pub(super) fn reading(
             Err("it is no fully connected layer, and this configuration runs nothing else")
         };
     }
-    let window = &term.window;
-    let pads = window.pads;
-    if pads[0].max(pads[2]) >= height || pads[1].max(pads[3]) >= width {
-        return Err("its padding is not smaller than its kernel");
-    }
-    if !single && (height > MOST_TAPS || width > MOST_TAPS) {
-        return Err("a side of its kernel is larger than 15");
-    }
-    if segments > MOST_SEGMENTS {
-        return Err("its kernel has more than 255 positions");
-    }
-    if let Some(pool) = &unit.pool
-        && pool.kernel.iter().any(|&side| side > MOST_TAPS)
-    {
-        return Err("a side of its pool window is larger than 15");
+    let pool = unit.pool.map_or([1, 1], |pool| pool.stride);
+    if !single && term.window.stride.iter().chain(&pool).any(|&stride| stride > MOST_SIDE) {
+        return Err("a stride is larger than 65535");
     }
     Ok(Reading::Map)
 }
@@ -128,6 +125,8 @@ pub(super) struct Cut {
     pub window: [usize; 2],
     /// Bank words of an input range, for a flat term of the whole input.
     pub groups: usize,
+    /// Rows and columns of a kernel.
+    pub taps: [usize; 2],
 }
 
 /// A window of a unit's output.
@@ -194,43 +193,80 @@ impl Area {
     }
 
     /// The rows or columns of the input that meet the window's sums, on one axis, and the padding
-    /// before them. Rows are read whole unless the window is narrower than the unit's output.
-    pub fn input(&self, unit: &Unit, term: &Term, axis: usize) -> (Range<usize>, usize) {
+    /// before them: below zero where the kernel begins inside them. Rows are read whole unless the window is narrower than the
+    /// unit's output.
+    pub fn input(
+        &self,
+        unit: &Unit,
+        term: &Term,
+        slice: &Slice,
+        axis: usize,
+    ) -> (Range<usize>, i32) {
         let side = [term.input.height, term.input.width][axis];
+        let taps = &slice.taps[axis];
         if term.shared {
-            return (0..side, 0);
+            return (taps.clone(), 0);
         }
-        let (stride, pad) = (term.window.stride[axis], term.window.pads[axis]);
-        if axis == 1 && self.size[1] == unit.output.width {
-            // What the pool leaves out at the left is left out of the sums.
-            let first = self.sums_start[1] * stride;
-            if first <= pad {
-                return (0..side, pad - first);
-            }
+        let met = self.met(term, slice, axis);
+        let whole = axis == 1 && slice.whole_rows && self.size[1] == unit.output.width;
+        let read = match &met {
+            _ if whole => 0..side,
+            Some(met) => met.clone(),
+            None => 0..1,
+        };
+        if met.is_none() {
+            // Behind all of them.
+            let behind = i32::try_from(read.end).unwrap_or(i32::MAX);
+            return (read, -behind);
         }
-        let first = self.sums_start[axis] * stride;
-        let last = (self.sums_start[axis] + self.sums[axis] - 1) * stride;
-        let start = first.saturating_sub(pad);
-        let end = (last + term.window.kernel[axis])
-            .saturating_sub(pad)
-            .min(side);
-        (start..end, pad + start - first)
+        let first = self.sums_start[axis] * term.window.stride[axis] + taps.start;
+        let pad = (term.window.pads[axis] + read.start) as i64 - first as i64;
+        (read, pad.clamp(i32::MIN.into(), i32::MAX.into()) as i32)
     }
 
-    /// The geometry of the pass that adds channels of a term to the window's sums.
-    pub fn geometry(&self, unit: &Unit, term: &Term, channels: usize) -> Geometry {
-        let (rows, top) = self.input(unit, term, 0);
-        let (columns, left) = self.input(unit, term, 1);
+    /// Whether a slice adds something to the window's sums.
+    pub fn meets(&self, term: &Term, slice: &Slice) -> bool {
+        term.shared || (0..2).all(|axis| self.met(term, slice, axis).is_some())
+    }
+
+    /// The rows or columns of the input that meet the window's sums.
+    fn met(&self, term: &Term, slice: &Slice, axis: usize) -> Option<Range<usize>> {
+        let side = [term.input.height, term.input.width][axis];
+        let (stride, pad) = (term.window.stride[axis], term.window.pads[axis]);
+        let taps = &slice.taps[axis];
+        let of = |first: usize, last: usize| {
+            let start = (first * stride + taps.start).saturating_sub(pad);
+            let end = (last * stride + taps.end).saturating_sub(pad).min(side);
+            (start < end).then_some(start..end)
+        };
+        let (first, last) = (
+            self.sums_start[axis],
+            self.sums_start[axis] + self.sums[axis] - 1,
+        );
+        if stride <= taps.len() {
+            return of(first, last);
+        }
+        // Between places there are positions that none meets.
+        let mut met = (first..=last).filter_map(|place| of(place, place));
+        let start = met.next()?;
+        Some(start.start..met.last().map_or(start.end, |end| end.end))
+    }
+
+    /// The geometry of the pass that adds a slice of a term to the window's sums.
+    pub fn geometry(&self, unit: &Unit, term: &Term, slice: &Slice, channels: usize) -> Geometry {
+        let (rows, top) = self.input(unit, term, slice, 0);
+        let (columns, left) = self.input(unit, term, slice, 1);
+        let size = slice.taps.each_ref().map(Range::len);
         let kernel = if term.shared {
             Kernel::Shared
         } else if unit.sums == [1, 1] {
             Kernel::Whole {
-                size: term.window.kernel,
+                size,
                 pad: [top, left],
             }
         } else {
             Kernel::Slides {
-                size: term.window.kernel,
+                size,
                 stride: term.window.stride,
                 pad: [top, left],
             }
@@ -275,6 +311,9 @@ impl Limits<'_> {
     }
 }
 
+/// Non-zeros of some taps of a term: by packed output channel, then bank word of its input.
+pub(super) type Counts = Vec<Vec<u32>>;
+
 /// What one unit is to be cut for.
 pub(super) struct Subject<'a> {
     pub unit: &'a Unit,
@@ -284,10 +323,20 @@ pub(super) struct Subject<'a> {
     pub readings: &'a [Reading],
     /// Layout of what each term reads.
     pub sources: Vec<&'a Layout>,
-    /// Non-zeros of each term: by packed output channel, then bank word of its input.
-    pub counts: &'a [Vec<Vec<u32>>],
+    /// Counts the non-zeros of some taps of a term.
+    pub count: &'a dyn Fn(usize, &Taps) -> Counts,
+    /// Which taps of a term have a weight.
+    pub used: &'a dyn Fn(usize) -> Vec<bool>,
     /// Words of each term's pool in a PE; none where its weights are not picked by a hash.
     pub pools: &'a [Option<usize>],
+    pub memo: Memo,
+}
+
+/// What is counted once.
+#[derive(Default)]
+pub(super) struct Memo {
+    counts: RefCell<HashMap<(usize, Taps), Rc<Counts>>>,
+    used: RefCell<HashMap<usize, Rc<OnceCell<Vec<bool>>>>>,
 }
 
 impl Subject<'_> {
@@ -296,35 +345,74 @@ impl Subject<'_> {
         self.sources[term].groups(self.readings[term])
     }
 
-    /// The ranges of input words that a cut makes of each term, in order.
-    pub fn ranges(&self, cut: &Cut) -> Vec<(usize, Range<usize>)> {
-        let mut ranges = Vec::new();
-        for term in 0..self.unit.terms.len() {
-            let groups = self.groups(term);
-            for start in (0..groups).step_by(cut.groups) {
-                ranges.push((term, start..(start + cut.groups).min(groups)));
-            }
+    /// The most rows and columns of a term's kernel in a pass of any configuration.
+    fn most_taps(&self, term: usize) -> [usize; 2] {
+        match self.readings[term] {
+            Reading::Flat => slice::sides(&self.unit.terms[term]),
+            Reading::Map => slice::most(&self.unit.terms[term], self.unit.sums == [1, 1]),
         }
-        ranges
     }
 
-    /// Entries of the fullest PE for some rows and some input words of a term.
-    fn entries(
-        &self,
-        term: usize,
-        rows: &Range<usize>,
-        groups: &Range<usize>,
-        pes: usize,
-    ) -> usize {
+    /// The taps of each pass that a cut makes of a term.
+    fn taps(&self, term: usize, cut: &Cut, limits: &Limits<'_>) -> Vec<Taps> {
+        let t = &self.unit.terms[term];
+        let mut most = self.most_taps(term);
+        // Maps that stay on the chip are read row by row.
+        if !t.shared || limits.spilled {
+            most = [0, 1].map(|axis| most[axis].min(cut.taps[axis]));
+        }
+        if self.readings[term] == Reading::Flat {
+            most = slice::sides(t);
+        }
+        let known = self.memo.used.borrow_mut().entry(term).or_default().clone();
+        let used = || known.get_or_init(|| (self.used)(term)).clone();
+        slice::cut(t, most, used)
+    }
+
+    /// The slices that a cut makes of the terms, in order.
+    pub fn slices(&self, cut: &Cut, limits: &Limits<'_>) -> Vec<Slice> {
+        let mut slices = Vec::new();
+        for (term, t) in self.unit.terms.iter().enumerate() {
+            let groups = self.groups(term);
+            let ranges = (0..groups).step_by(cut.groups);
+            let ranges = ranges.map(|start| start..(start + cut.groups).min(groups));
+            let [_, width] = slice::sides(t);
+            let of = |taps: &Taps, groups: Range<usize>| Slice {
+                term,
+                taps: taps.clone(),
+                groups,
+                whole_rows: !limits.spilled || taps[1] == (0..width),
+            };
+            let taps = self.taps(term, cut, limits);
+            if t.shared {
+                // Passes over parts of a map have the same weights, which are loaded once.
+                slices.extend(ranges.flat_map(|g| taps.iter().map(move |taps| of(taps, g.clone()))));
+            } else {
+                let of = |taps| ranges.clone().map(move |groups| of(taps, groups));
+                slices.extend(taps.iter().flat_map(of));
+            }
+        }
+        slices
+    }
+
+    /// Entries of the fullest PE for some rows of a slice.
+    fn entries(&self, slice: &Slice, rows: &Range<usize>, pes: usize) -> usize {
+        let key = (slice.term, slice.taps.clone());
+        let key = match self.unit.terms[slice.term].shared {
+            true => (slice.term, [0..1, 0..1]),
+            false => key,
+        };
+        let known = self.memo.counts.borrow().get(&key).cloned();
+        let counts = known.unwrap_or_else(|| {
+            let counts = Rc::new((self.count)(key.0, &key.1));
+            let mut memo = self.memo.counts.borrow_mut();
+            memo.insert(key, counts.clone());
+            counts
+        });
         let of = |pe: usize| {
-            let rows = rows.clone().map(|row| &self.counts[term][row * pes + pe]);
-            rows.map(|row| {
-                row[groups.clone()]
-                    .iter()
-                    .map(|&n| n as usize)
-                    .sum::<usize>()
-            })
-            .sum::<usize>()
+            let rows = rows.clone().map(|row| &counts[row * pes + pe]);
+            let words = rows.flat_map(|row| &row[slice.groups.clone()]);
+            words.map(|&n| n as usize).sum::<usize>()
         };
         (0..pes).map(of).max().unwrap_or(0)
     }
@@ -332,14 +420,14 @@ impl Subject<'_> {
     /// The largest cut that the memories hold, and the memory that is short where none does.
     pub fn cut(&self, limits: &Limits<'_>) -> Result<Cut, (Memory, usize)> {
         let unit = self.unit;
-        let most_groups = (0..unit.terms.len())
-            .map(|t| self.groups(t))
-            .max()
-            .unwrap_or(1);
+        let terms = || 0..unit.terms.len();
+        let most_groups = terms().map(|t| self.groups(t)).max().unwrap_or(1);
+        let most_taps = |axis: usize| terms().map(|t| self.most_taps(t)[axis]).max().unwrap_or(1);
         let mut cut = Cut {
             rows: self.rows,
             window: [unit.output.height, unit.output.width],
             groups: most_groups,
+            taps: [most_taps(0), most_taps(1)],
         };
         while let Some((memory, need)) = self.shortage(&cut, limits) {
             let half = |n: &mut usize| {
@@ -350,12 +438,21 @@ impl Subject<'_> {
             // A hash counts rows from the first.
             let rows_stay = self.pools.iter().any(Option::is_some);
             let half_rows = |rows: &mut usize| !rows_stay && half(rows);
+            let half_kernel = |taps: &mut [usize; 2]| half(&mut taps[0]) || half(&mut taps[1]);
+            let half_taps = |taps: &mut [usize; 2]| half(&mut taps[usize::from(taps[1] > taps[0])]);
             let spilled = limits.spilled;
             let large = self.outputs(&cut, limits) > limits.words(memory) / 2;
             let [height, width] = &mut cut.window;
+            let taps = &mut cut.taps;
             let shrunk = match memory {
-                Memory::Accumulators | Memory::Tables => {
+                Memory::Accumulators => {
                     half(height) || (spilled && half(width)) || half_rows(&mut cut.rows)
+                }
+                Memory::Tables => {
+                    half(height)
+                        || (spilled && half(width))
+                        || half_rows(&mut cut.rows)
+                        || (spilled && half_taps(taps))
                 }
                 Memory::Activations => {
                     spilled
@@ -363,12 +460,16 @@ impl Subject<'_> {
                             || half(width)
                             || (large && half_rows(&mut cut.rows))
                             || half(&mut cut.groups)
-                            || half_rows(&mut cut.rows))
+                            || half_rows(&mut cut.rows)
+                            || half_taps(taps))
                 }
-                Memory::Columns => half(&mut cut.groups),
+                Memory::Columns => half(&mut cut.groups) || half_kernel(taps),
                 Memory::Rows => half_rows(&mut cut.rows),
                 Memory::WeightStore => {
-                    spilled && (half_rows(&mut cut.rows) || half(&mut cut.groups))
+                    spilled
+                        && (half_rows(&mut cut.rows)
+                            || half(&mut cut.groups)
+                            || half_kernel(taps))
                 }
                 Memory::Codebook | Memory::Passes => false,
             };
@@ -396,15 +497,18 @@ impl Subject<'_> {
         let exceeds =
             |memory: Memory, need: usize| (need > limits.words(memory)).then_some((memory, need));
         let areas = Area::all(unit, cut.window);
-        for (term, groups) in self.ranges(cut) {
+        for slice in self.slices(cut, limits) {
+            let (term, groups) = (slice.term, &slice.groups);
             let source = self.sources[term];
             let reading = self.readings[term];
             // First, since fewer channels are all that helps, and leave room for larger windows.
             let segments = match reading {
-                Reading::Flat => 1,
-                Reading::Map => unit.terms[term].window.kernel.iter().product(),
+                Reading::Map if !unit.terms[term].shared => {
+                    slice.taps.iter().map(Range::len).product()
+                }
+                _ => 1,
             };
-            let columns = source.columns(reading, &groups, pes);
+            let columns = source.columns(reading, groups, pes);
             let pointers = match self.pools[term] {
                 // Tokens name columns with the bits of a column pointer.
                 Some(words) => {
@@ -428,7 +532,7 @@ impl Subject<'_> {
                 let mut taps = 1;
                 let mut inputs = groups.len();
                 if reading == Reading::Map {
-                    let geometry = area.geometry(unit, &unit.terms[term], source.channels);
+                    let geometry = area.geometry(unit, &unit.terms[term], &slice, source.channels);
                     taps = geometry.taps();
                     inputs *= geometry.input[0] * geometry.input[1];
                     let pooled = geometry.pool.map_or([0, 0], |pool| pool.output);
@@ -456,7 +560,7 @@ impl Subject<'_> {
                     let rows = row..(row + cut.rows).min(self.rows);
                     let entries = match self.pools[term] {
                         Some(words) => words,
-                        None => self.entries(term, &rows, &groups, pes),
+                        None => self.entries(&slice, &rows, pes),
                     };
                     // A padding zero for each step of 256 rows at most.
                     let padding = segments * cut.rows / 256 * groups.len() * pes;

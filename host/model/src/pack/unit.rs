@@ -6,6 +6,8 @@
 
 use super::PackError;
 use super::share::{self, Shared};
+use super::{average, pools};
+use super::slice::Taps;
 use crate::network::{Activation, Layer, Network, Operator, Shape, Weights, Window, shuffled};
 
 /// Where the weights of a position stand in a term's codes.
@@ -50,13 +52,40 @@ pub(super) struct Pool {
 }
 
 impl Term {
+    /// One that adds a value as it is.
+    fn copy(source: usize, shape: Shape) -> Term {
+        Term {
+            source,
+            input: shape,
+            outputs: shape.channels,
+            groups: shape.channels,
+            window: Window::valid([1, 1]),
+            shared: false,
+            order: Order::ChannelsFirst,
+            codes: vec![1; shape.channels],
+            codebook: vec![1.0],
+            pool: None,
+        }
+    }
+
     /// Input channels of a group.
     pub fn group_inputs(&self) -> usize {
         self.input.channels / self.groups
     }
 
-    fn taps(&self) -> usize {
+    pub fn taps(&self) -> usize {
         self.window.kernel[0] * self.window.kernel[1]
+    }
+
+    /// Row and column of a kernel position in a rectangle of the kernel that it lies in; the first one where one weight
+    /// is for all positions.
+    pub fn within(&self, tap: usize, taps: &Taps) -> Option<[usize; 2]> {
+        if self.shared {
+            return Some([0, 0]);
+        }
+        let (y, x) = (tap / self.window.kernel[1], tap % self.window.kernel[1]);
+        let inside = taps[0].contains(&y) && taps[1].contains(&x);
+        inside.then(|| [y - taps[0].start, x - taps[1].start])
     }
 
     fn index(&self, output: usize, input: usize, tap: usize) -> usize {
@@ -118,6 +147,54 @@ impl Term {
             }
         }
         moved
+    }
+
+    /// Leaves out the kernel positions at the borders that no place of the window has on a map of one position.
+    fn crop(&mut self) {
+        let Some(places) = self.window.places([1, 1]) else {
+            return;
+        };
+        let mut window = self.window;
+        let mut first = [0; 2];
+        for axis in 0..2 {
+            let (pad, stride) = (self.window.pads[axis], self.window.stride[axis]);
+            let met = |place: usize| pad.checked_sub(place * stride);
+            let met = (0..places[axis]).filter_map(met);
+            let met: Vec<usize> = met.filter(|&k| k < self.window.kernel[axis]).collect();
+            let (Some(&least), Some(&most)) = (met.iter().min(), met.iter().max()) else {
+                // Nothing but padding: all weights count for nothing.
+                return;
+            };
+            first[axis] = least;
+            window.kernel[axis] = most + 1 - least;
+            window.pads[axis] = pad - least;
+            let end = (places[axis] - 1) * stride + window.kernel[axis];
+            window.pads[axis + 2] = end.saturating_sub(window.pads[axis] + 1);
+        }
+        let mut cropped = Term {
+            codes: vec![
+                0;
+                self.outputs * self.group_inputs() * window.kernel[0] * window.kernel[1]
+            ],
+            window,
+            ..self.clone()
+        };
+        let inputs = self.group_inputs();
+        for output in 0..self.outputs {
+            let group = output / (self.outputs / self.groups) * inputs;
+            for (channel, tap, code) in self.row(output) {
+                let (y, x) = (tap / self.window.kernel[1], tap % self.window.kernel[1]);
+                let (Some(y), Some(x)) = (y.checked_sub(first[0]), x.checked_sub(first[1])) else {
+                    continue;
+                };
+                if y < window.kernel[0] && x < window.kernel[1] {
+                    let tap = y * window.kernel[1] + x;
+                    let index = cropped.index(output, channel - group, tap);
+                    cropped.codes[index] = code;
+                }
+            }
+        }
+        *self = cropped;
     }
 
     pub fn weight(&self, code: u8) -> f64 {
@@ -244,6 +321,7 @@ pub(super) fn units(network: &Network) -> Result<Vec<Unit>, PackError> {
         lowering.layer(i, layer)?;
     }
     let last = network.layers.len();
+    lowering.crop();
     let view = &lowering.views[last];
     let unit = view.value.checked_sub(1).map(|unit| &lowering.units[unit]);
     let plain = |unit: &Unit| unit.clip == Clip::None && unit.pool.is_none();
@@ -287,17 +365,19 @@ impl Lowering<'_> {
                 let bias = layer.bias.iter().map(|&b| f64::from(b)).collect();
                 self.push(layer, vec![term], bias, value);
             }
-            Operator::Select { input, channels } => {
+            Operator::Select { channels, .. } => {
                 let from = |output: usize| Some(channels[output]);
                 let term = self.chosen(source, channels.len(), from);
                 self.push(layer, vec![term], vec![0.0; channels.len()], value);
-                let _ = input;
             }
-            // FOUNDATION: padding that does not count is not lowered yet.
-            Operator::AveragePool { input, window, .. } => {
-                let term = self.average(layer, *input, window)?;
-                let bias = vec![0.0; input.channels];
-                self.push(layer, vec![term], bias, value);
+            Operator::AveragePool {
+                input,
+                window,
+                excluded,
+            } => {
+                let terms = average::terms(*input, window, *excluded).into_iter();
+                let terms = terms.map(|term| self.see(term, source)).collect();
+                self.push(layer, terms, vec![0.0; input.channels], value);
             }
             Operator::Add { shape } => self.add(layer, *shape, value)?,
             Operator::Concat { inputs } => self.concat(layer, inputs, value),
@@ -306,31 +386,77 @@ impl Lowering<'_> {
                 let term = self.chosen(source, shape.channels, from);
                 self.push(layer, vec![term], vec![0.0; shape.channels], value);
             }
-            Operator::MaxPool { window, .. } => {
-                // Into the drain of the unit that gives its input, if nothing else reads that.
-                let fits = self.views[source].halves.is_none()
-                    && self.users[source] == 1
-                    && self.views[source].value == self.units.len()
-                    && self.units.last().is_some_and(|unit| unit.pool.is_none());
-                if !fits {
-                    self.copy(source, layer.name.clone());
-                    // A copy keeps what its source is clipped to.
-                }
-                let unit = self.units.last_mut().expect("a unit to pool");
-                // The largest of one is itself.
-                unit.pool = (unit.sums != [1, 1]).then_some(*window);
-                unit.output = layer.operator.output();
-                unit.value = value;
-                let view = View {
-                    value: self.units.len(),
-                    halves: None,
-                };
-                self.views.push(view);
-                self.activate(layer, value)?;
-                return Ok(());
-            }
+            Operator::MaxPool { input, window } => self.largest(layer, *input, window, value),
         }
         self.activate(layer, value)
+    }
+
+    /// The largest of each window, in the drain of the unit that gives its input where nothing else reads that, and of a copy otherwise;
+    /// one behind the other where a window is too large for one drain.
+    fn largest(&mut self, layer: &Layer, input: Shape, window: &Window, value: usize) {
+        let source = layer.inputs[0];
+        for (i, window) in pools::chain(window, [input.height, input.width]).iter().enumerate() {
+            let before = self.units.last().map(|unit| unit.output);
+            let input = if i == 0 { input } else { before.unwrap_or(input) };
+            let side = [input.height, input.width];
+            let [height, width] = window.places(side).expect("a network that was checked");
+            // One position that becomes several, with padding, is copied: fully connected passes do not pool.
+            let one = [height, width] == [1, 1];
+            let pools = |unit: &Unit| unit.pool.is_none() && (one || unit.sums != [1, 1]);
+            let fits = self.views[source].halves.is_none()
+                && self.users[source] == 1
+                && self.views[source].value == self.units.len()
+                && self.units.last().is_some_and(pools);
+            if i > 0 {
+                self.copy_unit(layer, input);
+            } else if !fits {
+                // A copy keeps what its source is clipped to.
+                self.copy(source, layer.name.clone());
+            }
+            let unit = self.units.last_mut().expect("a unit to pool");
+            // The largest of one is itself.
+            unit.pool = (!one || unit.sums != [1, 1]).then_some(*window);
+            unit.output = Shape {
+                height,
+                width,
+                ..input
+            };
+            unit.value = value;
+        }
+        self.views.push(View {
+            value: self.units.len(),
+            halves: None,
+        });
+    }
+
+    /// Appends a unit of `layer` that copies what the last one drains, of shape `input`.
+    fn copy_unit(&mut self, layer: &Layer, input: Shape) {
+        let last = self.units.last().expect("a unit to copy");
+        let unit = Unit {
+            name: format!("{} (of its parts)", layer.name),
+            parameters: 0,
+            terms: vec![Term::copy(self.units.len(), input)],
+            bias: vec![0.0; input.channels],
+            dead: vec![false; input.channels],
+            clip: last.clip,
+            sums: [input.height, input.width],
+            pool: None,
+            output: input,
+            value: last.value,
+            halves: false,
+        };
+        self.units.push(unit);
+    }
+
+    /// Forgets the kernel positions that never meet an input image of one position.
+    fn crop(&mut self) {
+        let terms = self.units.iter_mut().flat_map(|unit| &mut unit.terms);
+        for term in terms.filter(|term| term.source == 0) {
+            let one = [term.input.height, term.input.width] == [1, 1];
+            if one && !term.shared && term.pool.is_none() {
+                term.crop();
+            }
+        }
     }
 
     fn push(&mut self, layer: &Layer, terms: Vec<Term>, bias: Vec<f64>, value: usize) {
@@ -459,20 +585,7 @@ impl Lowering<'_> {
 
     /// A term that adds a value as it is.
     fn identity(&self, value: usize) -> Term {
-        let shape = self.shape(value);
-        let term = Term {
-            source: 0,
-            input: shape,
-            outputs: shape.channels,
-            groups: shape.channels,
-            window: Window::valid([1, 1]),
-            shared: false,
-            order: Order::ChannelsFirst,
-            codes: vec![1; shape.channels],
-            codebook: vec![1.0],
-            pool: None,
-        };
-        self.see(term, value)
+        self.see(Term::copy(0, self.shape(value)), value)
     }
 
     /// `term`, which is to read a value of the network, as one that reads the engine's.
@@ -576,28 +689,6 @@ impl Lowering<'_> {
             pool,
         };
         Ok(self.see(term, source))
-    }
-
-    fn average(&self, layer: &Layer, input: Shape, window: &Window) -> Result<Term, PackError> {
-        let area = window.kernel[0] * window.kernel[1];
-        let whole = window.kernel == [input.height, input.width] && window.pads == [0; 4];
-        let (window, taps) = match whole {
-            true => (Window::valid([1, 1]), 1),
-            false => (*window, area),
-        };
-        let term = Term {
-            source: 0,
-            input,
-            outputs: input.channels,
-            groups: input.channels,
-            window,
-            shared: whole && area > 1,
-            order: Order::ChannelsFirst,
-            codes: vec![1; input.channels * taps],
-            codebook: vec![1.0 / area as f64],
-            pool: None,
-        };
-        Ok(self.see(term, layer.inputs[0]))
     }
 
     /// A sum takes over the terms of the units before it that give its values for nothing else.

@@ -223,7 +223,11 @@ impl Graph {
             if self.rng.random_bool(0.4) {
                 window = Window::whole([input.height, input.width]);
             }
-            Operator::AveragePool { input, window, excluded: [0; 4] }
+            Operator::AveragePool {
+                input,
+                window,
+                excluded: [0; 4],
+            }
         };
         self.push(operator, vec![source]);
     }

@@ -1,49 +1,18 @@
 //! Activations.
 
 use super::affine::channels;
+use super::quantised::activated;
 use crate::error::Result;
-use crate::importer::{Importer, Value, open};
+use crate::importer::Importer;
 use crate::node::Node;
-use crate::tensor::Tensor;
-use crate::view::View;
+use crate::view::{Padding, View};
 use thresh_model::Activation;
 
 pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
-    if node.operator() == "Max" {
-        return above_zero(importer, node);
-    }
-    let view = importer.view(node, 0)?;
-    apply(importer, node, view)
-}
-
-/// `Max` of a value and the constant 0, as an exporter writes a lower limit.
-fn above_zero<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
-    let count = node.proto.input.len();
-    node.expect(count == 2, "number of inputs", count, 2)?;
-    let (left, right) = (importer.input(node, 0)?, importer.input(node, 1)?);
-    let (Value::View(view), Value::Constant(zero)) = (match left {
-        Value::View(_) => (left, right),
-        Value::Constant(_) => (right, left),
-    }) else {
-        return Err(node.wrong(
-            "inputs",
-            "two maps or constants",
-            "a map and the constant 0",
-        ));
-    };
-    open(node, &view)?;
-    let limit = one(node, &zero)?;
-    let rank = zero.dims.len();
-    let ok = limit == 0.0 && rank <= view.sides.len();
-    node.expect(ok, "constant", format!("{limit} of {rank} sides"), "0")?;
-    activate(importer, node, view, Activation::Relu)
-}
-
-fn apply<'a>(importer: &mut Importer<'a>, node: Node<'a>, mut view: View) -> Result<View> {
+    let mut view = importer.padded(node, 0)?;
     let activation = match node.operator() {
         "Relu" => Activation::Relu,
         "LeakyRelu" => Activation::Leaky(vec![node.float("alpha", 0.01)]),
-        "Clip" => clip(importer, node)?,
         _ => {
             let slopes = importer.constant(node, 1)?;
             importer.budget.take(Some(view.shape.channels))?;
@@ -52,26 +21,43 @@ fn apply<'a>(importer: &mut Importer<'a>, node: Node<'a>, mut view: View) -> Res
             view = found.0;
             let ok = view.sides.len() == rank;
             node.expect(ok, "sides of the slopes", slopes.dims.len(), rank)?;
-            Activation::Leaky(if slopes.data.len() == 1 {
-                vec![slopes.float_at(0)]
-            } else {
-                found.1
+            let slopes = found.1;
+            Activation::Leaky(match slopes.iter().all(|&slope| slope == slopes[0]) {
+                true => vec![slopes[0]],
+                false => slopes,
             })
         }
     };
     activate(importer, node, view, activation)
 }
 
-fn activate<'a>(
+/// `activation` of each value, in the layer of `view` if that can be.
+pub(super) fn activate<'a>(
     importer: &mut Importer<'a>,
     node: Node<'a>,
     view: View,
     activation: Activation,
 ) -> Result<View> {
+    // Zeros around the map stay zeros.
+    if view.padding != Padding::default() && !view.padding.lowest && view.each.is_none() {
+        let (padding, around, sides) = (view.padding, view.shape, view.sides.clone());
+        let inner = View {
+            padding: Padding::default(),
+            ..view.clone().resized(view.inner())
+        };
+        let inner = activate(importer, node, inner, activation)?;
+        return Ok(View {
+            padding,
+            shape: around,
+            sides,
+            ..inner
+        });
+    }
     let view = importer.plain(view)?;
     if let Some(layer) = importer.layer_of(&view)
         && let Some(both) = joined(&layer.activation, &activation)
     {
+        layer.range = layer.range.map(|range| activated(range, &activation));
         layer.activation = both;
         return Ok(view);
     }
@@ -94,32 +80,4 @@ fn joined(first: &Activation, second: &Activation) -> Option<Activation> {
         (Relu | Clipped(_), Relu | Leaky(_)) => Some(first.clone()),
         _ => None,
     }
-}
-
-/// `Clip`, with limits as attributes before version 11 and as inputs since.
-fn clip<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Activation> {
-    let mut limit = |index: usize, name: &str, default: f32| -> Result<f32> {
-        if let Some(attribute) = node.attribute(name) {
-            return Ok(attribute.f);
-        }
-        match importer.optional(node, index)? {
-            Some(tensor) => one(node, &tensor),
-            None => Ok(default),
-        }
-    };
-    let least = limit(1, "min", f32::NEG_INFINITY)?;
-    let most = limit(2, "max", f32::INFINITY)?;
-    node.expect(least == 0.0, "lower limit", least, "0")?;
-    // An exporter may write the largest number for no limit.
-    if most >= f32::MAX {
-        return Ok(Activation::Relu);
-    }
-    node.expect(most > 0.0, "upper limit", most, "above 0")?;
-    Ok(Activation::Clipped(most))
-}
-
-fn one(node: Node<'_>, tensor: &Tensor) -> Result<f32> {
-    let count = tensor.data.len();
-    node.expect(count == 1, "values of a limit", count, 1)?;
-    Ok(tensor.float_at(0))
 }

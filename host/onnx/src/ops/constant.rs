@@ -1,12 +1,18 @@
 //! Nodes whose result is known: constants, shapes, and the arithmetic that exporters make of them.
 
+mod arithmetic;
+mod pick;
+mod reduce;
+
+pub(super) use pick::ranges;
+
 use super::shape::{flat, integers, permutation, resolved, squeezed, target, unsqueezed};
 use crate::budget::product;
 use crate::error::Result;
 use crate::importer::{Importer, Value};
 use crate::node::Node;
 use crate::proto::data_type as t;
-use crate::tensor::{Data, MOST_RANK, Tensor};
+use crate::tensor::{Data, Tensor};
 use std::rc::Rc;
 
 /// The result of `node`; `None` if it is not one of these.
@@ -15,46 +21,48 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Opt
     match node.operator() {
         "Constant" => return known(constant(importer, node)?),
         "Shape" => return known(shape(importer, node)?),
+        "Size" => {
+            let all = sides_of(importer, node)?.iter().product::<usize>();
+            return known(Tensor::int(all as i64));
+        }
         _ => {}
     }
     let mut inputs = Vec::new();
     for (index, name) in node.proto.input.iter().enumerate() {
         if name.is_empty() {
+            inputs.push(None);
             continue;
         }
         match importer.input(node, index)? {
-            Value::Constant(tensor) => inputs.push(tensor),
+            Value::Constant(tensor) => inputs.push(Some(tensor)),
             Value::View(_) => return Ok(None),
         }
     }
-    let Some(first) = inputs.first().cloned() else {
+    let Some(Some(first)) = inputs.first().cloned() else {
         return Ok(None);
     };
-    let second = inputs.get(1);
+    let given: Vec<Rc<Tensor>> = inputs.iter().flatten().cloned().collect();
     let dims = &first.dims;
-    let copies = !matches!(
-        node.operator(),
-        "ConstantOfShape" | "Concat" | "Identity" | "Dropout"
-    );
-    importer.budget.take(if copies {
-        Some(first.data.len())
-    } else {
-        Some(0)
-    })?;
-    let tensor = match node.operator() {
-        "Identity" | "Dropout" => return Ok(Some(Value::Constant(first))),
+    let operator = node.operator();
+    if matches!(operator, "Identity" | "Dropout") {
+        return Ok(Some(Value::Constant(first)));
+    }
+    if !matches!(operator, "ConstantOfShape" | "Range" | "Expand" | "Tile") {
+        importer.budget.take(Some(first.data.len()))?;
+    }
+    let tensor = match operator {
         "ConstantOfShape" => filled(importer, node, &first)?,
         "Cast" => cast(node, &first)?,
-        "Concat" => concat(importer, node, &inputs)?,
-        "Gather" => match second {
-            Some(indices) => gather(node, &first, indices)?,
-            None => return Ok(None),
-        },
-        "Slice" => slice(node, &inputs)?,
-        "Add" | "Sub" | "Mul" | "Div" => match second {
-            Some(second) => arithmetic(importer, node, &first, second)?,
-            None => return Ok(None),
-        },
+        "Concat" => pick::concat(importer, node, &given)?,
+        "Range" => range(importer, node, &given)?,
+        "Gather" if given.len() == 2 => pick::gather(importer, node, &first, &given[1])?,
+        "Slice" => pick::slice(node, &first, &inputs[1..])?,
+        "Split" => return pick::split(importer, node, &first, given.get(1)).map(Some),
+        "Expand" if given.len() == 2 => pick::expand(importer, node, &first, &given[1])?,
+        "Tile" if given.len() == 2 => pick::tile(importer, node, &first, &given[1])?,
+        "Where" if given.len() == 3 => arithmetic::choose(importer, node, &given)?,
+        "Min" | "Max" | "Sum" => arithmetic::all(importer, node, &given)?,
+        "MatMul" if given.len() == 2 => arithmetic::product(importer, node, &first, &given[1])?,
         "Transpose" => first.transposed(&permutation(node, dims.len())?),
         "Flatten" => reshaped(node, &first, flat(node, dims)?)?,
         "Reshape" => {
@@ -75,9 +83,55 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Opt
             }
             reshaped(node, &first, more)?
         }
-        _ => return Ok(None),
+        _ => match (given.get(1), reduce::kind(operator)) {
+            (second, Some(kind)) => reduce::run(node, &first, second, kind)?,
+            (None, None) => match arithmetic::of_one(node, &first) {
+                Some(tensor) => tensor,
+                None => return Ok(None),
+            },
+            (Some(second), None) => match arithmetic::of_two(importer, node, &first, second)? {
+                Some(tensor) => tensor,
+                None => return Ok(None),
+            },
+        },
     };
     known(tensor)
+}
+
+/// The one integer of `tensor`.
+pub(super) fn integer(node: Node<'_>, tensor: &Tensor) -> Result<i64> {
+    match &tensor.data {
+        Data::Int(values) if values.len() == 1 => Ok(values[0]),
+        _ => Err(node.wrong("a number", format!("{:?}", tensor.dims), "one integer")),
+    }
+}
+
+/// The numbers from the first input to the second, by steps of the third.
+fn range<'a>(
+    importer: &mut Importer<'a>,
+    node: Node<'a>,
+    inputs: &[Rc<Tensor>],
+) -> Result<Tensor> {
+    let [from, to, step] = inputs else {
+        return Err(node.wrong("inputs", inputs.len(), 3));
+    };
+    let [from, to, step] = [from, to, step].map(|tensor| integer(node, tensor));
+    let (from, to, step) = (from?, to?, step?);
+    node.expect(step != 0, "step", step, "another number")?;
+    let length = i128::from(to) - i128::from(from);
+    let count = (length + i128::from(step) - i128::from(step.signum())) / i128::from(step);
+    let count = usize::try_from(count.max(0)).ok();
+    importer.budget.take(count)?;
+    let numbers = (0..count.unwrap_or(0) as i64).map(|at| from + at * step);
+    Ok(Tensor::ints(numbers.collect()))
+}
+
+/// The sides of input 0, with all images that the model takes at once.
+fn sides_of<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vec<usize>> {
+    Ok(match importer.input(node, 0)? {
+        Value::Constant(tensor) => tensor.dims.clone(),
+        Value::View(view) => super::cut::dims(importer, &view),
+    })
 }
 
 fn reshaped(node: Node<'_>, tensor: &Tensor, dims: Vec<usize>) -> Result<Tensor> {
@@ -113,10 +167,7 @@ fn constant<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Tensor> {
 }
 
 fn shape<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Tensor> {
-    let dims = match importer.input(node, 0)? {
-        Value::Constant(tensor) => tensor.dims.clone(),
-        Value::View(view) => view.dims(),
-    };
+    let dims = sides_of(importer, node)?;
     let (from, to) = (node.int("start", 0), node.int("end", i64::MAX));
     let range = clamped(from, to, dims.len());
     Ok(Tensor::ints(
@@ -163,138 +214,20 @@ fn cast(node: Node<'_>, tensor: &Tensor) -> Result<Tensor> {
     let is = |kinds: &[i32]| kinds.iter().any(|&kind| i64::from(kind) == to);
     let data = if is(&[t::FLOAT, t::FLOAT16, t::DOUBLE, t::BFLOAT16]) {
         Data::Float(tensor.to_floats())
-    } else if is(&[t::INT32, t::INT64]) {
+    } else if is(&[t::BOOL]) {
+        let values = tensor.to_floats();
+        Data::Int(values.iter().map(|&v| i64::from(v != 0.0)).collect())
+    } else if is(&[t::INT8, t::INT16, t::INT32, t::INT64, t::UINT8, t::UINT16, t::UINT32]) {
         match &tensor.data {
             Data::Int(values) => Data::Int(values.clone()),
             // Saturates, and takes NaN for 0.
             Data::Float(values) => Data::Int(values.iter().map(|&v| v as i64).collect()),
         }
     } else {
-        return Err(node.wrong("data type", to, "a float, int32 or int64"));
+        return Err(node.wrong("data type", to, "a float, an integer or bool"));
     };
     Ok(Tensor {
         dims: tensor.dims.clone(),
-        data,
-    })
-}
-
-/// Joins lists; constants of more sides are joined by no exporter.
-fn concat<'a>(
-    importer: &mut Importer<'a>,
-    node: Node<'a>,
-    inputs: &[Rc<Tensor>],
-) -> Result<Tensor> {
-    let mut ints = Vec::new();
-    for tensor in inputs {
-        importer.budget.take(Some(tensor.data.len()))?;
-        ints.extend(integers(node, tensor)?);
-    }
-    Ok(Tensor::ints(ints))
-}
-
-fn gather(node: Node<'_>, tensor: &Tensor, indices: &Tensor) -> Result<Tensor> {
-    let axis = node.int("axis", 0);
-    let got = format!("{axis} of {:?}", tensor.dims);
-    node.expect(
-        axis == 0 && tensor.dims.len() == 1,
-        "axis",
-        got,
-        "0 of a list",
-    )?;
-    let size = tensor.data.len();
-    let places = integers(node, indices)?;
-    let places: Vec<usize> = places
-        .iter()
-        .map(|&place| node.axis(place, size))
-        .collect::<Result<_>>()?;
-    Ok(Tensor {
-        dims: indices.dims.clone(),
-        data: tensor.data.pick(places.into_iter()),
-    })
-}
-
-/// `Slice` of a list, with its range as attributes (before version 10) or as inputs.
-fn slice(node: Node<'_>, inputs: &[Rc<Tensor>]) -> Result<Tensor> {
-    let tensor = &inputs[0];
-    let number = |index: usize, name: &str, default: i64| -> Result<i64> {
-        let list = match (node.ints(name), inputs.get(index)) {
-            (Some(list), _) => list.to_vec(),
-            (None, Some(tensor)) => integers(node, tensor)?,
-            (None, None) => vec![default],
-        };
-        match list.as_slice() {
-            &[number] => Ok(number),
-            other => Err(node.wrong(name, format!("{other:?}"), "one number")),
-        }
-    };
-    let (from, to) = (number(1, "starts", 0)?, number(2, "ends", i64::MAX)?);
-    let (axis, step) = (number(3, "axes", 0)?, number(4, "steps", 1)?);
-    let ok = tensor.dims.len() == 1 && matches!(axis, 0 | -1) && step == 1;
-    let got = format!("axis {axis}, step {step} of {:?}", tensor.dims);
-    node.expect(ok, "slice", got, "axis 0, step 1 of a list")?;
-    let range = clamped(from, to, tensor.data.len());
-    Ok(Tensor {
-        dims: vec![range.len()],
-        data: tensor.data.pick(range),
-    })
-}
-
-/// Arithmetic of two constants of one shape, or of which one is a single value.
-fn arithmetic<'a>(
-    importer: &mut Importer<'a>,
-    node: Node<'a>,
-    left: &Tensor,
-    right: &Tensor,
-) -> Result<Tensor> {
-    let single = |tensor: &Tensor| tensor.data.len() == 1;
-    let (a, b) = (&left.dims, &right.dims);
-    let ok = a == b || single(left) || single(right);
-    node.expect(
-        ok,
-        "shapes",
-        format!("{a:?} and {b:?}"),
-        "one shape, or a single value",
-    )?;
-    let larger = if single(left) { right } else { left };
-    let rank = a.len().max(b.len());
-    node.expect(
-        rank <= MOST_RANK,
-        "number of sides",
-        rank,
-        format!("at most {MOST_RANK}"),
-    )?;
-    importer.budget.take(Some(larger.data.len()))?;
-    let at = |tensor: &Tensor, index: usize| if single(tensor) { 0 } else { index };
-    let count = larger.data.len();
-    let data = if let (Data::Int(x), Data::Int(y)) = (&left.data, &right.data) {
-        let value = |index: usize| {
-            let (x, y) = (x[at(left, index)], y[at(right, index)]);
-            let value = match node.operator() {
-                "Add" => x.checked_add(y),
-                "Sub" => x.checked_sub(y),
-                "Mul" => x.checked_mul(y),
-                _ => x.checked_div(y),
-            };
-            value.ok_or_else(|| node.wrong("integers", format!("{x} and {y}"), "a result"))
-        };
-        Data::Int((0..count).map(value).collect::<Result<_>>()?)
-    } else {
-        let value = |index: usize| {
-            let (x, y) = (
-                left.float_at(at(left, index)),
-                right.float_at(at(right, index)),
-            );
-            match node.operator() {
-                "Add" => x + y,
-                "Sub" => x - y,
-                "Mul" => x * y,
-                _ => x / y,
-            }
-        };
-        Data::Float((0..count).map(value).collect())
-    };
-    Ok(Tensor {
-        dims: larger.dims.clone(),
         data,
     })
 }

@@ -5,11 +5,12 @@ use crate::error::Result;
 use crate::importer::Importer;
 use crate::node::Node;
 use crate::tensor::Tensor;
-use crate::view::{Axis, Side, View};
+use crate::view::{Axis, Padding, Preprocessing, Side, View};
+use std::rc::Rc;
 use thresh_model::Operator;
 
 pub(super) fn gemm<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
-    let view = importer.view(node, 0)?;
+    let view = importer.padded(node, 0)?;
     let matrix = importer.constant(node, 1)?;
     let (rank, trans) = (view.sides.len(), node.int("transA", 0));
     let expected = "0, and two sides of input 0; export the model again";
@@ -40,9 +41,23 @@ pub(super) fn gemm<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vi
 }
 
 pub(super) fn mat_mul<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
-    let view = importer.view(node, 0)?;
-    let matrix = importer.constant(node, 1)?;
-    let matrix = Matrix::new(node, &matrix, false, 1.0)?;
+    let view = importer.padded(node, 0)?;
+    let mut matrix = importer.constant(node, 1)?;
+    if let [1, rows, columns] = *matrix.dims.as_slice() {
+        let sides = vec![rows, columns];
+        matrix = matrix.reshaped(sides).map_or(matrix, Rc::new);
+    }
+    product(importer, node, view, &matrix)
+}
+
+/// The last side of `view` times `matrix`, whose outputs are columns.
+pub(super) fn product<'a>(
+    importer: &mut Importer<'a>,
+    node: Node<'a>,
+    view: View,
+    matrix: &Tensor,
+) -> Result<View> {
+    let matrix = Matrix::new(node, matrix, false, 1.0)?;
     let last = view.sides.len().checked_sub(1);
     let Some(last) = last else {
         return Err(node.wrong("sides of input 0", "none", "at least one"));
@@ -55,17 +70,34 @@ pub(super) fn mat_mul<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result
     let got = format!("{:?}", view.dims());
     let expected = format!("the {} channels last, or one position", matrix.inputs);
     node.expect(ok, "shape of input 0", got, expected)?;
-    let view = importer.plain(view)?;
     importer
         .budget
         .take(matrix.inputs.checked_mul(matrix.outputs))?;
+    let outer = |p: &Rc<Preprocessing>| view.padding == Padding::default() && view.each.is_none() && p.keeps_order();
+    let view = match &view.preprocessing {
+        Some(p) if outer(p) => view,
+        _ => importer.plain(view)?,
+    };
     let mut weights = Vec::new();
+    let mut bias = matrix.bias.clone();
     for output in 0..matrix.outputs {
-        weights.extend((0..matrix.inputs).map(|input| matrix.at(output, input)));
+        weights.extend((0..matrix.inputs).map(|input| {
+            let weight = matrix.at(output, input);
+            match &view.preprocessing {
+                Some(p) => {
+                    bias[output] += weight * p.shift[input];
+                    weight * p.scale[input]
+                }
+                None => weight,
+            }
+        }));
+    }
+    if let Some(p) = &view.preprocessing {
+        importer.expects(view.value, p);
     }
     let operator = pointwise(view.shape, matrix.outputs);
     let inputs = vec![view.value];
-    let layer = importer.push_weights(node.name(), inputs, operator, weights, matrix.bias)?;
+    let layer = importer.push_weights(node.name(), inputs, operator, weights, bias)?;
     Ok(ending(view, layer))
 }
 
@@ -137,18 +169,29 @@ fn dense<'a>(
         format!("[1, {inputs}], as the weights have it"),
     )?;
     importer.budget.take(inputs.checked_mul(outputs))?;
+    let view = match view.padding == Padding::default() {
+        true => view,
+        false => importer.plain(view)?,
+    };
+    if let Some(p) = &view.preprocessing {
+        importer.expects(view.value, p);
+    }
     let order = view.order();
     let channels = view.shape.channels;
     let mut weights = vec![0.0; inputs * outputs];
     let mut bias = matrix.bias.clone();
     for (output, row) in weights.chunks_exact_mut(inputs).enumerate() {
         for (input, &place) in order.iter().enumerate() {
-            let weight = matrix.at(output, input);
+            let mut weight = matrix.at(output, input);
+            if let Some(each) = &view.each {
+                bias[output] += weight * each.shift[place];
+                weight *= each.scale[place];
+            }
             let channel = place % channels;
             match &view.preprocessing {
                 None => row[place] = weight,
                 Some(p) => {
-                    row[place - channel + p.from[channel]] = weight * p.scale[channel];
+                    row[place - channel + p.from[channel]] += weight * p.scale[channel];
                     bias[output] += weight * p.shift[channel];
                 }
             }

@@ -1,6 +1,6 @@
 //! Operators that move no values of the map: they turn the view.
 
-use super::shuffle;
+use super::{cut, shuffle, widened};
 use crate::budget::product;
 use crate::error::Result;
 use crate::importer::{Importer, Value};
@@ -21,26 +21,42 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         Value::View(view) => view,
         Value::Constant(_) => return Err(node.wrong("input 0", "a constant", "computed")),
     };
-    let dims = view.dims();
+    let dims = cut::dims(importer, &view);
     if let Some(view) = shuffle::run(importer, node, &view)? {
         return Ok(view);
     }
     match node.operator() {
-        "Identity" | "Dropout" => {}
-        "Cast" => {
-            let to = node.int("to", 0);
-            let floats = [t::FLOAT, t::FLOAT16, t::DOUBLE, t::BFLOAT16];
-            let ok = floats.iter().any(|&float| i64::from(float) == to);
-            node.expect(ok, "data type", to, "a float")?;
-        }
+        "Identity" => {}
+        "Dropout" => dropout(importer, node)?,
+        "Cast" => cast(importer, node, &view)?,
         "Transpose" => {
             let order = permutation(node, dims.len())?;
+            let ok = importer.batch == 1 || order.first() == Some(&0);
+            let got = format!("{order:?}");
+            node.expect(ok, "perm", got, "the batch first; export with a batch of 1")?;
             view.sides = order.iter().map(|&side| view.sides[side].clone()).collect();
         }
-        "Flatten" => regroup(node, &mut view, &flat(node, &dims)?)?,
+        "Flatten" => {
+            let sizes = flat(node, &dims)?;
+            let sizes = unbatched(importer, node, sizes)?;
+            regroup(node, &mut view, &sizes)?;
+        }
         "Reshape" => {
-            let target = target(importer, node)?;
-            regroup(node, &mut view, &resolved(node, &dims, &target)?)?;
+            let sizes = reshaped(importer, node, &view)?;
+            regroup(node, &mut view, &sizes)?;
+        }
+        "Expand" => {
+            let target = importer.constant(node, 1)?;
+            let target = integers(node, &target)?;
+            let got = format!("{target:?} of {dims:?}");
+            let rank = target.len().max(dims.len());
+            node.expect(rank <= MOST_RANK, "shape", &got, "fewer sides")?;
+            let wide = |values: Vec<i64>| [vec![1; rank - values.len()], values].concat();
+            let own = wide(dims.iter().map(|&side| side as i64).collect());
+            let ok = wide(target).iter().zip(&own).all(|(&to, &side)| to == 1 || to == side);
+            let expected = "the sides that there are: values that depend on the input cannot be repeated";
+            node.expect(ok, "shape", got, expected)?;
+            view = widened(view, rank);
         }
         "Squeeze" => {
             for side in squeezed(importer, node, &dims)?.into_iter().rev() {
@@ -49,11 +65,69 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         }
         _ => {
             for side in unsqueezed(importer, node, dims.len())? {
+                let ok = importer.batch == 1 || side > 0;
+                node.expect(ok, "axes", side, "sides behind the batch; export with a batch of 1")?;
                 view.sides.insert(side, Side::unit());
             }
         }
     }
     Ok(view)
+}
+
+/// The sides that a `Reshape` of `view` asks for, of one image.
+pub(super) fn reshaped<'a>(
+    importer: &mut Importer<'a>,
+    node: Node<'a>,
+    view: &View,
+) -> Result<Vec<usize>> {
+    let target = target(importer, node)?;
+    let sizes = resolved(node, &cut::dims(importer, view), &target)?;
+    unbatched(importer, node, sizes)
+}
+
+/// `sizes` with one image in the place of all that the model takes at once.
+fn unbatched(importer: &Importer<'_>, node: Node<'_>, mut sizes: Vec<usize>) -> Result<Vec<usize>> {
+    if importer.batch > 1 {
+        let ok = sizes.first() == Some(&importer.batch);
+        let got = format!("{sizes:?}");
+        let expected = format!("the batch of {} first; export with a batch of 1", importer.batch);
+        node.expect(ok, "new shape", got, expected)?;
+        sizes[0] = 1;
+    }
+    Ok(sizes)
+}
+
+/// `Dropout` passes all values on, also where the model was exported while it was trained.
+fn dropout<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<()> {
+    let training = importer.optional(node, 2)?;
+    if training.is_some_and(|mode| mode.data.len() == 1 && mode.float_at(0) != 0.0) {
+        importer.warnings.push(format!(
+            "node {} (Dropout): exported in training mode, taken as in inference, where it does nothing; \
+             call model.eval() before the export",
+            node.name()
+        ));
+    }
+    Ok(())
+}
+
+fn cast(importer: &Importer<'_>, node: Node<'_>, view: &View) -> Result<()> {
+    let to = node.int("to", 0);
+    let is = |kinds: &[i32]| kinds.iter().any(|&kind| i64::from(kind) == to);
+    if is(&[t::FLOAT, t::FLOAT16, t::DOUBLE, t::BFLOAT16]) {
+        return Ok(());
+    }
+    // The bytes of the input are integers already.
+    let uniform = match &view.preprocessing {
+        Some(preprocessing) => preprocessing.uniform(),
+        None => Some((1.0, 0.0)),
+    };
+    let whole = |(scale, shift): (f32, f32)| {
+        let scale = scale * importer.input_scale;
+        scale.fract() == 0.0 && shift.fract() == 0.0
+    };
+    let raw = view.value == 0 && view.each.is_none() && uniform.is_some_and(whole);
+    let wide = is(&[t::INT16, t::INT32, t::INT64]);
+    node.expect(raw && wide, "data type", to, "a float")
 }
 
 fn regroup(node: Node<'_>, view: &mut View, sizes: &[usize]) -> Result<()> {

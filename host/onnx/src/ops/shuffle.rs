@@ -1,7 +1,7 @@
 //! The channel shuffle: a `Reshape` that cuts the channels in two sides, a `Transpose` of the two, and a
 //! `Reshape` that joins them again.
 
-use super::shape::{resolved, target};
+use super::shape::reshaped;
 use crate::error::Result;
 use crate::importer::{Importer, open};
 use crate::node::Node;
@@ -17,7 +17,6 @@ pub(super) fn run<'a>(
     let Some(cut) = view.cut else {
         return begin(importer, node, view);
     };
-    let dims = view.dims();
     match node.operator() {
         "Identity" | "Dropout" | "Cast" => Ok(None),
         "Transpose" if node.ints("perm") == Some(&[0, 2, 1, 3, 4]) => {
@@ -28,8 +27,7 @@ pub(super) fn run<'a>(
             Ok(Some(view))
         }
         "Reshape" => {
-            let target = target(importer, node)?;
-            let sizes = resolved(node, &dims, &target)?;
+            let sizes = reshaped(importer, node, view)?;
             let whole = View::of_map(view.value, view.shape);
             let expected = format!("{:?}, the end of a channel shuffle", whole.dims());
             let ok = sizes == whole.dims();
@@ -62,8 +60,7 @@ fn begin<'a>(importer: &mut Importer<'a>, node: Node<'a>, view: &View) -> Result
     if node.operator() != "Reshape" || view.sides != whole.sides {
         return Ok(None);
     }
-    let target = target(importer, node)?;
-    let sizes = resolved(node, &view.dims(), &target)?;
+    let sizes = reshaped(importer, node, view)?;
     let shape = view.shape;
     let &[1, groups, within, height, width] = sizes.as_slice() else {
         return Ok(None);

@@ -10,6 +10,8 @@ use thresh_model::Window;
 pub(crate) enum Plane {
     /// Rows and columns, sides 2 and 3.
     Both,
+    /// Columns and rows, sides 2 and 3.
+    Turned,
     /// Rows or columns alone, side 2.
     One(Axis),
 }
@@ -22,6 +24,9 @@ impl Plane {
         let is = |index: usize, axis| view.is_axis(index, axis);
         if channels && rank == 4 && is(2, Axis::Row) && is(3, Axis::Column) {
             return Ok(Plane::Both);
+        }
+        if channels && rank == 4 && is(2, Axis::Column) && is(3, Axis::Row) {
+            return Ok(Plane::Turned);
         }
         if channels && rank == 3 && is(2, Axis::Column) && view.shape.height == 1 {
             return Ok(Plane::One(Axis::Column));
@@ -42,7 +47,7 @@ impl Plane {
     /// Number of sides.
     pub fn rank(self) -> usize {
         match self {
-            Plane::Both => 2,
+            Plane::Both | Plane::Turned => 2,
             Plane::One(_) => 1,
         }
     }
@@ -51,14 +56,31 @@ impl Plane {
     pub fn spread(self, numbers: &[usize], other: usize) -> [usize; 2] {
         match self {
             Plane::Both => [numbers[0], numbers[1]],
+            Plane::Turned => [numbers[1], numbers[0]],
             Plane::One(Axis::Row) => [numbers[0], other],
             Plane::One(_) => [other, numbers[0]],
         }
     }
 }
 
-/// The window that the attributes of a node say, with this kernel; and by how much `ceil_mode` makes
-/// it look over the lower and right edge beyond the padding.
+/// As many numbers as `count`, which default to `default`.
+fn counts(node: Node<'_>, name: &str, count: usize, default: usize) -> Result<Vec<usize>> {
+    let counts = node.counts(name)?.unwrap_or_else(|| vec![default; count]);
+    let got = format!("{counts:?}");
+    node.expect(counts.len() == count, name, got, format!("{count} numbers"))?;
+    Ok(counts)
+}
+
+/// How far the values of a kernel stand apart.
+pub(super) fn dilations(node: Node<'_>, plane: Plane) -> Result<Vec<usize>> {
+    let dilations = counts(node, "dilations", plane.rank(), 1)?;
+    let ok = dilations.iter().all(|&dilation| dilation > 0);
+    node.expect(ok, "dilations", format!("{dilations:?}"), "numbers above 0")?;
+    Ok(dilations)
+}
+
+/// The window that the attributes of a node say, with this kernel, which holds what dilation adds; and by how much
+/// `ceil_mode` makes it look over the lower and right edge beyond the padding.
 pub(crate) fn window(
     node: Node<'_>,
     view: &View,
@@ -66,21 +88,8 @@ pub(crate) fn window(
     kernel: &[usize],
 ) -> Result<(Window, [usize; 2])> {
     let rank = plane.rank();
-    let counts = |name: &str, count: usize, default: usize| -> Result<Vec<usize>> {
-        let counts = node.counts(name)?.unwrap_or_else(|| vec![default; count]);
-        node.expect(
-            counts.len() == count,
-            name,
-            format!("{counts:?}"),
-            format!("{count} numbers"),
-        )?;
-        Ok(counts)
-    };
+    let counts = |name: &str, count: usize, default: usize| counts(node, name, count, default);
     let stride = counts("strides", rank, 1)?;
-    let dilations = counts("dilations", rank, 1)?;
-    let expected = "1 everywhere; train the model without dilation";
-    let ok = dilations.iter().all(|&dilation| dilation == 1);
-    node.expect(ok, "dilations", format!("{dilations:?}"), expected)?;
     let sides = [kernel, &stride].concat();
     let ok = kernel.len() == rank && sides.iter().all(|&side| side > 0);
     let got = format!("kernel {kernel:?}, stride {stride:?}");

@@ -33,10 +33,10 @@ pub(crate) fn decode(
         &proto.raw_data
     };
     let from_bytes = proto.data_location == EXTERNAL || !bytes.is_empty();
-    let data = if from_bytes {
-        from_raw(name, proto.data_type, bytes)?
-    } else {
-        from_fields(name, proto)?
+    let data = match proto.data_type {
+        t::UINT4 | t::INT4 => from_halves(proto, from_bytes.then_some(bytes), count),
+        _ if from_bytes => from_raw(name, proto.data_type, bytes)?,
+        _ => from_fields(name, proto)?,
     };
     if data.len() != count {
         let expected = format!("{count}, the product of its sides {dims:?}");
@@ -87,6 +87,19 @@ fn from_raw(name: &str, data_type: i32, bytes: &[u8]) -> Result<Data> {
         t::UINT64 => values!(Int, u64, |v| v as i64),
         other => return Err(unknown(name, other)),
     })
+}
+
+/// Integers of 4 bits, of which a byte has two, the first in its lower half.
+fn from_halves(proto: &TensorProto, bytes: Option<&[u8]>, count: usize) -> Data {
+    let fields: Vec<u8> = proto.int32_data.iter().map(|&word| word as u8).collect();
+    let halves = bytes.unwrap_or(&fields).iter();
+    let halves = halves.flat_map(|byte| [byte & 15, byte >> 4]);
+    let signed = |half: u8| i64::from(half) - i64::from(half >= 8) * 16;
+    let value = |half: u8| match proto.data_type {
+        t::INT4 => signed(half),
+        _ => i64::from(half),
+    };
+    Data::Int(halves.map(value).take(count).collect())
 }
 
 fn from_fields(name: &str, proto: &TensorProto) -> Result<Data> {

@@ -42,9 +42,9 @@ pub(super) fn read(
         return Err(outside(format!("{location:?}")));
     };
     let path = folder.join(location);
-    let io = |source| ImportError::Io {
+    let io = |error| ImportError::Io {
         path: path.clone(),
-        source,
+        error,
     };
     let real = path.canonicalize().map_err(io)?;
     if !real.starts_with(folder.canonicalize().map_err(io)?) {

@@ -317,7 +317,7 @@ pub fn model_input(
         };
         let byte = image[(y * width + x) * channels + from];
         let mean = of(&options.mean, channel, 0.0);
-        (f32::from(byte) * options.scale - mean) / of(&options.std, channel, 1.0)
+        (f32::from(byte) * options.scale.unwrap_or(1.0 / 255.0) - mean) / of(&options.std, channel, 1.0)
     };
     let mut values = Vec::new();
     if dims == [1, height, width, channels] && dims != [1, channels, height, width] {
