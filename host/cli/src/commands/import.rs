@@ -10,6 +10,7 @@ use crate::accuracy::{self, Accuracies};
 use crate::calibration::{Calibrated, Calibration};
 use crate::data::{DataArgs, HoldOut, Source, Wanted};
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use crate::{files, provenance, target};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -59,8 +60,7 @@ pub struct Import {
     #[command(flatten)]
     data: DataArgs,
     /// What calibrates packer and compression instead of --data: random, random:COUNT or random:COUNT:SEED for bytes
-    /// without meaning; a PNG picture or a folder of them; an IDX file; a NumPy file of bytes, [count,
-    /// height, width, channels].
+    /// without meaning; a picture (PNG or JPEG) or a folder of them; an IDX file; a NumPy file of bytes.
     #[arg(long, value_name = "INPUTS")]
     calibrate: Option<Calibration>,
     /// Cut what does not stay on the chip so small that each run can be loaded while the one before it runs.
@@ -84,6 +84,19 @@ struct Known {
     images: Vec<Vec<u8>>,
     /// What they are in a sentence, where the command does not say it.
     what: Option<String>,
+}
+
+impl Paths for Import {
+    fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = self.data.paths();
+        paths.extend(self.calibrate.iter().flat_map(Calibration::paths));
+        paths.push(self.model.clone());
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![self.output.clone()]
+    }
 }
 
 impl Import {
@@ -134,7 +147,7 @@ impl Import {
             None => None,
         };
         if let Some(calibration) = known {
-            let inputs = calibration.load(network)?;
+            let inputs = calibration.load(network, self.data.layout)?;
             output.note(format!("calibrating with {}", inputs.what));
             return Ok(Known {
                 images: inputs.images,
