@@ -153,6 +153,17 @@ fn damaged_onnx() {
 }
 
 #[test]
+fn damaged_tflite() {
+    try_all("tflite", &seeds::tflite(), |_| {}, |path| {
+        let options = ImportOptions {
+            most_values: 1 << 20,
+            ..ImportOptions::default()
+        };
+        Ok(thresh_tflite::import(path, &options)?.check()?)
+    });
+}
+
+#[test]
 fn damaged_networks() {
     try_all("safetensors", &seeds::networks(), |_| {}, |path| {
         Ok(files::network(path)?.check()?)

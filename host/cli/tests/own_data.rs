@@ -460,7 +460,7 @@ fn damaged_arrays_are_refused() {
         1,
         &[
             "got --mean 0.5 for net.safetensors",
-            "expected an ONNX model",
+            "expected an ONNX or TFLite model",
         ],
     );
 }

@@ -22,7 +22,7 @@ use thresh_regs::Config;
 
 pub use model::ModelArgs;
 
-/// Import a trained network from an ONNX file.
+/// Import a trained network from a file of ONNX or TensorFlow Lite.
 ///
 /// The value that the model reads is (byte x scale - mean) / std of its channel; that and batch
 /// normalisation go into the weights. With --keep and --bits the network is compressed at once,
