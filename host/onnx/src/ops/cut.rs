@@ -1,7 +1,6 @@
 //! Parts of a map: `Slice`, `Split` and `Gather` of channels, rows or columns.
 
 use super::shape::integers;
-use super::window::Plane;
 use super::{constant, each};
 use crate::error::Result;
 use crate::importer::{Importer, Value, open};
@@ -112,44 +111,6 @@ pub(super) fn dims(importer: &Importer<'_>, view: &View) -> Vec<usize> {
     dims
 }
 
-/// `SpaceToDepth`: the positions of a block as channels, by a kernel that picks one each.
-pub(super) fn blocks<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
-    let view = importer.view(node, 0)?;
-    let view = importer.plain(view)?;
-    let ok = Plane::of(node, &view)? == Plane::Both;
-    node.expect(
-        ok,
-        "shape of the input",
-        format!("{:?}", view.dims()),
-        "[1, channels, height, width]",
-    )?;
-    let size = usize::try_from(node.int("blocksize", 0)).unwrap_or(0);
-    let divides = |side: usize| size > 0 && side.is_multiple_of(size);
-    let ok = divides(view.shape.height) && divides(view.shape.width);
-    node.expect(ok, "blocksize", size, "a divisor of height and width")?;
-    let (count, area) = (view.shape.channels, size * size);
-    let outputs = count * area;
-    importer.budget.take(outputs.checked_mul(outputs))?;
-    let mut weights = vec![0.0; outputs * outputs];
-    for output in 0..outputs {
-        let (place, channel) = (output / count, output % count);
-        weights[output * outputs + channel * area + place] = 1.0;
-    }
-    let operator = Operator::Conv {
-        input: view.shape,
-        outputs,
-        groups: 1,
-        window: Window::whole([size, size]),
-    };
-    importer.push_weights(
-        node.name(),
-        vec![view.value],
-        operator,
-        weights,
-        vec![0.0; outputs],
-    )
-}
-
 /// The view with these indices of side `side`.
 fn part<'a>(
     importer: &mut Importer<'a>,
@@ -191,7 +152,7 @@ pub(super) fn pick<'a>(
     let index = usize::from(axis == Axis::Column);
     let size = axis.of(view.shape);
     let step = match kept.as_slice() {
-        &[first, second, ..] => second.checked_sub(first).unwrap_or(0),
+        &[first, second, ..] => second.saturating_sub(first),
         _ => 1,
     };
     let even = step > 0 && kept.windows(2).all(|pair| pair[0] + step == pair[1]);
