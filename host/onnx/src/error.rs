@@ -21,6 +21,7 @@ pub const OPERATORS: &[&str] = &[
     "Expand (of constants)",
     "Flatten",
     "Gather",
+    "GatherND (of one side)",
     "Gemm",
     "GlobalAveragePool",
     "GlobalMaxPool",

@@ -63,6 +63,20 @@ fn channels_are_chosen() {
         };
         common::assert_close(&network.input_mean, &expected);
     }
+    // As an exporter writes a list of indices: the channels first, without a batch before them.
+    let mut m = Model::new(&[1, 3, 6, 5], 1);
+    let c = m.conv("x", &[5, 3, 3, 3], &[]);
+    let t = m.node("Transpose", &[&c], &[ints("perm", &[1, 0, 2, 3])]);
+    let list = m.ints(&[4, 0, 2]);
+    m.graph.initializer.last_mut().unwrap().dims = vec![3, 1];
+    let g = m.node("GatherND", &[&t, &list], &[]);
+    let o = m.node("Transpose", &[&g], &[ints("perm", &[1, 0, 2, 3])]);
+    m.is_right(&o);
+    let o = m.node("GatherND", &[&c, &list], &[int("batch_dims", 1)]);
+    m.is_refused(&o, "batch_dims 0");
+    let j = m.node("Concat", &[&t, &t], &[int("axis", 0)]);
+    let o = m.node("Transpose", &[&j], &[ints("perm", &[1, 0, 2, 3])]);
+    m.is_right(&o);
     let mut m = Model::new(&[1, 3, 6, 5], 1);
     let list = m.ints(&[2, 0, 2]);
     let g = m.node("Gather", &["x", &list], &[int("axis", 1)]);

@@ -5,6 +5,7 @@ use super::{constant, each};
 use crate::error::Result;
 use crate::importer::{Importer, Value, open};
 use crate::node::Node;
+use crate::tensor::Tensor;
 use crate::view::{Axis, Padding, Preprocessing, Side, View};
 use std::rc::Rc;
 use thresh_model::{Operator, Shape, Window};
@@ -81,6 +82,14 @@ fn gather<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
     let side = node.axis(node.int("axis", 0), view.sides.len())?;
     let size = dims(importer, &view)[side];
     importer.budget.take(Some(indices.data.len()))?;
+    let mut indices = Tensor::clone(&indices);
+    // Of `GatherND`, a list of places on the first side alone.
+    if node.operator() == "GatherND" {
+        let ok = matches!(indices.dims.as_slice(), [_, 1]) && node.int("batch_dims", 0) == 0;
+        let got = format!("{:?}", indices.dims);
+        node.expect(ok, "shape of the indices", got, "[count, 1]; batch_dims 0")?;
+        indices.dims.pop();
+    }
     let single = indices.dims.is_empty();
     let ok = indices.dims.len() <= 1 && indices.data.len() > 0;
     let got = format!("{:?}", indices.dims);
@@ -128,8 +137,7 @@ fn part<'a>(
         Some(_) => view,
     };
     let got = || format!("{} of side {side} of {:?}", kept.len(), view.dims());
-    let batch = side == 0 && view.sides.len() > 1;
-    let Some(axis) = view.axis_of(side).filter(|_| !batch) else {
+    let Some(axis) = view.axis_of(side) else {
         let expected = "a part of the channels, the rows or the columns alone";
         return Err(node.wrong("part", got(), expected));
     };
