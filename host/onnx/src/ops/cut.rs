@@ -5,7 +5,7 @@ use super::{constant, each};
 use crate::error::Result;
 use crate::importer::{Importer, Value, open};
 use crate::node::Node;
-use crate::tensor::Tensor;
+use crate::tensor::{MOST_RANK, Tensor};
 use crate::view::{Axis, Padding, Preprocessing, Side, View};
 use std::rc::Rc;
 use thresh_model::{Operator, Shape, Window};
@@ -90,24 +90,27 @@ fn gather<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
         node.expect(ok, "shape of the indices", got, "[count, 1]; batch_dims 0")?;
         indices.dims.pop();
     }
-    let single = indices.dims.is_empty();
-    let ok = indices.dims.len() <= 1 && indices.data.len() > 0;
     let got = format!("{:?}", indices.dims);
-    node.expect(
-        ok,
-        "shape of the indices",
-        got,
-        "one index, or a list of them",
-    )?;
-    let list = match single {
-        true => vec![constant::integer(node, &indices)?],
-        false => integers(node, &indices)?,
+    let (some, most) = (indices.data.len() > 0, indices.dims.len() <= MOST_RANK);
+    let expected = "at least one index";
+    node.expect(some && most, "shape of the indices", &got, expected)?;
+    let list = Tensor {
+        dims: vec![indices.data.len()],
+        data: indices.data,
     };
+    let list = integers(node, &list)?;
     let kept: Result<Vec<usize>> = list.iter().map(|&index| node.axis(index, size)).collect();
     let mut view = part(importer, node, view, side, kept?)?;
-    if single {
-        view.sides.remove(side);
+    if indices.dims.len() == 1 {
+        return Ok(view);
     }
+    // The sides of the indices stand in the place of the one that they are taken from.
+    let mut sizes = view.dims();
+    sizes.splice(side..=side, indices.dims);
+    let expected = "one that the values can be regrouped to";
+    view.sides = view
+        .regrouped(&sizes)
+        .ok_or_else(|| node.wrong("shape of the indices", got, expected))?;
     Ok(view)
 }
 
