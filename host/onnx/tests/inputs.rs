@@ -188,6 +188,12 @@ fn the_reading_that_came_furthest_says_why() {
     let e = m.node("Erf", &[&d], &[]);
     let o = m.conv(&e, &[4, 4, 5], &[]);
     m.is_refused(&o, "got operator GELU (Erf)");
+    // Read as an image, the factors would be at fault.
+    let mut m = Model::new(&[1, 3, 128], 4);
+    let factors = m.random(&[3, 1]);
+    let f = m.node("Mul", &["x", &factors], &[]);
+    let o = m.node("Tanh", &[&f], &[]);
+    m.is_refused(&o, "got operator Tanh");
     for (op, name) in [
         ("Tanh", "Tanh"),
         ("HardSwish", "HardSwish"),

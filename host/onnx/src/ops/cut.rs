@@ -235,19 +235,13 @@ fn less_padding(
     }
     let plain = view.padding == Padding::default();
     let layer = importer.layer_of(view).filter(|_| plain)?;
-    let Operator::Conv { window, input, .. } = &mut layer.operator else {
+    let Operator::Conv { window, .. } = &mut layer.operator else {
         return None;
     };
     let stride = window.stride[index];
-    let size = [input.height, input.width][index] + window.pads[index] + window.pads[index + 2];
-    // What the last place leaves over goes too.
-    let rest = (size - window.kernel[index]) % stride;
     let mut pads = window.pads;
-    let after = match after {
-        0 => 0,
-        after => after.checked_mul(stride)?.checked_add(rest)?,
-    };
-    less(&mut pads, before.checked_mul(stride)?, after)?;
+    let [before, after] = [before.checked_mul(stride)?, after.checked_mul(stride)?];
+    less(&mut pads, before, after)?;
     window.pads = pads;
     Some(view.clone().resized(shape))
 }
