@@ -128,8 +128,7 @@ pub(super) fn measure(
         // What a quantiser of the model clips counts no more than what it lets through.
         let range = match (own, calibration.is_empty()) {
             (Some(said), true) => said,
-            (Some(said), false) if said > 0.0 && measured > 0.0 => measured.min(said),
-            (Some(said), false) if measured == 0.0 => said,
+            (Some(said), false) if said > 0.0 => measured.min(said),
             (_, false) => measured,
             (None, true) => match unit.clip {
                 Clip::Relu(Some(limit)) => limit,
