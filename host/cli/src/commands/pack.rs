@@ -310,6 +310,14 @@ pub fn save(
     let sum = |get: fn(&thresh_model::image::Size) -> u64| sizes.iter().map(get).sum::<u64>();
     let (parameters, float) = (sum(|s| s.parameters), sum(|s| s.float_bytes()));
     let (nonzeros, padding) = (sum(|s| s.nonzeros), sum(|s| s.padding));
+    let (copies, repeated) = (sum(|s| s.copies), sum(|s| s.repeated));
+    let others = [
+        (copies, "entries of copies and means"),
+        (repeated, "entries loaded again for other windows"),
+        (padding, "padding zeros"),
+    ];
+    let others = others.iter().filter(|(count, what)| *count > 0 || *what == "padding zeros");
+    let others: Vec<String> = others.map(|(count, what)| format!("{count} {what}")).collect();
     let times = ratio(float as f64, bytes.len() as f64);
     let mut lines = vec![
         ("image", format!("{} for {}", image.name, config.name)),
@@ -322,7 +330,7 @@ pub fn save(
         ),
         (
             "weights",
-            format!("{nonzeros} stored of {parameters} parameters, and {padding} padding zeros"),
+            format!("{nonzeros} stored of {parameters} parameters, and {}", others.join(", ")),
         ),
     ];
     lines.extend(extras.lines());
@@ -336,6 +344,8 @@ pub fn save(
         "ratio": times,
         "parameters": parameters,
         "nonzeros": nonzeros,
+        "copies": copies,
+        "repeated": repeated,
         "padding": padding,
         "provenance": image.provenance,
     });
