@@ -92,6 +92,9 @@ impl Kind {
 
     /// The kind of the file at `path`; none if it cannot be read, or is none of those that are known.
     pub fn at(path: &Path) -> Option<Kind> {
+        if path.join("saved_model.pb").is_file() {
+            return Some(Kind::SavedModel);
+        }
         if !path.metadata().ok()?.is_file() {
             return None;
         }
