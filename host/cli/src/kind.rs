@@ -50,12 +50,17 @@ impl Kind {
         }
         Some(match bytes {
             _ if starts(&MAGIC) => Kind::Image,
-            _ if starts(b"PK\x03\x04") => match () {
-                () if holds("data.pkl") || holds("constants.pkl") => Kind::Torch,
-                () if holds("model.weights.h5") || holds("config.json") => Kind::Keras,
-                () if holds(".npy") => Kind::Npz,
-                () => Kind::Zip,
-            },
+            _ if starts(b"PK\x03\x04") => {
+                let inside = [
+                    ("data.pkl", Kind::Torch),
+                    ("constants.pkl", Kind::Torch),
+                    ("model.weights.h5", Kind::Keras),
+                    ("config.json", Kind::Keras),
+                    (".npy", Kind::Npz),
+                ];
+                let found = inside.iter().find(|(name, _)| holds(name));
+                found.map_or(Kind::Zip, |&(_, kind)| kind)
+            }
             _ if starts(b"\x89HDF\r\n\x1a\n") => Kind::Keras,
             _ if bytes.get(4..8) == Some(b"TFL3") => Kind::TfLite,
             _ if starts(b"\x93NUMPY") => Kind::Npy,
