@@ -71,8 +71,8 @@ impl Kind {
             _ if starts(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") => Kind::OtherPicture,
             _ if starts(b"\x1f\x8b") => Kind::Gzip,
             _ if Bitstream::of(bytes).is_some() => Kind::Bitstream,
-            // The header of safetensors follows eight bytes of its length.
-            _ if bytes.get(8) == Some(&b'{') => match holds("\"thresh\":") {
+            // The header of safetensors follows eight bytes of its length, which is no billion.
+            _ if bytes.get(5..9) == Some(b"\0\0\0{") => match holds("\"thresh\":") {
                 true => Kind::Network,
                 false => Kind::Weights,
             },
