@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::path::PathBuf;
 use thresh_model::network::{Activation, Weights};
-use thresh_model::{Head, Network};
+use thresh_model::{Head, Network, Shape};
 use thresh_onnx::ImportOptions;
 use thresh_tflite::import;
 
@@ -135,6 +135,59 @@ fn weights_of_16_bits_and_hybrid_models() {
     // The interpreter rounds the activations of such layers to 8 bits.
     let network = agrees("large-hybrid", 0.1);
     assert!(shared(&network) > 0);
+}
+
+#[test]
+fn a_model_of_any_size_takes_the_shape_that_is_given() {
+    let shape = Shape {
+        channels: 2,
+        height: 6,
+        width: 6,
+    };
+    let options = ImportOptions {
+        scale: Some(1.0),
+        shape: Some(shape),
+        ..ImportOptions::default()
+    };
+    let network = import(&data("free-float.tflite"), &options).unwrap();
+    let expected = expected("free-float");
+    let inputs = expected["floats"].as_array().unwrap().iter();
+    let outputs = expected["outputs"].as_array().unwrap().iter();
+    for (input, outputs) in inputs.zip(outputs) {
+        let got = network.prepare().values(numbers(input)).pop().unwrap();
+        for (got, wanted) in got.iter().zip(numbers(outputs)) {
+            assert!((got - wanted).abs() <= TOLERANCE, "{got}, not {wanted}");
+        }
+    }
+}
+
+#[test]
+fn an_output_is_taken_by_name() {
+    let options = ImportOptions {
+        output: Some("nowhere".into()),
+        ..ImportOptions::default()
+    };
+    let error = import(&data("line-float.tflite"), &options).unwrap_err();
+    assert!(error.to_string().contains("output to import: got nowhere"), "{error}");
+}
+
+#[test]
+fn operators_are_refused_by_their_own_name() {
+    let refused = |name: &str| {
+        let error = import(&data(name), &ImportOptions::default());
+        error.unwrap_err().to_string()
+    };
+    let inside = refused("tanh-inside.tflite");
+    assert!(inside.contains("got operator TANH, expected one of"), "{inside}");
+    assert!(!inside.contains("--logits"), "{inside}");
+    let last = refused("tanh-last.tflite");
+    let (_, advice) = last.split_once("; --logits ").unwrap_or_else(|| panic!("{last}"));
+    let options = ImportOptions {
+        output: advice.split_once(" imports").map(|(name, _)| name.to_string()),
+        ..ImportOptions::default()
+    };
+    let network = import(&data("tanh-last.tflite"), &options).unwrap();
+    assert_eq!(network.outputs(), 3);
 }
 
 #[test]

@@ -117,9 +117,28 @@ def padded():
     return model(i, L.Dense(3)(x))
 
 
+def free():
+    x = i = L.Input((None, None, 2))
+    x = L.Conv2D(4, 3, strides=2, padding="same", activation="relu")(x)
+    x = L.GlobalMaxPooling2D()(x)
+    return model(i, L.Dense(3)(x))
+
+
+def tanh_inside():
+    x = i = L.Input((4, 4, 2), batch_size=1)
+    x = L.Activation("tanh")(L.Conv2D(3, 3)(x))
+    return model(i, L.Dense(3)(L.Flatten()(x)))
+
+
+def tanh_last():
+    x = i = L.Input((4, 4, 2), batch_size=1)
+    x = L.Conv2D(3, 3)(x)
+    return model(i, L.Activation("tanh")(L.Dense(3)(L.Flatten()(x))))
+
+
 def samples(net, count=100):
     # As images are: from 0 on.
-    shape = [1, *net.inputs[0].shape[1:]]
+    shape = [1, *(side or 6 for side in net.inputs[0].shape[1:])]
     return [RNG.uniform(0, 1, shape).astype(np.float32) for _ in range(count)]
 
 
@@ -193,6 +212,10 @@ def short(values, digits):
 
 def run(content, inputs):
     interpreter = Interpreter(model_content=content)
+    if len(inputs):
+        into = interpreter.get_input_details()[0]
+        if tuple(into["shape"]) != inputs[0].shape:
+            interpreter.resize_tensor_input(into["index"], inputs[0].shape)
     interpreter.allocate_tensors()
     into, out = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     results = []
@@ -243,6 +266,10 @@ def main():
     add("separable-half", made, "half")
     add("large-hybrid", large(), "hybrid")
     add("any-batch-float", any_batch(), "float")
+    add("free-float", free(), "float")
+    for net in (tanh_inside, tanh_last):
+        name = net.__name__.replace("_", "-")
+        (HERE / f"{name}.tflite").write_bytes(convert(net(), "float", []))
     (HERE / "expected.json").write_text(json.dumps(expected) + "\n")
 
 
