@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{CLASSES, Place, SIDE};
-use thresh_model::Image;
+use common::{CLASSES, Place, SIDE, refused};
+use thresh_model::{Image, Network, Weights};
 
 #[test]
 fn data_becomes_an_image_that_the_engine_runs() {
@@ -302,4 +302,31 @@ fn every_engine_is_written_as_verilog() {
             text.trim_end()
         );
     }
+}
+
+#[test]
+fn a_network_that_is_no_better_than_a_guess_is_no_success() {
+    let place = Place::new();
+    place.ok("train --hidden 6 --epochs 4 -o train.safetensors");
+    let none = "--set prune-epochs=0 --set retrain-epochs=0 --set tune-epochs=0";
+    let one = format!("compress --set weights=1 {none} train.safetensors -o one.safetensors");
+    let said = [
+        "% of the images, got as many as one that gives each the most frequent class",
+        "keep more, or train longer or with a lower rate",
+    ];
+    refused(&place, &one, 3, &said);
+    // It is there to be looked at.
+    place.ok("info one.safetensors");
+    let mut network = Network::from_safetensors(&place.read("train.safetensors")).unwrap();
+    for layer in &mut network.layers {
+        layer.weights = Weights::Float(vec![0.0; layer.weights.len()]);
+    }
+    place.write("zeros.safetensors", network.to_safetensors().unwrap());
+    let zeros = format!("compress --set weights=9 {none} zeros.safetensors -o small.safetensors");
+    refused(
+        &place,
+        &zeros,
+        3,
+        &["it was so before compression", "--mean"],
+    );
 }

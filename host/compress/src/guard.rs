@@ -324,7 +324,9 @@ mod tests {
         assert_eq!(largest(&[dead, measure(700, 0.8), measure(500, 1.2)]), 1);
         assert_eq!(largest(&[measure(400, f32::NAN), dead]), 1);
         assert_eq!(largest(&[measure(300, 2.9), measure(600, 1.0)]), 1);
-        assert_eq!(largest(&[dead; 3]), 2);
+        // None is better than another.
+        assert_eq!(largest(&[dead; 3]), 0);
+        assert_eq!(largest(&[measure(0, f32::NAN); 3]), 2);
         // A network that is good already may lose a little at first.
         let start = measure(950, 0.15);
         let largest = |trials: &[Measure]| gauge.largest(start, trials);
