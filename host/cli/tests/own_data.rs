@@ -81,13 +81,6 @@ fn no_better_than_a_guess(place: &Place, arguments: &str) {
     assert_eq!(done.status.code(), Some(3), "thresh {arguments}: {said}");
 }
 
-/// Makes a network that may learn too little to be better than a guess; it is saved all the same.
-fn made(place: &Place, arguments: &str) {
-    let done = place.thresh(arguments);
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(matches!(done.status.code(), Some(0 | 3)), "{said}");
-}
-
 const MEANS: &str = "--mean 0.5,0.5,0.5 --std 0.25,0.25,0.25";
 const SHORT: &str = "--set weights=60% --set prune-epochs=6 --set prune-rate=0.05 --set retrain-epochs=4 \
                      --set retrain-rate=0.05 --set tune-epochs=1 --set batch=8";
@@ -158,8 +151,7 @@ fn a_low_rank_network_is_shared_packed_and_run() {
     assert!((1.5..3.0).contains(&speedup), "{speedup}");
 
     // Pruning, sharing and coding behind it, by the same commands as for any network.
-    made(
-        &place,
+    place.made(
         &format!(
             "compress --data photos {SHORT} --work second thin.safetensors -o small.safetensors"
         ),

@@ -164,7 +164,7 @@ fn a_convolutional_network_is_made_and_goes_on_where_it_was() {
     let place = Place::new();
     let layers = "conv4x3p1,pool2,8";
     let shrink = "densities=0.5,0.5,0.5";
-    let epochs = "prune-epochs=2 prune-rate=0.02 retrain-epochs=1 retrain-rate=0.02 tune-epochs=1";
+    let epochs = "prune-epochs=2 retrain-epochs=1 tune-epochs=1";
     let set = |flag: &str| {
         let words = [shrink].into_iter().chain(epochs.split(' '));
         words
@@ -178,7 +178,7 @@ fn a_convolutional_network_is_made_and_goes_on_where_it_was() {
     for (layer, weights) in trained["layers"].as_array().unwrap().iter().zip(weights) {
         assert_eq!(layer["weights"], weights, "{trained}");
     }
-    let small = place.json(&format!("compress {} train.safetensors", set("--set")));
+    let small = place.made(&format!("compress {} train.safetensors", set("--set")));
     assert!(small["nonzeros"].as_u64().unwrap() <= 98, "{small}");
     assert_eq!(small["network"], "conv4x3p1-pool2-8");
 
