@@ -81,14 +81,6 @@ pub struct Inputs {
 }
 
 impl Calibration {
-    /// Some random inputs, where nothing depends on what they are.
-    pub fn any() -> Calibration {
-        Calibration::Random {
-            count: None,
-            seed: SEED,
-        }
-    }
-
     /// The inputs for a network.
     pub fn load(&self, network: &Network) -> Result<Inputs> {
         let shape = network.input;
