@@ -21,6 +21,7 @@
 //!
 //! The tools are those of `scripts/setup`, or any folder named by `THRESH_TOOLS` that holds `bin/yosys` and the others.
 
+mod bitstream;
 mod blocks;
 mod builds;
 mod check;
@@ -36,6 +37,7 @@ mod synth;
 mod table;
 mod tools;
 
+pub use bitstream::Bitstream;
 pub use blocks::Block;
 pub use builds::{BOARDS, Board, Build, MEASURED, Top};
 pub use check::Claim;

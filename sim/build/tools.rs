@@ -20,6 +20,13 @@ impl Tools {
             "THRESH_TOOLS is not set: run scripts/setup, then run cargo inside the repository, \
              whose .cargo/config.toml sets it",
         )?;
+        // Its Perl script passes its own path through a shell.
+        if root.to_string_lossy().contains(char::is_whitespace) {
+            return Err(format!(
+                "got the tools in {root:?}, expected a path without blanks: Verilator does not run there; move the clone, and \
+                 run scripts/setup in it"
+            ));
+        }
         let verilator = present(root.join("bin/verilator"))?;
         let include = present(root.join("verilator-root/include"))?;
         let libclang = env::var_os("LIBCLANG_PATH").map(PathBuf::from).ok_or(

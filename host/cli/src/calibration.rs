@@ -4,7 +4,8 @@ mod variation;
 
 pub use variation::Calibrated;
 
-use crate::{input, npy};
+use crate::layout::Layout;
+use crate::{input, npy, picture};
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt;
 use std::fs;
@@ -81,8 +82,16 @@ pub struct Inputs {
 }
 
 impl Calibration {
-    /// The inputs for a network.
-    pub fn load(&self, network: &Network) -> Result<Inputs> {
+    /// The files that are read, or the folder that they are in.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        match self {
+            Calibration::Random { .. } => vec![],
+            Calibration::Files(path) => vec![path.clone()],
+        }
+    }
+
+    /// The inputs for a network; `layout` is the order of the sides of an array.
+    pub fn load(&self, network: &Network, layout: Option<Layout>) -> Result<Inputs> {
         let shape = network.input;
         match self {
             Calibration::Random { count, seed } => {
@@ -102,10 +111,10 @@ impl Calibration {
             }
             Calibration::Files(path) => {
                 let place = || format!("calibration inputs {}", path.display());
-                let images = files(path, shape).with_context(place)?;
+                let images = files(path, shape, layout).with_context(place)?;
                 ensure!(
                     !images.is_empty(),
-                    "{}: got no inputs, expected at least one; of a folder, files that end in .png are read",
+                    "{}: got no inputs, expected at least one; of a folder, files that end in .png, .jpg or .jpeg are read",
                     place()
                 );
                 let plural = if images.len() == 1 { "" } else { "s" };
@@ -130,19 +139,19 @@ fn usual(network: &Network) -> usize {
     ((MOST_WORK / work) as usize).clamp(1, MOST_RANDOM)
 }
 
-fn files(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
+fn files(path: &Path, shape: Shape, layout: Option<Layout>) -> Result<Vec<Vec<u8>>> {
     if path.is_dir() {
         return folder(path, shape);
     }
     ensure!(
         path.exists(),
-        "there is no such file; expected random, a PNG picture or a folder of them, an IDX file, or a NumPy file of bytes"
+        "there is no such file; expected random, a picture (PNG or JPEG) or a folder of them, an IDX file, or a NumPy file of bytes"
     );
     if npy::is_named(path) {
-        return npy::read(path, shape);
+        return npy::read(path, shape, layout);
     }
-    if input::is_picture(path) {
-        return Ok(vec![input::png(path, shape)?]);
+    if picture::is_named(path) {
+        return Ok(vec![picture::read(path, shape)?]);
     }
     input::idx_images(path, shape)
 }
@@ -151,12 +160,13 @@ fn folder(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
     let mut pictures = Vec::new();
     for entry in fs::read_dir(path)? {
         let path = entry?.path();
-        if input::is_picture(&path) {
+        if picture::is_named(&path) {
             pictures.push(path);
         }
     }
     pictures.sort();
-    let read = |path: &PathBuf| input::png(path, shape).with_context(|| path.display().to_string());
+    let read =
+        |path: &PathBuf| picture::read(path, shape).with_context(|| path.display().to_string());
     pictures.iter().map(read).collect()
 }
 

@@ -5,6 +5,7 @@ use crate::commands::{
     report, reproduce, run, serve, study, sweep, synth, train, verilog,
 };
 use crate::output::{Output, Verdict};
+use crate::overwrite::{self, Paths};
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use thresh_compress::sweep::Plan;
@@ -68,7 +69,35 @@ pub enum Command {
 }
 
 impl Command {
+    /// The files that it touches.
+    fn paths(&self) -> &dyn Paths {
+        match self {
+            Command::Demo(command) => command,
+            Command::Train(command) => command,
+            Command::Compress(command) => command,
+            Command::Import(command) => command,
+            Command::Pack(command) => command,
+            Command::Make(command) => command,
+            Command::Report(command) => command,
+            Command::Reproduce(command) => command,
+            Command::Compare(command) => command,
+            Command::Study(command) => command,
+            Command::Sweep(command) => command,
+            Command::Info(command) => command,
+            Command::Run(command) => command,
+            Command::Bench(command) => command,
+            Command::BenchEie(command) => command,
+            Command::Devices(command) => command,
+            Command::Serve(command) => command,
+            Command::Verilog(command) => command,
+            Command::Synth(command) => command,
+            Command::Flash(command) => command,
+            Command::Boards(command) => command,
+        }
+    }
+
     pub fn run(self, output: &Output) -> Result<Verdict> {
+        overwrite::check(self.paths())?;
         match self {
             Command::Demo(command) => command.run(output),
             Command::Train(command) => command.run(output),
@@ -166,8 +195,57 @@ fn help(title: &str, options: &dyn Options) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    /// Options whose values are written.
+    const OUTPUTS: [&str; 3] = ["output", "html", "out"];
+
+    /// What a command must be told beside the option in question; an output that it needs is told too.
+    const WORDS: &[(&str, &str)] = &[
+        ("compress", "x.safetensors"),
+        ("import", "x.onnx"),
+        ("pack", "--config tiny"),
+        ("study cuts", "x.safetensors"),
+        ("synth", "--board hx8k"),
+        ("verilog", "--config tiny"),
+    ];
+
     #[test]
     fn the_definition_is_sound() {
         super::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_that_names_an_output_is_among_the_files_that_are_written() {
+        let mut checked = 0;
+        let definition = super::command();
+        let mut commands: Vec<(String, &clap::Command)> = definition
+            .get_subcommands()
+            .map(|command| (command.get_name().to_string(), command))
+            .collect();
+        while let Some((name, command)) = commands.pop() {
+            for inner in command.get_subcommands() {
+                commands.push((format!("{name} {}", inner.get_name()), inner));
+            }
+            for option in command.get_arguments().map(|arg| arg.get_id().as_str()) {
+                if !OUTPUTS.contains(&option) {
+                    continue;
+                }
+                let words = WORDS.iter().find(|(of, _)| *of == name);
+                let words = words.map_or("", |(_, words)| words);
+                let mut line = format!("thresh {name} {words} --{option} written");
+                let needs = |arg: &clap::Arg| arg.get_id() == "output" && arg.is_required_set();
+                if option != "output" && command.get_arguments().any(needs) {
+                    line += " --output other";
+                }
+                let cli = Cli::try_parse_from(line.split_whitespace());
+                let cli = cli.unwrap_or_else(|error| panic!("{line}: {error}"));
+                let writes = cli.command.paths().writes();
+                let named = writes.iter().any(|path| path.starts_with("written"));
+                assert!(named, "{line}: {writes:?}");
+                checked += 1;
+            }
+        }
+        assert!(checked >= 14, "only {checked} options");
     }
 }

@@ -1,7 +1,13 @@
 //! Labelled images: data sets by name, and those of the user as arrays or as folders of pictures.
 
 mod arrays;
+mod classes;
+mod hold_out;
+mod left_out;
 mod pictures;
+
+pub use crate::layout::Layout;
+pub use hold_out::HoldOut;
 
 use crate::input::{DataSet, check_shape};
 use crate::provenance;
@@ -16,23 +22,14 @@ use thresh_model::{Dataset, Image, Network, Shape, idx::Split};
 /// The options that say what data is meant.
 #[derive(Clone, Debug, Args)]
 pub struct DataArgs {
-    /// Labelled images: mnist, fashion-mnist, or your own. A folder with train/CLASS/*.png and test/CLASS/*.png (8-bit
-    /// grey or colours); a folder with train-images, train-labels, test-images, test-labels as .npy (uint8) or IDX files; or
+    /// Labelled images: mnist, fashion-mnist, or your own. A folder with train/CLASS/* and test/CLASS/*, PNG or JPEG
+    /// pictures in grey or colours; a folder with train-images, train-labels, test-images, test-labels as .npy (uint8 or int8) or IDX files; or
     /// these files themselves, IMAGES,LABELS or IMAGES,LABELS,TEST-IMAGES,TEST-LABELS.
     #[arg(long, value_name = "DATA", default_value_t)]
     pub data: Source,
     /// Order of the sides of a NumPy array of images, where the network's input allows both.
     #[arg(long, value_enum, value_name = "ORDER")]
     pub layout: Option<Layout>,
-}
-
-/// The order of the sides of an image in an array.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Layout {
-    /// Height, width, channels.
-    Hwc,
-    /// Channels, height, width.
-    Chw,
 }
 
 /// Where labelled images come from.
@@ -155,6 +152,15 @@ impl DataArgs {
         }
     }
 
+    /// The files that are read, or the folder that they are in.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        match &self.data {
+            Source::Named(set) => vec![set.folder()],
+            Source::Folder(path) => vec![path.clone()],
+            Source::Files(files) => files.clone(),
+        }
+    }
+
     /// Words of a command line that choose it.
     pub fn words(&self) -> Vec<String> {
         let mut words = match &self.data {
@@ -177,11 +183,9 @@ impl DataArgs {
     }
 
     fn layout_words(&self) -> Vec<String> {
-        let name = self.layout.map(|layout| match layout {
-            Layout::Hwc => "hwc",
-            Layout::Chw => "chw",
-        });
-        name.map_or(vec![], |name| vec!["--layout".into(), name.into()])
+        self.layout.map_or(vec![], |layout| {
+            vec!["--layout".into(), layout.name().into()]
+        })
     }
 
     /// Reads everything. There may be no test images; [`HoldOut`] makes some.
@@ -288,61 +292,6 @@ fn taking_turns(set: &Dataset) -> Dataset {
     }
 }
 
-/// How many training images are held out.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum HoldOut {
-    Count(usize),
-    Percent(f64),
-}
-
-impl FromStr for HoldOut {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let parsed = match text.strip_suffix('%') {
-            None => text.parse().ok().map(HoldOut::Count),
-            Some(share) => share.parse().ok().map(HoldOut::Percent),
-        };
-        match parsed {
-            Some(HoldOut::Count(1..)) => {}
-            Some(HoldOut::Percent(share)) if share > 0.0 && share < 100.0 => {}
-            _ => bail!(
-                "got {text:?}, expected a number of images, as 500, or a share of them, as 20%"
-            ),
-        }
-        parsed.context("it was just checked")
-    }
-}
-
-impl fmt::Display for HoldOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            HoldOut::Count(count) => write!(f, "{count}"),
-            HoldOut::Percent(share) => write!(f, "{share}%"),
-        }
-    }
-}
-
-impl HoldOut {
-    /// `data` with the last training images in the place of the test images, if some are to be held out.
-    pub fn apply(hold_out: Option<HoldOut>, data: &Data) -> Result<Data> {
-        let all = data.train().len();
-        match hold_out {
-            None => Ok(data.clone()),
-            Some(HoldOut::Count(count)) => Ok(data.hold_out(count)?),
-            Some(HoldOut::Percent(share)) => {
-                let count = (all as f64 * share / 100.0).round() as usize;
-                Ok(data.hold_out(count.max(1))?)
-            }
-        }
-    }
-
-    /// Words of a command line that choose it.
-    pub fn words(hold_out: Option<HoldOut>) -> Vec<String> {
-        hold_out.map_or(vec![], |h| vec!["--hold-out".into(), h.to_string()])
-    }
-}
-
 /// Refuses data that has no test images and of which none are held out.
 pub fn check_measurable(args: &DataArgs, data: &Data) -> Result<()> {
     ensure!(
@@ -373,16 +322,5 @@ mod tests {
         assert_eq!(mixed.labels, [0, 0, 1, 0, 7, 0, 0, 1, 0]);
         assert_eq!(mixed.images, [0, 1, 6, 2, 8, 3, 4, 7, 5]);
         assert_eq!(taking_turns(&mixed), mixed);
-    }
-
-    #[test]
-    fn what_is_held_out_is_a_number_or_a_share() {
-        for text in ["1", "500", "20%", "0.5%"] {
-            assert_eq!(text.parse::<HoldOut>().unwrap().to_string(), text);
-        }
-        for text in ["", "0", "0%", "100%", "-1", "x", "NaN%"] {
-            let message = text.parse::<HoldOut>().unwrap_err().to_string();
-            assert!(message.contains("as 20%"), "{message}");
-        }
     }
 }

@@ -1,9 +1,11 @@
 //! Files that commands read and write.
 
-use anyhow::{Context, Result, ensure};
+use crate::kind::{self, Kind};
+use anyhow::{Context, Result};
 use std::fs;
-use std::path::{Path, PathBuf};
-use thresh_model::image::MAGIC;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use thresh_model::{Image, Network};
 
 /// Reads a packed image.
@@ -12,6 +14,7 @@ pub fn image(path: &Path) -> Result<Image> {
     let bytes = fs::read(path)
         .context("expected a .thresh image; `thresh pack` makes one")
         .with_context(place)?;
+    kind::check(&bytes, &[Kind::Image], "a .thresh image").with_context(place)?;
     Image::from_bytes(&bytes).with_context(place)
 }
 
@@ -29,12 +32,17 @@ pub fn model(path: &Path) -> Result<Model> {
             "expected a .thresh image or a network; `thresh pack` and `thresh train` make them",
         )
         .with_context(place)?;
-    // The header of a network follows eight bytes of its length.
-    match bytes.get(8) == Some(&b'{') && !bytes.starts_with(&MAGIC) {
-        true => Network::from_safetensors(&bytes)
+    kind::check(
+        &bytes,
+        &[Kind::Image, Kind::Network],
+        "a .thresh image or a network",
+    )
+    .with_context(place)?;
+    match Kind::of(&bytes) {
+        Some(Kind::Network) => Network::from_safetensors(&bytes)
             .map(Model::Network)
             .with_context(place),
-        false => Image::from_bytes(&bytes)
+        _ => Image::from_bytes(&bytes)
             .map(Model::Image)
             .with_context(place),
     }
@@ -46,6 +54,7 @@ pub fn network(path: &Path) -> Result<Network> {
     let bytes = fs::read(path)
         .context("expected a network; `thresh train` and `thresh compress` make one")
         .with_context(place)?;
+    kind::check(&bytes, &[Kind::Network], "a network").with_context(place)?;
     Network::from_safetensors(&bytes).with_context(place)
 }
 
@@ -57,55 +66,32 @@ pub fn save_network(path: &Path, network: &Network) -> Result<()> {
     write(path, &bytes)
 }
 
-/// Writes a file at once: at any time it holds its old content or all of the new one. Folders that
-/// lack are made. A device or a pipe is written to, never replaced.
+/// Writes a file at once: at any time it holds its old content or all of the new one, and no other file is touched. Folders
+/// that lack are made. A device or a pipe is written to, never replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
     let write = || {
-        if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let there = fs::metadata(path).ok();
+        if there
+            .as_ref()
+            .is_some_and(|there| !there.is_file() && !there.is_dir())
+        {
             return fs::write(path, bytes);
         }
-        fs::create_dir_all(folder(path))?;
-        fs::write(&temporary, bytes)?;
-        fs::rename(&temporary, path)
+        let folder = folder(path);
+        fs::create_dir_all(folder)?;
+        // A name that no file has; readable by all whom the user lets read new files, or the old one.
+        let mode = there.map_or(NEW_FILE, |there| there.permissions().mode());
+        let mut file = tempfile::Builder::new()
+            .permissions(fs::Permissions::from_mode(mode))
+            .tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.persist(path).map(drop).map_err(|error| error.error)
     };
-    write()
-        .inspect_err(|_| drop(fs::remove_file(&temporary)))
-        .with_context(|| format!("cannot write {}", path.display()))
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Refuses outputs that are folders, inputs, or each other, before any work is done.
-pub fn check_outputs<'a>(
-    inputs: &[&Path],
-    outputs: impl IntoIterator<Item = &'a Path>,
-) -> Result<()> {
-    let mut taken: Vec<PathBuf> = inputs.iter().map(|path| identity(path)).collect();
-    for path in outputs {
-        ensure!(
-            !path.is_dir(),
-            "cannot write {}: it is a folder, expected the name of a file",
-            path.display()
-        );
-        let own = identity(path);
-        ensure!(
-            !taken.contains(&own),
-            "got {} for two files of this command, expected a name for each; choose another output",
-            path.display()
-        );
-        taken.push(own);
-    }
-    Ok(())
-}
-
-/// The file that a path means, as far as it is there.
-fn identity(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default();
-    let whole = fs::canonicalize(path);
-    whole
-        .or_else(|_| fs::canonicalize(folder(path)).map(|folder| folder.join(name)))
-        .unwrap_or_else(|_| path.into())
-}
+/// The permissions of a new file, of which the user's mask takes some.
+const NEW_FILE: u32 = 0o666;
 
 /// The folder that a file lies in.
 pub fn folder(path: &Path) -> &Path {
@@ -134,6 +120,16 @@ mod tests {
             "nothing else is left"
         );
         assert_eq!(folder(Path::new("name")), Path::new("."));
+        // A file of the user keeps its content, and the new one its permissions.
+        let other = root.path().join("a/b/c.bin.new");
+        fs::write(&other, b"mine").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        write(&path, b"third").unwrap();
+        assert_eq!(fs::read(&other).unwrap(), b"mine");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
         fs::create_dir(root.path().join("folder")).unwrap();
         write(&root.path().join("folder"), b"").unwrap_err();
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
@@ -160,24 +156,5 @@ mod tests {
         assert_eq!(reader.join().unwrap(), b"through");
         assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
-    }
-
-    #[test]
-    fn an_output_is_no_folder_no_input_and_no_other_output() {
-        let root = tempfile::tempdir().unwrap();
-        let [one, two] = ["one", "two"].map(|name| root.path().join(name));
-        fs::write(&one, b"").unwrap();
-        let says = |inputs: &[&Path], outputs: &[&Path], part: &str| {
-            let error = check_outputs(inputs, outputs.iter().copied()).unwrap_err();
-            assert!(error.to_string().contains(part), "{error}");
-        };
-        check_outputs(&[&one], [two.as_path()]).unwrap();
-        says(&[], &[root.path()], "it is a folder");
-        says(&[&one], &[&root.path().join("./one")], "for two files");
-        says(
-            &[&one],
-            &[&two, &root.path().join("./two")],
-            "for two files",
-        );
     }
 }

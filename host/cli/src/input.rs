@@ -1,13 +1,11 @@
 //! Inputs of `thresh run`: pictures, and images of data sets.
 
-use crate::npy;
+use crate::kind::{self, Kind};
+use crate::layout::Layout;
+use crate::{npy, picture};
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
-use image::codecs::png::PngDecoder;
-use image::{ColorType, ImageDecoder};
-use std::fs::File;
-use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use thresh_model::{Dataset, Shape, idx, idx::Split};
 
 /// A data set that `scripts/setup` fetches.
@@ -37,6 +35,11 @@ impl DataSet {
         }
     }
 
+    /// The folder of its files.
+    pub fn folder(self) -> PathBuf {
+        idx::data_folder().join(self.name())
+    }
+
     /// Reads a split, and checks that it has images of `shape`.
     pub fn load(self, split: Split, shape: Shape) -> Result<Dataset> {
         let data = Dataset::load(self.name(), split)?;
@@ -46,8 +49,7 @@ impl DataSet {
 
     /// Reads everything, to train on.
     pub fn to_train_on(self) -> Result<thresh_compress::Data> {
-        let folder = idx::data_folder().join(self.name());
-        Ok(thresh_compress::Data::read(&folder)?)
+        Ok(thresh_compress::Data::read(&self.folder())?)
     }
 }
 
@@ -62,15 +64,27 @@ pub struct Input {
     pub label: Option<usize>,
 }
 
-const EXPECTED: &str = "an input is FILE.png, IDX-FILE:INDEX, or FILE.npy:INDEX";
+pub const EXPECTED: &str = "an input is FILE.png, FILE.jpg, IDX-FILE:INDEX, or FILE.npy:INDEX";
 
-/// Reads `text`: a PNG file, or an image of an IDX or NumPy file as `FILE:INDEX`.
-pub fn read(text: &str, shape: Shape, invert: bool) -> Result<Input> {
-    let path = Path::new(text);
-    let mut bytes = match text.rsplit_once(':') {
-        Some((file, index)) if !path.exists() => indexed(file, index, shape)?,
-        _ if npy::is_named(path) => indexed(text, "0", shape)?,
-        _ => png(path, shape).with_context(|| text.to_string())?,
+/// The file of an input `text`, and the index of an image in it if it says one.
+fn parts(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(':') {
+        Some((file, index)) if !Path::new(text).exists() => (file, Some(index)),
+        _ => (text, None),
+    }
+}
+
+/// The files that [`read`] reads.
+pub fn paths(text: &str) -> Vec<PathBuf> {
+    vec![parts(text).0.into()]
+}
+
+/// Reads `text`: a picture, or an image of an IDX or NumPy file as `FILE:INDEX`.
+pub fn read(text: &str, shape: Shape, layout: Option<Layout>, invert: bool) -> Result<Input> {
+    let mut bytes = match parts(text) {
+        (file, Some(index)) => indexed(file, index, shape, layout)?,
+        (file, None) if npy::is_named(Path::new(file)) => indexed(file, "0", shape, layout)?,
+        (file, None) => picture::read(Path::new(file), shape).with_context(|| file.to_string())?,
     };
     if invert {
         bytes.iter_mut().for_each(|byte| *byte = !*byte);
@@ -98,13 +112,13 @@ pub fn of_data(name: &str, data: &Dataset, index: usize) -> Result<Input> {
 }
 
 /// One image of a file of many.
-fn indexed(file: &str, index: &str, shape: Shape) -> Result<Vec<u8>> {
+fn indexed(file: &str, index: &str, shape: Shape, layout: Option<Layout>) -> Result<Vec<u8>> {
     let Ok(index) = index.parse::<usize>() else {
         bail!("{file}:{index}: got index {index:?}, expected a number; {EXPECTED}");
     };
     let path = Path::new(file);
     let images = match npy::is_named(path) {
-        true => npy::read(path, shape).with_context(|| file.to_string())?,
+        true => npy::read(path, shape, layout).with_context(|| file.to_string())?,
         false => idx_images(path, shape)?,
     };
     let count = images.len();
@@ -118,6 +132,7 @@ fn indexed(file: &str, index: &str, shape: Shape) -> Result<Vec<u8>> {
 
 /// The images of an IDX file.
 pub fn idx_images(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
+    check_idx(path)?;
     let (sizes, bytes) = idx::read(path, 3)?;
     let got = Shape {
         channels: 1,
@@ -129,59 +144,12 @@ pub fn idx_images(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
     Ok(images.map(<[u8]>::to_vec).collect())
 }
 
-/// Whether a path is named as a picture.
-pub fn is_picture(path: &Path) -> bool {
-    let extension = path.extension();
-    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("png"))
-}
-
-/// The shape that a picture has: three channels for colours.
-pub fn png_shape(path: &Path) -> Result<Shape> {
-    let decoder = decoder(path)?;
-    let (width, height) = decoder.dimensions();
-    Ok(Shape {
-        channels: match decoder.color_type() {
-            ColorType::Rgb8 => 3,
-            _ => 1,
-        },
-        height: height as usize,
-        width: width as usize,
-    })
-}
-
-fn decoder(path: &Path) -> Result<PngDecoder<BufReader<File>>> {
-    let file = File::open(path).context(EXPECTED)?;
-    PngDecoder::new(BufReader::new(file))
-        .with_context(|| format!("expected a PNG picture; {EXPECTED}"))
-}
-
-/// Reads a picture: grey for one channel, colours for three.
-pub fn png(path: &Path, shape: Shape) -> Result<Vec<u8>> {
-    let decoder = decoder(path)?;
-    let (channels, expected, name) = match shape.channels {
-        3 => (3, ColorType::Rgb8, "8-bit colours (Rgb8)"),
-        _ => (1, ColorType::L8, "8-bit grey (L8)"),
-    };
-    if decoder.color_type() != expected {
-        let got = decoder.color_type();
-        bail!(
-            "got a picture of type {got:?}, expected {name}; convert it, or save it without {}alpha",
-            if channels == 1 { "colours and " } else { "" }
-        );
+/// Refuses what is surely no IDX file.
+pub fn check_idx(path: &Path) -> Result<()> {
+    match Kind::at(path) {
+        None | Some(Kind::Idx) => Ok(()),
+        Some(_) => bail!("{}: {}", path.display(), kind::refused(path, "an IDX file")),
     }
-    // Known before anything is decoded, so that a huge picture costs nothing.
-    let (width, height) = decoder.dimensions();
-    let got = Shape {
-        channels,
-        height: height as usize,
-        width: width as usize,
-    };
-    check_shape("the picture", got, shape)?;
-    let mut bytes = vec![0; got.len()];
-    decoder
-        .read_image(&mut bytes)
-        .context("the picture is damaged; save it again")?;
-    Ok(bytes)
 }
 
 /// Refuses images of another shape than the network takes.

@@ -5,6 +5,8 @@ mod bars;
 mod calibration;
 mod cli;
 mod commands;
+#[cfg(test)]
+mod damaged;
 mod data;
 mod device;
 mod draw;
@@ -13,10 +15,14 @@ mod experiments;
 mod files;
 mod input;
 mod itself;
+mod kind;
+mod layout;
 mod measure;
 mod npy;
 mod output;
+mod overwrite;
 mod page;
+mod picture;
 mod plot;
 mod provenance;
 mod report;
@@ -41,7 +47,7 @@ fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // With stderr gone there is nobody left to tell.
-            let _ = writeln!(std::io::stderr(), "thresh: {error:#}");
+            let _ = writeln!(std::io::stderr(), "thresh: {}", output::sentence(&error));
             ExitCode::from(EXIT_ERROR)
         }
     }

@@ -46,6 +46,8 @@ pub struct Plan<'a> {
 pub struct Record {
     pub index: usize,
     pub right: bool,
+    /// Probability that the network gives to the class that is right, where its model gave any.
+    pub probability: Option<f32>,
     pub counters: Counters,
     /// Counters of each pass, where they were asked for.
     pub passes: Option<Vec<Counters>>,
@@ -241,6 +243,7 @@ impl Shared<'_> {
         let mut records = Vec::new();
         for (index, got) in indices.zip(inferences) {
             let expected = self.reference.run(data.image(index))?;
+            let label = usize::from(data.labels[index]);
             let mut difference = difference(&got, &expected, self.plan.config.num_pes);
             let profile = match index.is_multiple_of(every) {
                 true => profiles.next(),
@@ -252,7 +255,12 @@ impl Shared<'_> {
             }
             records.push(Record {
                 index,
-                right: got.class == usize::from(data.labels[index]),
+                right: got.class == label,
+                probability: self
+                    .plan
+                    .image
+                    .probabilities(&got.logits)
+                    .and_then(|all| all.get(label).copied()),
                 counters: got.counters,
                 passes: profile.map(|profile| profile.passes),
                 difference,

@@ -1,5 +1,7 @@
 //! Images and labels in NumPy files.
 
+use crate::kind::{self, Kind};
+use crate::layout::{Layout, arrange};
 use anyhow::{Context, Result, bail, ensure};
 use npyz::{NpyFile, Order};
 use std::path::Path;
@@ -10,18 +12,21 @@ pub fn is_named(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "npy")
 }
 
-/// The images of an array of `uint8`: `[count, height, width, channels]`, or without the last side where
-/// there is one channel.
-pub fn read(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
-    parse(&std::fs::read(path)?, shape)
+/// The images of an array: `[count, height, width, channels]` or `[count, channels, height, width]`, as `shape` and `layout`
+/// say, or without the side of the channels where there is one.
+pub fn read(path: &Path, shape: Shape, layout: Option<Layout>) -> Result<Vec<Vec<u8>>> {
+    parse(&std::fs::read(path)?, shape, layout)
 }
 
-/// The sides and values of an array of `uint8`.
+/// The sides and values of an array of `uint8`, or of `int8`, whose values are read as bytes of 128 more.
 pub fn array(path: &Path) -> Result<(Vec<usize>, Vec<u8>)> {
-    let bytes = std::fs::read(path)?;
-    let file = open(&bytes)?;
+    sides_and_values(&std::fs::read(path)?)
+}
+
+fn sides_and_values(bytes: &[u8]) -> Result<(Vec<usize>, Vec<u8>)> {
+    let file = open(bytes)?;
     let sides = file.shape().iter().map(|&side| side as usize).collect();
-    Ok((sides, values(file, bytes.len())?))
+    Ok((sides, values(file, bytes)?))
 }
 
 /// The labels of an array of whole numbers: `[count]`, or `[count, 1]`.
@@ -60,6 +65,7 @@ fn label(value: i128) -> Result<u8> {
 }
 
 fn open(bytes: &[u8]) -> Result<NpyFile<&[u8]>> {
+    kind::check(bytes, &[Kind::Npy], "a NumPy file, as numpy.save writes it")?;
     let file = NpyFile::new(bytes).context("this is no NumPy file; write it with numpy.save")?;
     ensure!(
         file.order() == Order::C,
@@ -81,36 +87,118 @@ fn check_length(file: &NpyFile<&[u8]>, bytes: usize) -> Result<()> {
     Ok(())
 }
 
-/// The values of an array of `uint8`.
-fn values(file: NpyFile<&[u8]>, bytes: usize) -> Result<Vec<u8>> {
+/// The values of an array as bytes.
+fn values(file: NpyFile<&[u8]>, bytes: &[u8]) -> Result<Vec<u8>> {
     let dtype = file.dtype().descr();
-    let length = check_length(&file, bytes);
-    let values = file.data::<u8>().ok().with_context(|| {
-        format!("got an array of type {dtype}, expected uint8: save images.astype(numpy.uint8)")
-    })?;
+    let length = check_length(&file, bytes.len());
+    let ends = "the file ends in its data; save it again";
+    if let Ok(data) = file.data::<u8>() {
+        length?;
+        return data.collect::<Result<_, _>>().context(ends);
+    }
     length?;
-    values
-        .collect::<Result<_, _>>()
-        .context("the file ends in its data; save it again")
+    if let Ok(data) = open(bytes)?.data::<i8>() {
+        // The zero point that quantised networks have for pictures.
+        let byte = |value: i8| value.cast_unsigned() ^ 0x80;
+        return data
+            .map(|value| Ok(byte(value?)))
+            .collect::<std::io::Result<_>>()
+            .context(ends);
+    }
+    bail!(
+        "got an array of type {dtype}{}",
+        numpy_advice(Range::of(bytes)?)
+    )
 }
 
-fn parse(bytes: &[u8], shape: Shape) -> Result<Vec<Vec<u8>>> {
-    let file = open(bytes)?;
-    let sides = file.shape().to_vec();
-    let image = [shape.height, shape.width, shape.channels].map(|side| side as u64);
-    let same = match sides.as_slice() {
-        [_, sides @ ..] if sides.len() == 3 => sides == image,
-        [_, sides @ ..] if sides.len() == 2 => shape.channels == 1 && sides == &image[..2],
-        _ => false,
+/// The values of an array of another type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Range {
+    least: f64,
+    most: f64,
+    whole: bool,
+}
+
+impl Range {
+    /// None if a value is no finite number, or the type is none of numbers.
+    fn of(bytes: &[u8]) -> Result<Option<Range>> {
+        macro_rules! read {
+            ($($type:ty as $number:expr),*) => {
+                $(if let Ok(data) = open(bytes)?.data::<$type>() {
+                    return Range::over(data.map(|value| value.map($number)));
+                })*
+            };
+        }
+        read!(
+            f32 as f64::from,
+            f64 as |value| value,
+            bool as |value| f64::from(u8::from(value)),
+            i16 as f64::from,
+            u16 as f64::from,
+            i32 as f64::from,
+            u32 as f64::from,
+            i64 as |value| value as f64,
+            u64 as |value| value as f64
+        );
+        Ok(None)
+    }
+
+    fn over(values: impl Iterator<Item = std::io::Result<f64>>) -> Result<Option<Range>> {
+        let mut range = Range {
+            least: f64::INFINITY,
+            most: f64::NEG_INFINITY,
+            whole: true,
+        };
+        for value in values {
+            let value = value.context("the file ends in its data; save it again")?;
+            if !value.is_finite() {
+                return Ok(None);
+            }
+            range.least = range.least.min(value);
+            range.most = range.most.max(value);
+            range.whole &= value == value.trunc();
+        }
+        Ok(Some(range).filter(|range| range.least <= range.most))
+    }
+
+    fn within(&self, least: f64, most: f64) -> bool {
+        self.least >= least && self.most <= most
+    }
+}
+
+/// What is expected of an array with such values, and what makes bytes of them that look the same.
+fn numpy_advice(range: Option<Range>) -> String {
+    let Some(range) = range else {
+        return ", expected uint8: save bytes, 0 for black and 255 for white".into();
     };
-    ensure!(
-        same,
-        "got an array of {sides:?}, expected [count, {}, {}, {}]: the network takes no other images",
-        shape.height,
-        shape.width,
-        shape.channels
-    );
-    let values = values(file, bytes.len())?;
+    let save = |text: &str| format!("save {text}");
+    let next = if range.most == 0.0 && range.least == 0.0 {
+        save("images.astype(numpy.uint8)")
+    } else if range.within(0.0, 1.0) {
+        save("(images * 255).round().astype(numpy.uint8)")
+    } else if range.within(0.0, 255.0) {
+        save(match range.whole {
+            true => "images.astype(numpy.uint8)",
+            false => "images.round().astype(numpy.uint8)",
+        })
+    } else if range.within(-1.0, 1.0) {
+        save("((images + 1) * 127.5).round().astype(numpy.uint8)")
+    } else if range.whole && range.within(-128.0, 127.0) {
+        save("images.astype(numpy.int8), which is read as bytes of 128 more")
+    } else if range.whole && range.within(0.0, 65535.0) {
+        save("(images / 257).round().astype(numpy.uint8)")
+    } else {
+        "save the bytes from before mean and deviation were taken off, and give these to `thresh import` by --mean and --std".into()
+    };
+    format!(
+        " with values from {} to {}, expected uint8: {next}",
+        range.least, range.most
+    )
+}
+
+fn parse(bytes: &[u8], shape: Shape, layout: Option<Layout>) -> Result<Vec<Vec<u8>>> {
+    let (sides, values) = sides_and_values(bytes)?;
+    let (_, values) = arrange(&sides, values, Some(shape), layout)?;
     let images = values.chunks_exact(shape.len().max(1));
     Ok(images.map(<[u8]>::to_vec).collect())
 }
@@ -141,33 +229,33 @@ mod tests {
     fn arrays_of_bytes_are_read() {
         let mut bytes = file::<u8>(&[2, 2, 2, 3], Order::C);
         *bytes.last_mut().unwrap() = 7;
-        let images = parse(&bytes, SHAPE).unwrap();
+        let images = parse(&bytes, SHAPE, None).unwrap();
         assert_eq!(images, [vec![0; 12], [vec![0; 11], vec![7]].concat()]);
         let grey = Shape {
             channels: 1,
             ..SHAPE
         };
         let bytes = file::<u8>(&[1, 2, 2], Order::C);
-        assert_eq!(parse(&bytes, grey).unwrap().len(), 1);
+        assert_eq!(parse(&bytes, grey, None).unwrap().len(), 1);
     }
 
     #[test]
     fn other_arrays_are_refused() {
         let says = |bytes: &[u8], part: &str| {
-            let text = format!("{:#}", parse(bytes, SHAPE).unwrap_err());
+            let text = format!("{:#}", parse(bytes, SHAPE, None).unwrap_err());
             assert!(text.contains(part), "{text}");
         };
         let good = file::<u8>(&[2, 2, 2, 3], Order::C);
         says(&file::<f32>(&[2, 2, 2, 3], Order::C), "type '<f4'");
         says(&file::<u8>(&[2, 2, 2, 3], Order::Fortran), "C order");
-        for shape in [[2, 3, 2, 2].as_slice(), &[2, 2], &[12]] {
+        for shape in [[2, 4, 2, 2].as_slice(), &[2, 2], &[12]] {
             says(&file::<u8>(shape, Order::C), "expected [count, 2, 2, 3]");
         }
         says(&good[..good.len() - 1], "ends in its data");
         says(&good[..30], "no NumPy file");
         says(b"\x93NUMPY\x02\0\xff\xff\xff\xff", "no NumPy file");
         let huge = String::from_utf8_lossy(&good).replace("(2, 2, 2, 3)", "(9999999999, 2, 2, 3)");
-        assert!(parse(huge.as_bytes(), SHAPE).is_err());
+        assert!(parse(huge.as_bytes(), SHAPE, None).is_err());
     }
 
     fn saved<T: npyz::AutoSerialize>(shape: &[u64], values: &[T]) -> Vec<u8> {
@@ -177,6 +265,62 @@ mod tests {
         values.iter().for_each(|value| writer.push(value).unwrap());
         writer.finish().unwrap();
         bytes
+    }
+
+    #[test]
+    fn channels_may_come_first_and_values_may_be_signed() {
+        let first: Vec<u8> = (0..12).collect();
+        let images = parse(&saved(&[1, 3, 2, 2], &first), SHAPE, None).unwrap();
+        assert_eq!(images, [[0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11]]);
+        let square = Shape {
+            height: 3,
+            width: 3,
+            ..SHAPE
+        };
+        let cube = saved(&[1, 3, 3, 3], &[7u8; 27]);
+        let error = parse(&cube, square, None).unwrap_err().to_string();
+        assert!(error.contains("--layout hwc"), "{error}");
+        parse(&cube, square, Some(Layout::Chw)).unwrap();
+        let signed: Vec<i8> = [-128, -1, 0, 127].repeat(3);
+        let images = parse(&saved(&[1, 2, 2, 3], &signed), SHAPE, None).unwrap();
+        assert_eq!(images, [[0, 127, 128, 255].repeat(3)]);
+    }
+
+    #[test]
+    fn the_advice_keeps_the_picture() {
+        #[track_caller]
+        fn advises<T: npyz::AutoSerialize>(values: &[T], part: &str) {
+            let bytes = saved(&[1, values.len() as u64], values);
+            let error = sides_and_values(&bytes).unwrap_err().to_string();
+            assert!(error.ends_with(part), "{error}");
+        }
+        advises(
+            &[0.0f32, 0.5],
+            "from 0 to 0.5, expected uint8: save (images * 255).round().astype(numpy.uint8)",
+        );
+        advises(
+            &[true, false],
+            "save (images * 255).round().astype(numpy.uint8)",
+        );
+        advises(&[0.0f64, 254.5], "save images.round().astype(numpy.uint8)");
+        advises(&[0i64, 255], "save images.astype(numpy.uint8)");
+        advises(
+            &[-1.0f32, 0.25],
+            "save ((images + 1) * 127.5).round().astype(numpy.uint8)",
+        );
+        advises(
+            &[-128i32, 127],
+            "save images.astype(numpy.int8), which is read as bytes of 128 more",
+        );
+        advises(
+            &[0u16, 65535],
+            "save (images / 257).round().astype(numpy.uint8)",
+        );
+        advises(&[-2.1f32, 2.6], "by --mean and --std");
+        advises(
+            &[0.0f32, f32::NAN],
+            "type '<f4', expected uint8: save bytes, 0 for black and 255 for white",
+        );
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 /// Whether what a command checked holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,36 @@ impl Verdict {
     }
 }
 
+/// What people and programs must hear of beside the result.
+static NOTICES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Says once on stderr, and in the JSON of the result, what may surprise: files left out, an order that was chosen.
+pub fn notice(text: String) {
+    let mut notices = NOTICES.lock().unwrap_or_else(PoisonError::into_inner);
+    if !notices.contains(&text) {
+        // A message that nobody can read is no reason to stop.
+        let _ = writeln!(std::io::stderr(), "note: {text}");
+        notices.push(text);
+    }
+}
+
+/// An error with its causes in one line, each text once.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let causes: Vec<String> = error.chain().map(|cause| cause.to_string()).collect();
+    let mut told: Vec<&str> = Vec::new();
+    for (at, cause) in causes.iter().enumerate() {
+        // The text before may end with its cause, and the one behind may begin anew with its place.
+        let before = told.iter().any(|text| text.contains(cause.as_str()));
+        let behind = causes
+            .get(at + 1)
+            .is_some_and(|next| next.contains(cause.as_str()));
+        if !before && !behind {
+            told.push(cause);
+        }
+    }
+    told.join(": ")
+}
+
 /// The output of a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
@@ -34,11 +66,22 @@ impl Output {
         Output { json }
     }
 
-    /// Prints a result: `text` for people, or `value` for programs.
+    /// Prints a result: `text` for people, or `value` for programs, with the notices that were given in `notices`.
     pub fn result(&self, text: impl Display, value: &impl Serialize) -> Result<()> {
         let mut stdout = std::io::stdout().lock();
         if self.json {
-            writeln!(stdout, "{}", serde_json::to_string_pretty(value)?)?;
+            let notices = NOTICES.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = match notices.is_empty() {
+                true => serde_json::to_string_pretty(value)?,
+                false => {
+                    let mut value = serde_json::to_value(value)?;
+                    if let Value::Object(object) = &mut value {
+                        object.insert("notices".into(), json!(*notices));
+                    }
+                    serde_json::to_string_pretty(&value)?
+                }
+            };
+            writeln!(stdout, "{text}")?;
         } else {
             writeln!(stdout, "{text}")?;
         }
@@ -103,4 +146,25 @@ pub fn percent(share: f64) -> String {
 /// `part / whole`, 0 when there is no whole.
 pub fn ratio(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 0.0 } else { part / whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn causes_stand_once_in_a_line() {
+        let error = anyhow!("No such file").context("cannot read x: No such file; fetch it");
+        assert_eq!(sentence(&error), "cannot read x: No such file; fetch it");
+        let twice = anyhow!("cannot read x: gone").context("x");
+        assert_eq!(sentence(&twice), "cannot read x: gone");
+        let same = anyhow!("gone").context("gone").context("y");
+        assert_eq!(sentence(&same), "y: gone");
+        let error = error.context("here");
+        assert_eq!(
+            sentence(&error),
+            "here: cannot read x: No such file; fetch it"
+        );
+    }
 }

@@ -317,7 +317,8 @@ fn damaged_folders_of_pictures_are_refused() {
         |place| grey(place, "photos/train/red/007.png", 8),
         &[
             "photos/train/red/007.png",
-            "type L8, expected 8-bit colours",
+            "8 x 8 x 3",
+            "expected 9 x 8 x 3",
         ],
     );
     damaged(
@@ -342,7 +343,10 @@ fn damaged_folders_of_pictures_are_refused() {
         |place| {
             place.write("photos/train/teal/000.png", "no picture");
         },
-        &["photos/train/teal/000.png", "expected a PNG picture"],
+        &[
+            "photos/train/teal/000.png",
+            "expected a PNG or JPEG picture",
+        ],
     );
     damaged(
         |place| {

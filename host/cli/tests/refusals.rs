@@ -103,9 +103,8 @@ fn images_that_are_none_or_not_for_the_engine() {
             "train.safetensors",
             &[
                 "train.safetensors",
-                "starts with",
-                "expected",
-                "no .thresh image",
+                "got a network, expected a .thresh image",
+                "`thresh pack`",
             ],
         ),
         ("data", &["data", "expected a .thresh image"]),
@@ -122,7 +121,7 @@ fn images_that_are_none_or_not_for_the_engine() {
     place.write("half.safetensors", &network[..network.len() / 2]);
     refused(&place, "info half.safetensors", 1, &["half.safetensors"]);
     place.write("model.onnx", b"\x08\x07\x12\x07pytorch");
-    let texts = ["model.onnx", "starts with", "no .thresh image"];
+    let texts = ["model.onnx", "got an ONNX model", "`thresh import`"];
     refused(&place, "info model.onnx", 1, &texts);
     for command in ["run --digit 0", "bench"] {
         let texts = [
@@ -174,7 +173,10 @@ fn networks_that_cannot_be_packed() {
         (
             "good.thresh -o x.thresh",
             1,
-            &["good.thresh", "not a safetensors file"],
+            &[
+                "good.thresh",
+                "got a .thresh image, which is packed already",
+            ],
         ),
         (
             "missing.safetensors -o x.thresh",
@@ -240,7 +242,7 @@ fn inputs_that_the_network_does_not_take() {
     image::GrayImage::new(5, 4)
         .save(place.path("wide.png"))
         .unwrap();
-    image::RgbImage::new(4, 4)
+    image::RgbImage::from_pixel(4, 4, image::Rgb([1, 2, 3]))
         .save(place.path("colour.png"))
         .unwrap();
     image::GrayImage::new(4, 4)
@@ -261,20 +263,24 @@ fn inputs_that_the_network_does_not_take() {
         (
             "colour.png",
             1,
-            &["colour.png", "Rgb8", "expected 8-bit grey"],
+            &["colour.png", "in colours, expected grey", "convert it"],
         ),
         ("cut.png", 1, &["cut.png"]),
         (
             "text.png",
             1,
-            &["text.png", "expected a PNG picture", "IDX-FILE:INDEX"],
+            &[
+                "text.png",
+                "expected a PNG or JPEG picture",
+                "IDX-FILE:INDEX",
+            ],
         ),
         (
             "missing.png",
             1,
             &[
                 "missing.png",
-                "an input is FILE.png, IDX-FILE:INDEX, or FILE.npy:INDEX",
+                "an input is FILE.png, FILE.jpg, IDX-FILE:INDEX, or FILE.npy:INDEX",
                 "No such file",
             ],
         ),
@@ -283,7 +289,7 @@ fn inputs_that_the_network_does_not_take() {
             1,
             &[
                 "data",
-                "an input is FILE.png, IDX-FILE:INDEX, or FILE.npy:INDEX",
+                "an input is FILE.png, FILE.jpg, IDX-FILE:INDEX, or FILE.npy:INDEX",
             ],
         ),
         (

@@ -30,6 +30,7 @@ pub(crate) use write::table_bits;
 use crate::geometry::Geometry;
 use crate::huffman::CodeLengths;
 use crate::network::{Frame, Head, Shape};
+use crate::reference::argmax;
 use std::collections::BTreeMap;
 use thresh_regs::{PassDescriptor, Table};
 
@@ -305,7 +306,24 @@ impl Image {
         self.runs.len() == 1
     }
 
-    /// Name of an output.
+    /// The class that `logits` say, as [`Head::class`], of whole numbers.
+    pub fn class(&self, logits: &[i32]) -> usize {
+        match (self.head, logits) {
+            (Head::Sigmoid, &[second]) => usize::from(second > 0),
+            _ => argmax(logits),
+        }
+    }
+
+    /// The probabilities that `logits` stand for, as [`Head::probabilities`].
+    pub fn probabilities(&self, logits: &[i32]) -> Option<Vec<f32>> {
+        let outputs: Vec<f32> = logits
+            .iter()
+            .map(|&logit| logit as f32 * self.logit_scale)
+            .collect();
+        self.head.probabilities(&outputs)
+    }
+
+    /// Name of a class: of an output, or of one of the two that one output of a sigmoid tells apart.
     pub fn label(&self, output: usize) -> String {
         self.labels
             .get(output)

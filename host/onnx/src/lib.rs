@@ -12,6 +12,7 @@
 
 mod budget;
 mod error;
+mod external;
 mod functions;
 mod graph;
 mod importer;
@@ -27,6 +28,7 @@ mod tensor;
 mod view;
 
 pub use error::{ImportError, OPERATORS};
+pub use external::external_files;
 pub use options::ImportOptions;
 
 use error::Result;

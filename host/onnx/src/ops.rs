@@ -62,6 +62,7 @@ pub(crate) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Val
         | "ReduceMin" => reduce::run(importer, node)?,
         "Pad" => pad::pad(importer, node)?,
         "Slice" | "Split" | "Gather" => cut::run(importer, node)?,
+        "SpaceToDepth" => cut::blocks(importer, node)?,
         "Softmax" | "LogSoftmax" | "Sigmoid" | "Log" => head::head(importer, node)?,
         "ArgMax" => head::class(importer, node)?,
         "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" | "Identity" | "Dropout"

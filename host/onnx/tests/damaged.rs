@@ -172,13 +172,14 @@ fn graphs_that_make_no_sense_are_refused() {
     m.graph.input.push(second);
     m.graph.input[1].name = "y".into();
     m.is_refused("x", "2: x, y");
-    let mut m = Model::new(&[2, 4], 1);
-    let o = m.node("Relu", &["x"], &[]);
-    m.is_refused(&o, "a batch of 1");
     let mut m = Model::new(&[1, 0], 1);
     let o = m.node("Relu", &["x"], &[]);
     m.is_refused(&o, "shape of the input");
-    refused(import_bytes(vec![], &ImportOptions::default()), "graph");
+    refused(
+        import_bytes(vec![], &ImportOptions::default()),
+        "an empty file",
+    );
+    refused(import_bytes(vec![8, 7], &ImportOptions::default()), "graph");
     refused(
         import_bytes(vec![0xff; 40], &ImportOptions::default()),
         "not an ONNX model",

@@ -233,6 +233,10 @@ fn bad_address() {
     check("bad_address", |device| {
         let mut word = [1];
         device.read(0x0f00, &mut word).expect("acknowledged");
+        assert_eq!(word, [0], "of an address that holds nothing");
+    });
+    check("bad_address", |device| {
+        device.write(0x0f00, &[7]).expect("acknowledged");
     });
 }
 

@@ -164,6 +164,89 @@ fn a_read_of_nothing_or_too_much_closes_the_link_until_a_hello() {
     }
 }
 
+#[test]
+fn numbers_up_to_127_before_the_next_are_done_and_all_others_a_gap() {
+    let mut line = line("tiny");
+    hello(&mut line);
+    let a = ACTIVATION_WINDOW.offset;
+    let mut next = 0;
+    let mut write = |line: &mut SimulatedStream| {
+        let told = ask(line, &request(Request::Write, next, a, &[u32::from(next)]));
+        next = next.wrapping_add(1);
+        assert_eq!(told, [(Answer::Done, next, vec![])]);
+        next
+    };
+    // Past the end of the numbers, so that those before wrap.
+    for _ in 0..10 {
+        write(&mut line);
+    }
+    for before in [1, 64, 127] {
+        let next = write(&mut line);
+        let early = request(Request::Write, next.wrapping_sub(before), a, &[99]);
+        assert_eq!(
+            ask(&mut line, &early),
+            [(Answer::Done, next, vec![])],
+            "{before}"
+        );
+    }
+    for before in [128, 129, 255] {
+        let next = write(&mut line);
+        let late = request(Request::Write, next.wrapping_sub(before), a, &[99]);
+        assert_eq!(
+            ask(&mut line, &late),
+            [(Answer::Gap, next, vec![])],
+            "{before}"
+        );
+    }
+    let last = write(&mut line);
+    let told = ask(&mut line, &request(Request::Read, last, a, &[1]));
+    assert_eq!(told, [(Answer::Data, last + 1, vec![u32::from(last) - 1])]);
+}
+
+#[test]
+fn a_request_without_data_is_a_gap_and_words_too_many_are_not_looked_at() {
+    let a = ACTIVATION_WINDOW.offset;
+    for kind in [
+        Request::Write,
+        Request::Stream,
+        Request::Read,
+        Request::Hello,
+    ] {
+        let mut line = line("tiny");
+        hello(&mut line);
+        assert_eq!(
+            ask(&mut line, &request(kind, 0, a, &[])),
+            [(Answer::Gap, 0, vec![])],
+            "{kind:?}"
+        );
+    }
+    let mut line = line("tiny");
+    let told = ask(&mut line, &request(Request::Hello, 0, 0, &[5, 6]));
+    let [(Answer::Hello, 0, data)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((data.len(), data[0]), (2, 5));
+    let read = request(Request::Read, 0, reg::ID.offset, &[1, 64]);
+    assert_eq!(
+        ask(&mut line, &read),
+        [(Answer::Data, 1, vec![thresh_regs::ID])]
+    );
+}
+
+#[test]
+fn behind_the_last_word_comes_word_0() {
+    let mut line = line("tiny");
+    hello(&mut line);
+    let last = 4 * ((1 << field(REQUEST_FIELDS, "address").width) - 1);
+    let told = ask(&mut line, &request(Request::Read, 0, last, &[2]));
+    let read = ask(&mut line, &request(Request::Read, 1, 0, &[1]));
+    let [(Answer::Data, 2, first)] = &read[..] else {
+        panic!("{read:?}");
+    };
+    assert_eq!(told, [(Answer::Data, 1, vec![0, first[0]])]);
+    assert_ne!(first[0], 0, "word 0 holds something");
+}
+
 /// A bridge whose bus this bench serves: it never ends an access, or always in the same cycle.
 fn bridge(ack: bool) -> SimulatedStream {
     let mut model = Model::new("uart_bridge").expect("the build script makes it");

@@ -99,6 +99,27 @@ fn a_path_that_is_no_port_and_a_port_without_a_device_are_told() {
 }
 
 #[test]
+fn a_port_that_another_program_has_is_told_at_once() {
+    let (_other, port) = serial2::SerialPort::pair().expect("a terminal");
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&port);
+    let path = std::fs::read_link(format!("/proc/self/fd/{fd}")).expect("its path");
+    let first = SerialStream::open(&path, BAUD).expect("a terminal");
+    let error = SerialStream::open(&path, 9600).expect_err("taken");
+    assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy);
+    let text = error.to_string();
+    assert!(text.contains("another program has the port"), "{text}");
+    // The rate of the first is what it was.
+    assert_eq!(
+        port.get_configuration()
+            .and_then(|s| s.get_baud_rate())
+            .expect("a rate"),
+        BAUD
+    );
+    drop(first);
+    SerialStream::open(&path, BAUD).expect("free again");
+}
+
+#[test]
 fn a_terminal_that_goes_away_is_told() {
     let pty = Pty::new("tiny", Rates::default()).expect("a terminal");
     let mut link = serial(&pty);

@@ -4,6 +4,7 @@ use crate::data::{DataArgs, HoldOut, Wanted};
 use crate::device::{self, Spec};
 use crate::measure::{Plan, Report, measure};
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use crate::{files, target};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -61,6 +62,18 @@ pub fn clock_of(config: &Config) -> Option<f64> {
 /// One thread a processor.
 pub fn all_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+impl Paths for Bench {
+    fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = self.data.paths();
+        paths.push(self.image.clone());
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![]
+    }
 }
 
 impl Bench {

@@ -3,11 +3,13 @@
 use super::bench::all_threads;
 use crate::eie::{self, LAYERS, Load, Measured, Published};
 use crate::output::{Output, Verdict, percent, ratio, table};
+use crate::overwrite::Paths;
 use crate::{bars, target};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use thresh_regs::Config;
@@ -37,6 +39,16 @@ pub struct BenchEie {
     /// Load the weights over the bus, through decoder and loader, as a board must.
     #[arg(long)]
     loader: bool,
+}
+
+impl Paths for BenchEie {
+    fn reads(&self) -> Vec<PathBuf> {
+        vec![]
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![]
+    }
 }
 
 impl BenchEie {

@@ -4,12 +4,14 @@ use super::synth;
 use crate::bars;
 use crate::files;
 use crate::itself::{line, run};
-use crate::output::{Output, Verdict, table};
+use crate::output::{Output, Verdict, sentence, table};
+use crate::overwrite::Paths;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use thresh_fpga::{BOARDS, Build, Report, Resource, design_sha256};
+use thresh_model::idx;
 use thresh_regs::uart::BAUD;
 
 /// Tell what each board holds and how fast networks run on it.
@@ -51,10 +53,23 @@ struct Speed {
     resident: bool,
 }
 
+impl Paths for Boards {
+    fn reads(&self) -> Vec<PathBuf> {
+        let reports = BOARDS.iter().map(|build| report_path(&self.results, build));
+        let mut paths: Vec<PathBuf> = reports.collect();
+        paths.extend(self.networks.iter().cloned());
+        paths.push(idx::data_folder().join(&self.data));
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        Vec::from_iter(self.output.clone())
+    }
+}
+
 impl Boards {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         ensure!(self.count > 0, "got --count 0, expected 1 or more");
-        files::check_outputs(&[], self.output.as_deref())?;
         std::fs::create_dir_all(&self.work).with_context(|| self.work.display().to_string())?;
         let names: Vec<String> = self.networks.iter().map(|path| name(path)).collect();
         let bar = bars::bar("boards", BOARDS.len() as u64);
@@ -152,7 +167,7 @@ impl Boards {
                 })
             }
             Err(error) => {
-                output.note(format!("{} on {}: {error:#}", network, build.name));
+                output.note(format!("{network} on {}: {}", build.name, sentence(&error)));
                 None
             }
         }
@@ -195,9 +210,14 @@ impl Boards {
     }
 }
 
+/// Where the report of `build` is in the folder `results`.
+pub fn report_path(results: &Path, build: &Build) -> PathBuf {
+    results.join(format!("{}.json", build.title()))
+}
+
 /// The report of `build` in the folder `results`, if it is there.
 pub fn report(results: &Path, build: &Build) -> Result<Option<Report>> {
-    let path = results.join(format!("{}.json", build.title()));
+    let path = report_path(results, build);
     match path.exists() {
         true => Ok(Some(Report::load(&path)?)),
         false => Ok(None),

@@ -9,7 +9,8 @@ use super::import::ModelArgs;
 use super::{Compute, Setting, apply, boards, parse_setting, recipe_parser, train};
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::itself::{line, run};
-use crate::output::{Output, Verdict, facts};
+use crate::output::{Output, Verdict, facts, sentence};
+use crate::overwrite::Paths;
 use crate::page::{Grid, document_with_end};
 use crate::{bars, files, target};
 use anyhow::{Context, Result, ensure};
@@ -17,7 +18,7 @@ use clap::Args;
 use std::path::{Path, PathBuf};
 use tables::{Clock, Found};
 use thresh_compress::{Hidden, Options, Recipe, accuracy};
-use thresh_fpga::{Build, Top};
+use thresh_fpga::{BOARDS, Build, Top};
 use thresh_model::Network;
 use thresh_regs::Config;
 use trial::{Outcome, Plan, Trial, hash, run_all, train_words};
@@ -135,11 +136,27 @@ pub fn help() -> String {
     format!("{text}\n{EXAMPLES}")
 }
 
+impl Paths for Compare {
+    fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = self.data.paths();
+        paths.extend(self.network.clone());
+        paths.extend(
+            BOARDS
+                .iter()
+                .map(|build| boards::report_path(&self.results, build)),
+        );
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        Vec::from_iter(self.html.clone())
+    }
+}
+
 impl Compare {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         ensure!(self.count > 0, "got --count 0, expected 1 or more");
         ensure!(self.jobs != Some(0), "got --jobs 0, expected 1 or more");
-        files::check_outputs(self.network.as_deref().as_slice(), self.html.as_deref())?;
         self.compute.choose()?;
         let config = Config::named(self.board.config).context("a board has a configuration")?;
         let hashing = self.board.hashing();
@@ -352,7 +369,7 @@ impl Compare {
         let bar = bars::bar("compare", wanted.len() as u64);
         bar.tick();
         run_all(trials, &wanted, jobs, &mut |index, outcome| {
-            let outcome = outcome.map_err(|error| format!("{error:#}"));
+            let outcome = outcome.map_err(|error| sentence(&error));
             let text = tables::told(&trials[index], &outcome);
             bar.set_message(text.clone());
             if bar.is_hidden() {

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict, percent};
+use crate::overwrite::Paths;
 use crate::report::Subject;
 use crate::{bars, files, provenance, target};
 use anyhow::{Result, ensure};
@@ -96,24 +97,43 @@ pub struct Compress {
 /// The method of `thresh compress` and `thresh make`.
 pub const DEFAULT_METHOD: &str = "deep-compression";
 
+impl Paths for Compress {
+    fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = self.data.paths();
+        paths.push(self.input());
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        let path = self.path();
+        let image = self.budget.is_some().then(|| path.with_extension("thresh"));
+        [Some(path), image, self.html.clone()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
 impl Compress {
+    /// The network.
+    fn input(&self) -> PathBuf {
+        let folder = || train::work_folder(&self.data, self.net.unwrap_or_default());
+        let usual = || folder().join("train.safetensors");
+        self.network.clone().unwrap_or_else(usual)
+    }
+
+    /// Where the compressed network goes.
+    fn path(&self) -> PathBuf {
+        let usual = || files::folder(&self.input()).join("compressed.safetensors");
+        self.output.clone().unwrap_or_else(usual)
+    }
+
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let recipe = self.net.unwrap_or_default();
         recipe.method(&self.method)?;
-        let input = self
-            .network
-            .clone()
-            .unwrap_or_else(|| train::work_folder(&self.data, recipe).join("train.safetensors"));
-        let path = self
-            .output
-            .clone()
-            .unwrap_or_else(|| files::folder(&input).join("compressed.safetensors"));
+        let (input, path) = (self.input(), self.path());
         self.compute.choose()?;
         let reports = self.report || self.html.is_some();
-        let image = self.budget.is_some().then(|| path.with_extension("thresh"));
-        let inputs = [input.as_path()];
-        let outputs = [Some(path.as_path()), image.as_deref(), self.html.as_deref()];
-        files::check_outputs(&inputs, outputs.into_iter().flatten())?;
         ensure!(
             self.config.is_none() || reports || self.budget.is_some(),
             "got --config without --report, --html or --budget, expected one of them: compression itself is for no engine"

@@ -6,10 +6,12 @@ use crate::device::Spec;
 use crate::input::DataSet;
 use crate::measure::{Plan, Report, measure};
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use crate::{draw, target};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::json;
+use std::path::PathBuf;
 use thresh_model::idx::Split;
 use thresh_model::{Dataset, Image};
 use thresh_regs::Config;
@@ -35,6 +37,16 @@ pub struct Demo {
     /// How many test digits, the first ones [default: all].
     #[arg(long)]
     count: Option<usize>,
+}
+
+impl Paths for Demo {
+    fn reads(&self) -> Vec<PathBuf> {
+        vec![DataSet::Mnist.folder()]
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![]
+    }
 }
 
 impl Demo {

@@ -1,10 +1,12 @@
 //! `thresh devices`.
 
 use crate::device::{self, Found, LINKS, Spec};
-use crate::output::{Output, Verdict, table};
+use crate::output::{Output, Verdict, sentence, table};
+use crate::overwrite::Paths;
 use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use thresh_driver::{Device, EngineInfo};
 
 /// List the devices that are connected.
@@ -25,6 +27,16 @@ pub struct Devices {
     devices: Vec<Spec>,
 }
 
+impl Paths for Devices {
+    fn reads(&self) -> Vec<PathBuf> {
+        vec![]
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![]
+    }
+}
+
 impl Devices {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let (mut rows, mut values, mut silent) = (Vec::new(), Vec::new(), Vec::new());
@@ -32,7 +44,7 @@ impl Devices {
             let asked = device.and_then(|link| Ok(*Device::open(link)?.info()));
             match &asked {
                 Ok(info) => rows.push(row(&spec, info)),
-                Err(error) => silent.push(format!("{spec}: {error:#}")),
+                Err(error) => silent.push(format!("{spec}: {}", sentence(error))),
             }
             values.push(value(&spec, &asked));
         }
@@ -94,6 +106,6 @@ fn value(spec: &str, asked: &Result<EngineInfo>) -> Value {
             "config": info.config().map(|config| config.name),
             "num_pes": info.num_pes,
         }),
-        Err(error) => json!({"device": spec, "answers": false, "error": format!("{error:#}")}),
+        Err(error) => json!({"device": spec, "answers": false, "error": sentence(error)}),
     }
 }

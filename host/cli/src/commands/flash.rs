@@ -1,7 +1,9 @@
 //! `thresh flash`.
 
 use crate::commands::synth;
+use crate::kind::{self, Kind};
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use crate::target;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -9,7 +11,7 @@ use serde_json::json;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use thresh_fpga::{Build, Top};
+use thresh_fpga::{BOARDS, Bitstream, Build, Top};
 
 /// The program that talks to the boards.
 const LOADER: &str = "openFPGALoader";
@@ -17,7 +19,8 @@ const LOADER: &str = "openFPGALoader";
 /// Load a board's bitstream with openFPGALoader.
 ///
 /// The bitstream is the one that `thresh synth --board NAME` left. It is lost when the board is switched off, unless `--keep`
-/// writes it to the board's flash memory. Without openFPGALoader, says what would be run.
+/// writes it to the board's flash memory. One for another device than the board's is refused. Without openFPGALoader, says what would
+/// be run.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,14 +42,55 @@ pub struct Flash {
     dry_run: bool,
 }
 
+/// Refuses what is no bitstream, or one for another device than that of the board.
+fn check(bytes: &[u8], board: &Build) -> Result<()> {
+    kind::check(bytes, &[Kind::Bitstream], "a bitstream")?;
+    let Some(bitstream) = Bitstream::of(bytes) else {
+        bail!(
+            "got no bitstream of an ECP5 or an iCE40, expected one for {}; thresh synth --board {} makes it",
+            board.device.name,
+            board.name
+        )
+    };
+    let others = bitstream.boards(BOARDS);
+    let for_others = match others.is_empty() {
+        true => String::new(),
+        false => format!(", as in {}", others.join(", ")),
+    };
+    ensure!(
+        bitstream.fits(board.device),
+        "got a bitstream for {}{for_others}, expected one for {}, as in {}; name the other board by --board, or make one by \
+         thresh synth --board {}",
+        bitstream.name(),
+        board.device.name,
+        board.name,
+        board.name
+    );
+    Ok(())
+}
+
+impl Paths for Flash {
+    fn reads(&self) -> Vec<PathBuf> {
+        vec![self.file()]
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![]
+    }
+}
+
 impl Flash {
+    /// The bitstream.
+    fn file(&self) -> PathBuf {
+        let usual = || synth::work_folder(self.board).join(thresh_fpga::BITSTREAM);
+        self.bitstream.clone().unwrap_or_else(usual)
+    }
+
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let Top::Board(board) = &self.board.top else {
             bail!("{} is no board", self.board.name)
         };
-        let file = self
-            .bitstream
-            .unwrap_or_else(|| synth::work_folder(self.board).join(thresh_fpga::BITSTREAM));
+        let file = self.file();
         let mut args: Vec<String> = board.loader.iter().map(|arg| arg.to_string()).collect();
         if self.keep {
             args.push("--write-flash".into());
@@ -57,20 +101,14 @@ impl Flash {
             output.result(&command, &json!({"command": command, "run": false}))?;
             return Ok(Verdict::Holds);
         }
-        let bytes = std::fs::metadata(&file)
-            .with_context(|| {
-                format!(
-                    "{}: no bitstream; run thresh synth --board {} first, or name one with --bitstream",
-                    file.display(),
-                    self.board.name
-                )
-            })?
-            .len();
-        ensure!(
-            bytes > 0,
-            "{}: got an empty file, expected a bitstream",
-            file.display()
-        );
+        let bytes = std::fs::read(&file).with_context(|| {
+            format!(
+                "{}: no bitstream; run thresh synth --board {} first, or name one with --bitstream",
+                file.display(),
+                self.board.name
+            )
+        })?;
+        check(&bytes, self.board).with_context(|| file.display().to_string())?;
         let status = Command::new(LOADER)
             .args(&args)
             .stdin(Stdio::null())

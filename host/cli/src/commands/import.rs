@@ -10,6 +10,7 @@ use crate::accuracy::{self, Accuracies};
 use crate::calibration::{Calibrated, Calibration};
 use crate::data::{DataArgs, HoldOut, Source, Wanted};
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use crate::{files, provenance, target};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -59,8 +60,7 @@ pub struct Import {
     #[command(flatten)]
     data: DataArgs,
     /// What calibrates packer and compression instead of --data: random, random:COUNT or random:COUNT:SEED for bytes
-    /// without meaning; a PNG picture or a folder of them; an IDX file; a NumPy file of bytes, [count,
-    /// height, width, channels].
+    /// without meaning; a picture (PNG or JPEG) or a folder of them; an IDX file; a NumPy file of bytes.
     #[arg(long, value_name = "INPUTS")]
     calibrate: Option<Calibration>,
     /// Cut what does not stay on the chip so small that each run can be loaded while the one before it runs.
@@ -94,6 +94,19 @@ struct Packing<'a> {
     what: Option<&'a str>,
     /// Images to measure on, and how many of them.
     test: Option<(&'a Dataset, usize)>,
+}
+
+impl Paths for Import {
+    fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = self.data.paths();
+        paths.extend(self.calibrate.iter().flat_map(Calibration::paths));
+        paths.push(self.model.clone());
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![self.output.clone()]
+    }
 }
 
 impl Import {
@@ -151,7 +164,7 @@ impl Import {
     fn inputs(&self, network: &Network, output: &Output) -> Result<Known> {
         let asked = self.data.data != Source::default();
         if let Some(calibration) = &self.calibrate {
-            let inputs = calibration.load(network)?;
+            let inputs = calibration.load(network, self.data.layout)?;
             output.note(format!("calibrating with {}", inputs.what));
             return Ok(Known {
                 images: inputs.images,

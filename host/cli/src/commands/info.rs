@@ -7,6 +7,7 @@ pub use image::parts_table;
 
 use crate::files::{self, Model};
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use anyhow::{Context, Result};
 use clap::Args;
 use std::path::PathBuf;
@@ -29,6 +30,16 @@ pub struct Info {
     /// The image, or the network.
     #[arg(value_name = "IMAGE.thresh|NETWORK.safetensors")]
     file: PathBuf,
+}
+
+impl Paths for Info {
+    fn reads(&self) -> Vec<PathBuf> {
+        vec![self.file.clone()]
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![]
+    }
 }
 
 impl Info {

@@ -5,6 +5,7 @@ use super::{
 };
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use crate::{files, provenance, target};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -58,7 +59,31 @@ pub struct Make {
 
 const DEFAULT_CONFIG: &str = "ulx3s-25f";
 
+impl Paths for Make {
+    fn reads(&self) -> Vec<PathBuf> {
+        self.data.paths()
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        let folder = self.folder();
+        let [dense, small] =
+            ["train", "compressed"].map(|name| folder.join(name).with_extension("safetensors"));
+        // The compressed network may be what is asked for.
+        let small = Some(small).filter(|path| *path != self.output);
+        [Some(dense), small, Some(self.output.clone())]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
 impl Make {
+    /// Where checkpoints and networks are kept.
+    fn folder(&self) -> PathBuf {
+        let usual = || train::work_folder(&self.data, self.net);
+        self.work.clone().unwrap_or_else(usual)
+    }
+
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let packs = self
             .output
@@ -97,9 +122,7 @@ impl Make {
         let whole = self.data.read(&Wanted::default())?;
         let data = HoldOut::apply(self.hold_out, &whole)?;
         check_measurable(&self.data, &data)?;
-        let folder = self
-            .work
-            .unwrap_or_else(|| train::work_folder(&self.data, self.net));
+        let folder = self.folder();
         let dense = train::train(&training, &data, folder.clone(), command.clone())?;
         files::save_network(&folder.join("train.safetensors"), &dense)?;
         let small = compress::compress(&*method, &dense, &data, folder.clone(), command.clone())?;

@@ -6,6 +6,7 @@ use crate::accuracy::{self, Accuracies};
 use crate::calibration::Calibrated;
 use crate::data::{DataArgs, HoldOut, Wanted};
 use crate::output::{Output, Verdict, facts, ratio};
+use crate::overwrite::Paths;
 use crate::{bars, files, provenance, target};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -73,11 +74,28 @@ pub struct Pack {
 /// Training images that calibrate, unless another number is asked for.
 pub const CALIBRATION: usize = 10_000;
 
+impl Paths for Pack {
+    fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = self.data.paths();
+        paths.push(self.input());
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![self.output.clone()]
+    }
+}
+
 impl Pack {
+    /// The network.
+    fn input(&self) -> PathBuf {
+        let folder = || super::train::work_folder(&self.data, Recipe::default());
+        let usual = || folder().join("compressed.safetensors");
+        self.network.clone().unwrap_or_else(usual)
+    }
+
     pub fn run(self, output: &Output) -> Result<Verdict> {
-        let input = self.network.unwrap_or_else(|| {
-            super::train::work_folder(&self.data, Recipe::default()).join("compressed.safetensors")
-        });
+        let input = self.input();
         let percentile = self.percentile;
         ensure!(
             percentile > 0.0 && percentile <= 100.0,

@@ -4,11 +4,13 @@ use super::post_training::PostTrainingArgs;
 use super::{pack, recipe_parser, train};
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use crate::report::{Report, Subject};
 use crate::{files, target};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::path::{Path, PathBuf};
+use thresh_compress::history::FILE as HISTORY;
 use thresh_compress::{Recipe, train::HELD_OUT_ACCURACY};
 use thresh_model::Network;
 use thresh_regs::Config;
@@ -57,16 +59,38 @@ pub struct ReportCommand {
 /// The engine of reports and budgets, unless another one is asked for.
 pub const DEFAULT_CONFIG: &str = "ulx3s-25f";
 
+impl Paths for ReportCommand {
+    fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = self.data.paths();
+        let input = self.input();
+        paths.push(self.folder(&input).join(HISTORY));
+        paths.push(input);
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        Vec::from_iter(self.html.clone())
+    }
+}
+
 impl ReportCommand {
+    /// The network.
+    fn input(&self) -> PathBuf {
+        let folder = || train::work_folder(&self.data, self.net);
+        let usual = || folder().join("compressed.safetensors");
+        self.network.clone().unwrap_or_else(usual)
+    }
+
+    /// Where the record of the epochs is.
+    fn folder(&self, input: &Path) -> PathBuf {
+        let usual = || files::folder(input).to_path_buf();
+        self.work.clone().unwrap_or_else(usual)
+    }
+
     pub fn run(self, output: &Output) -> Result<Verdict> {
-        let input = self.network.unwrap_or_else(|| {
-            train::work_folder(&self.data, self.net).join("compressed.safetensors")
-        });
-        files::check_outputs(&[&input], self.html.as_deref())?;
+        let input = self.input();
         let network = files::network(&input)?;
-        let folder = self
-            .work
-            .unwrap_or_else(|| files::folder(&input).to_path_buf());
+        let folder = self.folder(&input);
         let whole = self.data.read(&Wanted::by(&network))?;
         let measured = HoldOut::apply(self.hold_out, &whole)?;
         check_measurable(&self.data, &measured)?;

@@ -5,10 +5,12 @@ use crate::experiments::{Experiment, TRAINED, Trained};
 use crate::files;
 use crate::itself::{line, run};
 use crate::output::{Output, Verdict, percent, table};
+use crate::overwrite::Paths;
 use anyhow::{Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use thresh_model::idx;
 
 /// Make every network of the results page again, from its seed, and measure it.
 ///
@@ -114,6 +116,16 @@ impl Commands {
     }
 }
 
+impl Paths for Reproduce {
+    fn reads(&self) -> Vec<PathBuf> {
+        vec![idx::data_folder()]
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        Vec::from_iter(self.output.clone())
+    }
+}
+
 impl Reproduce {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         let chosen = self.chosen()?;
@@ -129,7 +141,6 @@ impl Reproduce {
             output.result(lines.join("\n"), &lines)?;
             return Ok(Verdict::Holds);
         }
-        files::check_outputs(&[], self.output.as_deref())?;
         let bar = bars::bar("reproduce", chosen.len() as u64);
         let mut rows: Vec<Row> = Vec::new();
         for pair in &chosen {

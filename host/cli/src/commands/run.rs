@@ -3,7 +3,8 @@
 use crate::data::{DataArgs, HoldOut, Wanted};
 use crate::device::{self, Spec};
 use crate::input::{self, Input};
-use crate::output::{Output, Verdict};
+use crate::output::{Output, Verdict, percent};
+use crate::overwrite::Paths;
 use crate::target::AnyDevice;
 use crate::{draw, files, target};
 use anyhow::{Context, Result};
@@ -19,7 +20,7 @@ use thresh_regs::Config;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  thresh run net.thresh digit.png               an 8-bit grey picture of the network's input size
+  thresh run net.thresh digit.png               a picture of the network's input size
   thresh run net.thresh --invert scan.png       black on white
   thresh run net.thresh --digit 0 --digit 7     of the MNIST test set
   thresh run net.thresh --digit 0 --device uart:/dev/ttyUSB1
@@ -29,7 +30,8 @@ pub struct Run {
     /// The image.
     #[arg(value_name = "IMAGE.thresh")]
     image: PathBuf,
-    /// A PNG picture, or IDX-FILE:INDEX, or FILE.npy:INDEX (bytes, [count, height, width, channels]).
+    /// A picture (PNG or JPEG), or IDX-FILE:INDEX, or FILE.npy:INDEX (uint8 or int8, [count, height, width, channels] or [count,
+    /// channels, height, width], see --layout).
     #[arg(value_name = "INPUT", required_unless_present = "digit")]
     inputs: Vec<String>,
     /// An image of the test set, by its index.
@@ -66,6 +68,20 @@ enum BackEnd {
     Engine,
     /// The bit-exact model in software.
     Reference,
+}
+
+impl Paths for Run {
+    fn reads(&self) -> Vec<PathBuf> {
+        let inputs = self.inputs.iter().flat_map(|text| input::paths(text));
+        let mut paths: Vec<PathBuf> = inputs.collect();
+        paths.extend(self.data.paths());
+        paths.push(self.image.clone());
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![]
+    }
 }
 
 impl Run {
@@ -110,7 +126,7 @@ impl Run {
         let mut inputs: Vec<Input> = self
             .inputs
             .iter()
-            .map(|text| input::read(text, image.input, self.invert))
+            .map(|text| input::read(text, image.input, self.data.layout, self.invert))
             .collect::<Result<_>>()?;
         if !self.digit.is_empty() {
             let name = self.data.name();
@@ -142,10 +158,9 @@ fn infer(
     let logits = measured
         .as_ref()
         .map_or(&expected.logits, |inference| &inference.logits);
-    let class = measured
-        .as_ref()
-        .map_or(expected.argmax(), |inference| inference.class);
+    let class = image.class(logits);
     let same = *logits == expected.logits;
+    let probabilities = image.probabilities(logits);
     let real: Vec<f64> = logits
         .iter()
         .map(|&v| f64::from(v) * f64::from(image.logit_scale))
@@ -156,12 +171,7 @@ fn infer(
         let mark = if label == class { "right" } else { "wrong" };
         text.push_str(&format!(" ({mark}: it is {})", image.label(label)));
     }
-    for (output, (value, real)) in logits.iter().zip(&real).enumerate() {
-        text.push_str(&format!(
-            "\n  {:>12} {value:>11} {real:>9.3}",
-            image.label(output)
-        ));
-    }
+    text.push_str(&outputs(image, logits, probabilities.as_deref()));
     let mut value = json!({
         "input": input.name,
         "answer": image.label(class),
@@ -169,6 +179,7 @@ fn infer(
         "label": input.label,
         "logits": logits,
         "values": real,
+        "probabilities": probabilities,
     });
     match &measured {
         Some(inference) => {
@@ -204,4 +215,27 @@ fn infer(
         }
     }
     Ok((text, value, same))
+}
+
+/// A line for each logit, with the probability of its class where the model had some; one output of a sigmoid has a line more,
+/// for the class that it does not stand for.
+fn outputs(image: &Image, logits: &[i32], probabilities: Option<&[f32]>) -> String {
+    // The second of two classes is the one whose logit there is.
+    let classes = image.head.classes(logits.len());
+    let first = classes - logits.len();
+    let line = |class: usize| {
+        let mut line = format!("\n  {:>12}", image.label(class));
+        match class.checked_sub(first).map(|output| logits[output]) {
+            Some(logit) => {
+                let real = f64::from(logit) * f64::from(image.logit_scale);
+                line += &format!(" {logit:>11} {real:>9.3}");
+            }
+            None => line += &" ".repeat(22),
+        }
+        if let Some(probabilities) = probabilities {
+            line += &format!(" {:>9}", percent(probabilities[class].into()));
+        }
+        line
+    };
+    (0..classes).map(line).collect()
 }

@@ -4,10 +4,12 @@ mod pcie;
 mod uart;
 
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use crate::target;
 use anyhow::{Result, ensure};
 use clap::Args;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use thresh_regs::Config;
 
 /// Serve a simulated device behind a link, to try the link without a board.
@@ -37,6 +39,16 @@ pub struct Serve {
     /// The command and its arguments.
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+impl Paths for Serve {
+    fn reads(&self) -> Vec<PathBuf> {
+        vec![]
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![]
+    }
 }
 
 impl Serve {

@@ -4,6 +4,7 @@ use super::import::ModelArgs;
 use super::{Compute, Setting, apply, parse_setting, recipe_parser, train};
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict, facts, percent};
+use crate::overwrite::Paths;
 use crate::page::{Grid, document};
 use crate::{bars, files, plot};
 use anyhow::{Context as _, Result};
@@ -65,6 +66,18 @@ struct Cuts {
     work: Option<PathBuf>,
 }
 
+impl Paths for StudyCommand {
+    fn reads(&self) -> Vec<PathBuf> {
+        let What::Cuts(command) = &self.what;
+        command.reads()
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        let What::Cuts(command) = &self.what;
+        command.writes()
+    }
+}
+
 impl StudyCommand {
     pub fn run(self, output: &Output) -> Result<Verdict> {
         match self.what {
@@ -73,14 +86,29 @@ impl StudyCommand {
     }
 }
 
+impl Paths for Cuts {
+    fn reads(&self) -> Vec<PathBuf> {
+        let mut paths = self.data.paths();
+        paths.push(self.input());
+        paths
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        Vec::from_iter(self.html.clone())
+    }
+}
+
 impl Cuts {
+    /// The network.
+    fn input(&self) -> PathBuf {
+        let usual = || train::work_folder(&self.data, self.net).join("train.safetensors");
+        self.network.clone().unwrap_or_else(usual)
+    }
+
     fn run(self, output: &Output) -> Result<Verdict> {
         let mut options = CutOptions::default();
         apply(&self.set, &mut options)?;
-        let input = self
-            .network
-            .unwrap_or_else(|| train::work_folder(&self.data, self.net).join("train.safetensors"));
-        files::check_outputs(&[&input], self.html.as_deref())?;
+        let input = self.input();
         let network = self.model.network(&input)?;
         let whole = self.data.read(&Wanted::by(&network))?;
         let data = HoldOut::apply(self.hold_out, &whole)?;

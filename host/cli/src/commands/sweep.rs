@@ -6,6 +6,7 @@ mod tables;
 use super::{Setting, apply, pack, parse_setting};
 use crate::data::{DataArgs, HoldOut, Wanted};
 use crate::output::{Output, Verdict, facts, percent};
+use crate::overwrite::Paths;
 use crate::page::{Grid, document};
 use crate::{bars, files, provenance, target};
 use anyhow::{Context, Result, ensure};
@@ -148,7 +149,30 @@ struct Smallest {
     image: PathBuf,
 }
 
+impl Paths for Sweep {
+    fn reads(&self) -> Vec<PathBuf> {
+        self.data.paths()
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = self.found().into();
+        paths.extend(self.html.clone());
+        paths
+    }
+}
+
 impl Sweep {
+    /// Where trials are kept.
+    fn folder(&self) -> PathBuf {
+        let usual = || Path::new(".work").join(self.data.name()).join("sweep");
+        self.output.clone().unwrap_or_else(usual)
+    }
+
+    /// Where the smallest net goes, and its image.
+    fn found(&self) -> [PathBuf; 2] {
+        ["smallest.safetensors", "smallest.thresh"].map(|name| self.folder().join(name))
+    }
+
     pub fn run(self, output: &Output) -> Result<Verdict> {
         ensure!(
             (0.0..=100.0).contains(&self.floor),
@@ -156,13 +180,8 @@ impl Sweep {
             self.floor
         );
         ensure!(self.jobs != Some(0), "got --jobs 0, expected 1 or more");
-        let folder = self
-            .output
-            .clone()
-            .unwrap_or_else(|| Path::new(".work").join(self.data.name()).join("sweep"));
-        let [network, image] = ["smallest.safetensors", "smallest.thresh"].map(|f| folder.join(f));
-        let outputs = [network.as_path(), image.as_path()].into_iter();
-        files::check_outputs(&[], outputs.chain(self.html.as_deref()))?;
+        let folder = self.folder();
+        let [network, image] = self.found();
         let whole = self.data.read(&Wanted::default())?;
         let data = HoldOut::apply(Some(self.hold_out), &whole)?;
         let members = self.members(&data)?;

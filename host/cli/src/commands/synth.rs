@@ -2,6 +2,7 @@
 
 use crate::bars;
 use crate::output::{Output, Verdict};
+use crate::overwrite::Paths;
 use crate::target;
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::{ArgGroup, Args};
@@ -77,6 +78,18 @@ pub fn verilog(build: &Build, mhz: Option<f64>, baud: u32) -> Result<String> {
         }
     };
     Ok(module.verilog)
+}
+
+impl Paths for Synth {
+    fn reads(&self) -> Vec<PathBuf> {
+        vec![]
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        let build = self.board.or(self.config);
+        let report = |folder: &PathBuf| Some(folder.join(format!("{}.json", build?.title())));
+        Vec::from_iter(self.out.as_ref().and_then(report))
+    }
 }
 
 impl Synth {

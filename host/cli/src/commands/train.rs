@@ -3,6 +3,7 @@
 use super::{Compute, Setting, apply, parse_setting, recipe_parser, recipe_words};
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict, facts, percent};
+use crate::overwrite::Paths;
 use crate::{bars, files, provenance};
 use anyhow::Result;
 use clap::Args;
@@ -68,11 +69,25 @@ pub fn work_folder(data: &DataArgs, recipe: Recipe) -> PathBuf {
     }
 }
 
+impl Paths for Train {
+    fn reads(&self) -> Vec<PathBuf> {
+        self.data.paths()
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        vec![self.path()]
+    }
+}
+
 impl Train {
+    /// Where the network goes.
+    fn path(&self) -> PathBuf {
+        let usual = || work_folder(&self.data, self.net).join("train.safetensors");
+        self.output.clone().unwrap_or_else(usual)
+    }
+
     pub fn run(self, output: &Output) -> Result<Verdict> {
-        let path = self
-            .output
-            .unwrap_or_else(|| work_folder(&self.data, self.net).join("train.safetensors"));
+        let path = self.path();
         let mut options = self.net.training();
         apply(&self.set, &mut options)?;
         options.hidden = self.hidden.unwrap_or(options.hidden);

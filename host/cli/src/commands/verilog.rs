@@ -1,6 +1,7 @@
 //! `thresh verilog`.
 
 use crate::output::{Output, Verdict, facts};
+use crate::overwrite::Paths;
 use crate::{files, target};
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
@@ -36,6 +37,16 @@ pub struct Verilog {
     /// Where it goes; without it, to stdout.
     #[arg(short, long, value_name = "FILE.v")]
     output: Option<PathBuf>,
+}
+
+impl Paths for Verilog {
+    fn reads(&self) -> Vec<PathBuf> {
+        vec![]
+    }
+
+    fn writes(&self) -> Vec<PathBuf> {
+        Vec::from_iter(self.output.clone())
+    }
 }
 
 impl Verilog {

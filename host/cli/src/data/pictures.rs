@@ -1,9 +1,9 @@
-//! Folders of pictures, one a class: `train/CLASS/*.png` and `test/CLASS/*.png`.
+//! Folders of pictures, one a class: `train/CLASS/*` and `test/CLASS/*`, PNG or JPEG.
 
-use super::{Labelled, Splits, Wanted};
-use crate::input;
+use super::left_out::LeftOut;
+use super::{Labelled, Splits, Wanted, classes};
+use crate::picture;
 use anyhow::{Context, Result, bail, ensure};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use thresh_model::{Dataset, Shape};
@@ -14,28 +14,41 @@ const MOST_CLASSES: usize = 256;
 /// Most values of a picture where no network says its size.
 const MOST_VALUES: usize = 1 << 28;
 
-/// The pictures of each class, by name.
-type Classes = BTreeMap<String, Vec<PathBuf>>;
+/// The pictures of each class, by name, in the order of the names.
+type Classes = Vec<(String, Vec<PathBuf>)>;
 
-/// Reads the pictures of `folder`. Classes are numbered as the outputs that are wanted are named, or else in the
-/// order of their names.
+/// Reads the pictures of `folder`. How classes are numbered: [`classes::labels`].
 pub(super) fn read(folder: &Path, wanted: &Wanted<'_>) -> Result<Splits> {
     let (train, test) = (folder.join("train"), folder.join("test"));
-    let train_classes = classes(&train)?;
-    let test_classes = test.is_dir().then(|| classes(&test)).transpose()?;
-    let labels = labels(&train, &train_classes, wanted)?;
-    if let Some(name) = test_classes
-        .iter()
-        .flat_map(Classes::keys)
-        .find(|name| !train_classes.contains_key(*name))
-    {
+    let mut left_out = LeftOut::default();
+    for path in entries(folder)? {
+        if path.is_dir() && path != train && path != test {
+            left_out.add(&path);
+        }
+    }
+    let train_classes = by_class(&train, &mut left_out)?;
+    let test_classes = match test.is_dir() {
+        true => Some(by_class(&test, &mut left_out)?),
+        false => None,
+    };
+    left_out.tell(folder);
+    let names = |classes: &Classes| -> Vec<String> {
+        classes.iter().map(|(name, _)| name.clone()).collect()
+    };
+    let names = names(&train_classes);
+    let labels = classes::labels(&train, &names, wanted)?;
+    let found = test_classes.iter().flatten();
+    if let Some((name, _)) = found.into_iter().find(|(name, _)| !names.contains(name)) {
         bail!(
             "{}: got a class that no training picture has, expected those of {}; remove it, or add training pictures",
             test.join(name).display(),
             train.display()
         );
     }
-    let shape = match (wanted.shape, train_classes.values().flatten().next()) {
+    let shape = match (
+        wanted.shape,
+        train_classes.first().and_then(|(_, all)| all.first()),
+    ) {
         (Some(shape), _) => shape,
         (None, Some(first)) => shape_of(first)?,
         (None, None) => bail!("{}: got no classes", train.display()),
@@ -56,10 +69,11 @@ pub(super) fn read(folder: &Path, wanted: &Wanted<'_>) -> Result<Splits> {
 }
 
 /// The folders of a split, each with its pictures in the order of their names.
-fn classes(folder: &Path) -> Result<Classes> {
+fn by_class(folder: &Path, left_out: &mut LeftOut) -> Result<Classes> {
     let mut classes = Classes::new();
     for path in entries(folder)? {
         if !path.is_dir() {
+            left_out.add(&path);
             continue;
         }
         let name = path.file_name().and_then(|name| name.to_str());
@@ -69,14 +83,16 @@ fn classes(folder: &Path) -> Result<Classes> {
                 path.display()
             );
         };
-        let mut pictures = entries(&path)?;
-        pictures.retain(|path| input::is_picture(path));
+        let (pictures, others): (Vec<PathBuf>, Vec<PathBuf>) = entries(&path)?
+            .into_iter()
+            .partition(|path| picture::is_named(path) && !path.is_dir());
         ensure!(
             !pictures.is_empty(),
-            "{}: got no picture, expected files that end in .png; remove the folder, or convert its pictures",
+            "{}: got no picture, expected files that end in .png, .jpg or .jpeg; remove the folder, or convert its pictures",
             path.display()
         );
-        classes.insert(name.into(), pictures);
+        others.iter().for_each(|path| left_out.add(path));
+        classes.push((name.into(), pictures));
     }
     let got = classes.len();
     ensure!(
@@ -106,35 +122,10 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Names of the classes, in the order of their numbers.
-fn labels(folder: &Path, classes: &Classes, wanted: &Wanted<'_>) -> Result<Vec<String>> {
-    let names = || classes.keys().cloned().collect::<Vec<_>>();
-    let place = folder.display();
-    if !wanted.labels.is_empty() {
-        for name in classes.keys() {
-            ensure!(
-                wanted.labels.contains(name),
-                "{}: got a class that is no output of the network, whose outputs are {}; name the folder as one of them",
-                folder.join(name).display(),
-                wanted.labels.join(", ")
-            );
-        }
-        return Ok(wanted.labels.to_vec());
-    }
-    match wanted.outputs {
-        Some(outputs) if outputs != classes.len() => bail!(
-            "{place}: got {} classes, expected {outputs}: the network has as many outputs, without names; choose other \
-             data, or name the outputs by `thresh import --labels`, so that folders can stand for some of them",
-            classes.len()
-        ),
-        _ => Ok(names()),
-    }
-}
-
 /// The shape of a picture that is the first of its kind.
 fn shape_of(path: &Path) -> Result<Shape> {
     let place = || path.display().to_string();
-    let shape = input::png_shape(path).with_context(place)?;
+    let shape = picture::shape(path).with_context(place)?;
     ensure!(
         shape.len() <= MOST_VALUES,
         "{}: got {} x {} pixels, expected at most {MOST_VALUES} values; scale the pictures",
@@ -152,7 +143,7 @@ fn set(classes: &Classes, labels: &[String], shape: Shape) -> Result<Dataset> {
         let class = class.context("every class has a label")?;
         for path in pictures {
             let place = || path.display().to_string();
-            images.extend(input::png(path, shape).with_context(place)?);
+            images.extend(picture::read(path, shape).with_context(place)?);
             numbers.push(u8::try_from(class).with_context(place)?);
         }
     }

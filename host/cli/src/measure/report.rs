@@ -17,6 +17,8 @@ const UART_BITS_A_BYTE: f64 = 10.0;
 pub struct Report {
     pub count: usize,
     pub right: usize,
+    /// Mean probability of the class that is right, where the network gives probabilities.
+    probability: Option<f64>,
     pub mismatches: usize,
     logits: usize,
     wrong_logits: usize,
@@ -65,6 +67,12 @@ impl Report {
         Report {
             count: records.len(),
             right: records.iter().filter(|record| record.right).count(),
+            probability: records
+                .iter()
+                .map(|record| record.probability.map(f64::from))
+                .sum::<Option<f64>>()
+                .filter(|_| !records.is_empty())
+                .map(|sum| sum / records.len() as f64),
             mismatches: records
                 .iter()
                 .filter(|record| record.difference.is_some())
@@ -201,6 +209,10 @@ impl Report {
                 ),
             ),
         ];
+        if let Some(probability) = self.probability {
+            let text = format!("{} for the class that is right, mean", percent(probability));
+            lines.insert(2, ("probability", text));
+        }
         if let Some(cycles) = self.batch_cycles {
             lines.push((
                 "with loads",
@@ -323,6 +335,7 @@ impl Report {
             "inferences": self.count,
             "right": self.right,
             "accuracy": self.accuracy(),
+            "mean_probability_of_label": self.probability,
             "mismatches": self.mismatches,
             "logits": self.logits,
             "wrong_logits": self.wrong_logits,
@@ -389,6 +402,7 @@ mod tests {
         let records = cycles.iter().enumerate().map(|(index, &cycles)| Record {
             index,
             right: true,
+            probability: Some(0.5 + index as f32 / 4.0),
             counters: Counters {
                 cycles,
                 macs: 4 * cycles,
@@ -447,6 +461,7 @@ mod tests {
             json!({"mean": 200.0, "min": 100, "max": 300})
         );
         assert_eq!(json["utilisation"], 0.5);
+        assert_eq!(json["mean_probability_of_label"], 0.625);
         let mhz = clock_of(Config::named("ulx3s-25f").unwrap()).unwrap();
         assert!((json["inferences_per_second"].as_f64().unwrap() - mhz * 1e6 / 200.0).abs() < 1e-6);
         assert_eq!(json["simulation"]["cycles_per_second"], 2500.0);

@@ -131,7 +131,8 @@ pub fn packed_accuracy(
     let part = |from: usize| -> std::result::Result<usize, ImageError> {
         let mut right = 0;
         for index in (from..set.len()).step_by(threads) {
-            let class = reference.run(set.image(index))?.argmax();
+            let run = reference.run(set.image(index))?;
+            let class = reference.image().class(&run.logits);
             right += usize::from(class == usize::from(set.labels[index]));
             done();
         }

@@ -6,7 +6,6 @@ use crate::error::DriverError;
 use crate::transport::Transport;
 use std::sync::Arc;
 use thresh_model::Image;
-use thresh_model::reference::argmax;
 use thresh_regs::reg;
 
 /// What one inference gives.
@@ -14,7 +13,7 @@ use thresh_regs::reg;
 pub struct Inference {
     /// The outputs of the network, as [`thresh_model::Reference`] gives them.
     pub logits: Vec<i32>,
-    /// Index of the largest logit; the first of equals.
+    /// What they say, as [`Image::class`]: the index of the largest, the first of equals.
     pub class: usize,
     /// What the engine counted.
     pub counters: Counters,
@@ -304,7 +303,7 @@ impl Maps {
     fn end(&self, counters: Counters) -> Inference {
         let logits = self.image.logits(&self.maps[self.maps.len() - 1]);
         Inference {
-            class: argmax(&logits),
+            class: self.image.class(&logits),
             logits,
             counters,
         }

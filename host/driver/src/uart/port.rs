@@ -1,8 +1,10 @@
 //! Serial ports of this machine.
 
 use super::ByteStream;
-use serial2::SerialPort;
+use serial2::{KeepSettings, SerialPort};
+use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,18 +21,21 @@ pub struct SerialStream {
 }
 
 impl SerialStream {
-    /// Opens the port at `path`. What came before is dropped.
+    /// Opens the port at `path`, and keeps other programs that lock ports away from it until this is dropped. What came before
+    /// is dropped.
     ///
     /// # Errors
-    /// If there is no such port, it may not be opened, or does not know the rate; the message says what to do.
+    /// If there is no such port, another program has it, it may not be opened, or does not know the rate; the message says what
+    /// to do.
     pub fn open(path: &Path, baud: u32) -> io::Result<Self> {
         let told = |error| explain(error, path, baud);
-        let mut port = SerialPort::open(path, |mut settings: serial2::Settings| {
-            settings.set_raw();
-            settings.set_baud_rate(baud)?;
-            Ok(settings)
-        })
-        .map_err(told)?;
+        // Settings belong to whoever has the lock.
+        let mut port = SerialPort::open(path, KeepSettings).map_err(told)?;
+        lock(&port).map_err(told)?;
+        let mut settings = port.get_configuration().map_err(told)?;
+        settings.set_raw();
+        settings.set_baud_rate(baud).map_err(told)?;
+        port.set_configuration(&settings).map_err(told)?;
         port.discard_buffers().map_err(told)?;
         port.set_write_timeout(SEND_TIMEOUT)?;
         Ok(SerialStream {
@@ -52,6 +57,17 @@ impl SerialStream {
     }
 }
 
+/// Takes the lock of the port, which lasts as long as the port is open. Programs that know nothing of it are not kept out.
+fn lock(port: &SerialPort) -> io::Result<()> {
+    // Another handle of the same open file, whose lock it is.
+    let file = File::from(port.as_fd().try_clone_to_owned()?);
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(ErrorKind::ResourceBusy.into()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// The error with the port, and with what to do.
 fn explain(error: io::Error, path: &Path, baud: u32) -> io::Error {
     let path = path.display();
@@ -66,6 +82,10 @@ fn explain(error: io::Error, path: &Path, baud: u32) -> io::Error {
         },
         ErrorKind::PermissionDenied => {
             "it belongs to another user or group; join the group, mostly dialout".into()
+        }
+        // Also if it lets nobody else open it.
+        ErrorKind::ResourceBusy => {
+            "another program has the port; end it, or name another port".into()
         }
         _ => format!("is it a serial port, and does it know {baud} baud?"),
     };

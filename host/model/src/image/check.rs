@@ -504,8 +504,9 @@ impl Image {
             .iter()
             .enumerate()
             .all(|(i, label)| *label == i.to_string());
-        if !self.labels.is_empty() && (self.labels.len() != self.outputs || numerals) {
-            let expected = format!("{}, or none if they are just numbers", self.outputs);
+        let classes = self.head.classes(self.outputs);
+        if !self.labels.is_empty() && (self.labels.len() != classes || numerals) {
+            let expected = format!("{classes}, or none if they are just numbers");
             return Err(ImageError::value(
                 "number of labels",
                 self.labels.len() as i64,

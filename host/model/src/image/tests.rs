@@ -242,6 +242,33 @@ fn unsound_images_are_refused_by_name() {
 }
 
 #[test]
+fn one_output_of_a_sigmoid_tells_two_classes_apart() {
+    let mut image = random::image(config("tiny"), 1);
+    image.logit_scale = 0.5;
+    assert_eq!(image.class(&[-3, 7, 7]), 1);
+    assert_eq!(image.probabilities(&[-3, 7]), None);
+    image.head = Head::Sigmoid;
+    assert_eq!([-1, 0, 1].map(|logit| image.class(&[logit])), [0, 0, 1]);
+    assert_eq!(image.class(&[-3, 7, 7]), 1);
+    let one = image.probabilities(&[2]).unwrap();
+    let second = 1.0 / (1.0 + (-1.0f32).exp());
+    assert!(
+        (one[1] - second).abs() < 1e-6 && (one[0] + one[1] - 1.0).abs() < 1e-6,
+        "{one:?}"
+    );
+    image.head = Head::Softmax;
+    let two = image.probabilities(&[2, 0]).unwrap();
+    assert!((two[0] - second).abs() < 1e-6, "{two:?}");
+    // Labels are those of the classes.
+    image.outputs = 1;
+    let expects = |image: &Image| image.check().unwrap_err().to_string();
+    image.labels = ["no", "yes"].map(String::from).to_vec();
+    assert!(expects(&image).contains("number of labels"));
+    image.head = Head::Sigmoid;
+    assert!(!expects(&image).contains("number of labels"));
+}
+
+#[test]
 fn another_target_is_refused_with_need_and_have() {
     let image = random::image(&CONFIGS[2], 5);
     let other = image.check_target(&CONFIGS[3]).unwrap_err().to_string();

@@ -1,7 +1,8 @@
 //! Parts of a map: `Slice`, `Split` and `Gather` of channels, rows or columns.
 
-use super::constant;
 use super::shape::integers;
+use super::window::Plane;
+use super::{constant, each};
 use crate::error::Result;
 use crate::importer::{Importer, Value, open};
 use crate::node::Node;
@@ -24,7 +25,7 @@ fn slice<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
         lists.push(importer.optional(node, index)?);
     }
     let dims = dims(importer, &view);
-    for (side, kept) in constant::ranges(node, &dims, &lists)? {
+    for (side, kept) in constant::ranges(importer, node, &dims, &lists)? {
         view = part(importer, node, view, side, kept)?;
     }
     Ok(view)
@@ -35,6 +36,7 @@ fn split<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
     let view = importer.padded(node, 0)?;
     let side = node.axis(node.int("axis", 0), view.sides.len())?;
     let size = view.sides[side].size;
+    importer.budget.take(Some(size))?;
     let names = &node.proto.output;
     let sizes = match node.ints("split") {
         Some(sizes) => sizes.to_vec(),
@@ -48,7 +50,10 @@ fn split<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
         },
     };
     let fits = sizes.iter().all(|&part| part > 0)
-        && sizes.iter().try_fold(0i64, |sum, &part| sum.checked_add(part)) == Some(size as i64)
+        && sizes
+            .iter()
+            .try_fold(0i64, |sum, &part| sum.checked_add(part))
+            == Some(size as i64)
         && sizes.len() == names.len();
     let got = format!("{sizes:?} of {:?}", view.dims());
     let expected = format!("{} parts above 0 that make {size}", names.len());
@@ -76,10 +81,16 @@ fn gather<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
     let indices = importer.constant(node, 1)?;
     let side = node.axis(node.int("axis", 0), view.sides.len())?;
     let size = dims(importer, &view)[side];
+    importer.budget.take(Some(indices.data.len()))?;
     let single = indices.dims.is_empty();
     let ok = indices.dims.len() <= 1 && indices.data.len() > 0;
     let got = format!("{:?}", indices.dims);
-    node.expect(ok, "shape of the indices", got, "one index, or a list of them")?;
+    node.expect(
+        ok,
+        "shape of the indices",
+        got,
+        "one index, or a list of them",
+    )?;
     let list = match single {
         true => vec![constant::integer(node, &indices)?],
         false => integers(node, &indices)?,
@@ -101,6 +112,44 @@ pub(super) fn dims(importer: &Importer<'_>, view: &View) -> Vec<usize> {
     dims
 }
 
+/// `SpaceToDepth`: the positions of a block as channels, by a kernel that picks one each.
+pub(super) fn blocks<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
+    let view = importer.view(node, 0)?;
+    let view = importer.plain(view)?;
+    let ok = Plane::of(node, &view)? == Plane::Both;
+    node.expect(
+        ok,
+        "shape of the input",
+        format!("{:?}", view.dims()),
+        "[1, channels, height, width]",
+    )?;
+    let size = usize::try_from(node.int("blocksize", 0)).unwrap_or(0);
+    let divides = |side: usize| size > 0 && side.is_multiple_of(size);
+    let ok = divides(view.shape.height) && divides(view.shape.width);
+    node.expect(ok, "blocksize", size, "a divisor of height and width")?;
+    let (count, area) = (view.shape.channels, size * size);
+    let outputs = count * area;
+    importer.budget.take(outputs.checked_mul(outputs))?;
+    let mut weights = vec![0.0; outputs * outputs];
+    for output in 0..outputs {
+        let (place, channel) = (output / count, output % count);
+        weights[output * outputs + channel * area + place] = 1.0;
+    }
+    let operator = Operator::Conv {
+        input: view.shape,
+        outputs,
+        groups: 1,
+        window: Window::whole([size, size]),
+    };
+    importer.push_weights(
+        node.name(),
+        vec![view.value],
+        operator,
+        weights,
+        vec![0.0; outputs],
+    )
+}
+
 /// The view with these indices of side `side`.
 fn part<'a>(
     importer: &mut Importer<'a>,
@@ -113,6 +162,10 @@ fn part<'a>(
     if kept.iter().copied().eq(0..size) {
         return Ok(view);
     }
+    let view = match view.axis_of(side) {
+        None => each::flattened(importer, view, side)?,
+        Some(_) => view,
+    };
     let got = || format!("{} of side {side} of {:?}", kept.len(), view.dims());
     let batch = side == 0 && view.sides.len() > 1;
     let Some(axis) = view.axis_of(side).filter(|_| !batch) else {
@@ -151,7 +204,14 @@ pub(super) fn pick<'a>(
         _ => shape.width = kept.len(),
     }
     if step == 1
-        && let Some(view) = less_padding(importer, &view, index, kept[0], size - kept[0] - kept.len(), shape)
+        && let Some(view) = less_padding(
+            importer,
+            &view,
+            index,
+            kept[0],
+            size - kept[0] - kept.len(),
+            shape,
+        )
     {
         return Ok(view);
     }
@@ -165,7 +225,11 @@ pub(super) fn pick<'a>(
     let count = view.shape.channels;
     importer.budget.take(count.checked_mul(length))?;
     let mut weights = vec![0.0; count * length];
-    weights.iter_mut().skip(kept[0]).step_by(length).for_each(|weight| *weight = 1.0);
+    weights
+        .iter_mut()
+        .skip(kept[0])
+        .step_by(length)
+        .for_each(|weight| *weight = 1.0);
     let operator = Operator::Conv {
         input: view.shape,
         outputs: count,
@@ -241,7 +305,10 @@ fn channels<'a>(
             from: kept.clone(),
         };
         let preprocessing = preprocessing.or_else(|| Some(Rc::new(plain())));
-        return Ok(View { preprocessing, ..view });
+        return Ok(View {
+            preprocessing,
+            ..view
+        });
     }
     let mut shape = view.shape;
     shape.channels = kept.len();

@@ -1,6 +1,6 @@
 //! How a model of another program is read.
 
-use crate::files;
+use crate::{files, kind};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use std::path::Path;
@@ -59,6 +59,7 @@ impl ModelArgs {
 
     /// Reads a model; `command` is what its provenance says.
     pub fn import(&self, model: &Path, command: Option<String>) -> Result<Network> {
+        kind::check_model(model)?;
         let default = ImportOptions::default();
         let options = ImportOptions {
             scale: self.scale,
