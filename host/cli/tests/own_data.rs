@@ -151,11 +151,9 @@ fn a_low_rank_network_is_shared_packed_and_run() {
     assert!((1.5..3.0).contains(&speedup), "{speedup}");
 
     // Pruning, sharing and coding behind it, by the same commands as for any network.
-    place.made(
-        &format!(
-            "compress --data photos {SHORT} --work second thin.safetensors -o small.safetensors"
-        ),
-    );
+    place.made(&format!(
+        "compress --data photos {SHORT} --work second thin.safetensors -o small.safetensors"
+    ));
     place.ok("pack --config ulx3s-25f --data photos small.safetensors -o net.thresh");
     let bench = place.json("bench net.thresh --data photos --count 4");
     assert_eq!(bench["mismatches"], 0, "{bench}");

@@ -314,8 +314,12 @@ pub fn save(
         (repeated, "entries loaded again for other windows"),
         (padding, "padding zeros"),
     ];
-    let others = others.iter().filter(|(count, what)| *count > 0 || *what == "padding zeros");
-    let others: Vec<String> = others.map(|(count, what)| format!("{count} {what}")).collect();
+    let others = others
+        .iter()
+        .filter(|(count, what)| *count > 0 || *what == "padding zeros");
+    let others: Vec<String> = others
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     let times = ratio(float as f64, bytes.len() as f64);
     let mut lines = vec![
         ("image", format!("{} for {}", image.name, config.name)),
@@ -328,7 +332,10 @@ pub fn save(
         ),
         (
             "weights",
-            format!("{nonzeros} stored of {parameters} parameters, and {}", others.join(", ")),
+            format!(
+                "{nonzeros} stored of {parameters} parameters, and {}",
+                others.join(", ")
+            ),
         ),
     ];
     lines.extend(extras.lines());

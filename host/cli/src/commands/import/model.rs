@@ -46,7 +46,8 @@ pub struct ModelArgs {
 
 /// Whether a path is named as a model.
 fn is_model(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "onnx" || end == "tflite")
+    path.extension()
+        .is_some_and(|end| end == "onnx" || end == "tflite")
 }
 
 impl ModelArgs {
@@ -75,8 +76,9 @@ impl ModelArgs {
             ..default
         };
         let imported = match Kind::at(model) {
-            Some(Kind::TfLite) => thresh_tflite::import_with_warnings(model, &options)
-                .map_err(anyhow::Error::from),
+            Some(Kind::TfLite) => {
+                thresh_tflite::import_with_warnings(model, &options).map_err(anyhow::Error::from)
+            }
             _ => thresh_onnx::import_with_warnings(model, &options).map_err(anyhow::Error::from),
         };
         let imported = imported.with_context(|| model.display().to_string())?;
