@@ -1096,3 +1096,26 @@ fn configurations_that_would_take_a_network_do() {
     }
     assert!(hints > 20, "{hints}");
 }
+
+#[test]
+fn behind_a_leaky_layer_a_codebook_may_be_full() {
+    let mut network = random(&[30, 24, 20], 1.0, 15, 3);
+    for slopes in [
+        vec![0.2],
+        (0..24)
+            .map(|i| if i % 3 == 0 { -0.2 } else { 0.1 })
+            .collect(),
+    ] {
+        network.layers[0].activation = Activation::Leaky(slopes);
+        network.layers[1].weights = Weights::Shared {
+            codebook: (1..=255).map(|i| (i as f32 - 128.4) / 255.0).collect(),
+            codes: (0..480).map(|i| (i % 256) as u8).collect(),
+        };
+        let inputs = inputs(&network, 20, 3);
+        for config in ["tiny", "solo", "ulx3s-85f"] {
+            let image = packed(&network, config, &inputs).unwrap();
+            let terms = error_of_terms(&network, &image, &inputs);
+            assert!(terms < MOST_OF_TERMS, "{config}: {terms}");
+        }
+    }
+}

@@ -263,7 +263,7 @@ impl Area {
         // Between places there are positions that none meets.
         let mut met = (first..=last).filter_map(|place| of(place, place));
         let start = met.next()?;
-        Some(start.start..met.last().map_or(start.end, |end| end.end))
+        Some(start.start..met.next_back().map_or(start.end, |end| end.end))
     }
 
     /// The geometry of the pass that adds a slice of a term to the window's sums.

@@ -364,9 +364,9 @@ impl Lowering<'_> {
         let source = layer.inputs[0];
         match &layer.operator {
             Operator::Dense { .. } | Operator::Conv { .. } => {
-                let term = self.weighted(layer)?;
+                let terms = self.weighted(layer)?;
                 let bias = layer.bias.iter().map(|&b| f64::from(b)).collect();
-                self.push(layer, vec![term], bias, value);
+                self.push(layer, terms, bias, value);
             }
             Operator::Select { channels, .. } => {
                 let from = |output: usize| Some(channels[output]);
@@ -646,7 +646,7 @@ impl Lowering<'_> {
         wide
     }
 
-    fn weighted(&self, layer: &Layer) -> Result<Term, PackError> {
+    fn weighted(&self, layer: &Layer) -> Result<Vec<Term>, PackError> {
         let source = layer.inputs[0];
         let Shared {
             codebook,
@@ -663,17 +663,6 @@ impl Lowering<'_> {
             }),
             _ => None,
         };
-        let (limit, halves) = (
-            usize::from(u8::MAX) / 2,
-            self.views[source].halves.is_some(),
-        );
-        if halves && codebook.len() > limit {
-            return Err(PackError::Codebook {
-                layer: layer.name.clone(),
-                got: codebook.len(),
-                limit,
-            });
-        }
         let (input, outputs, groups, window, order) = match &layer.operator {
             Operator::Conv {
                 input,
@@ -700,7 +689,49 @@ impl Lowering<'_> {
             pool,
             trained: true,
         };
-        Ok(self.see(term, source))
+        Ok(self.see_all(term, source))
+    }
+
+    /// As [`Self::see`], as two terms where weights and their negatives are too many for one codebook.
+    fn see_all(&self, term: Term, value: usize) -> Vec<Term> {
+        let view = &self.views[value];
+        let room = 2 * term.codebook.len() <= usize::from(u8::MAX);
+        let Some(signs) = view.halves.as_ref().filter(|_| !room) else {
+            return vec![self.see(term, value)];
+        };
+        let input = Shape {
+            channels: 2 * term.input.channels,
+            ..term.input
+        };
+        // What is added: positive parts, and negative ones that count as they are. What is subtracted: the other negative parts.
+        let part = |added: bool| {
+            let sign = if added { 1.0 } else { -1.0 };
+            let mut part = Term {
+                source: view.value,
+                input,
+                codes: vec![0; 2 * term.codes.len()],
+                codebook: term.codebook.iter().map(|w| sign * w).collect(),
+                pool: None,
+                ..term.clone()
+            };
+            let outputs_of_group = term.outputs / term.groups;
+            for output in 0..term.outputs {
+                let first = output / outputs_of_group * term.group_inputs();
+                for (channel, tap, code) in term.row(output) {
+                    let within = 2 * (channel - first);
+                    if added {
+                        let at = part.index(output, within, tap);
+                        part.codes[at] = code;
+                    }
+                    if added == signs[channel] {
+                        let at = part.index(output, within + 1, tap);
+                        part.codes[at] = code;
+                    }
+                }
+            }
+            part
+        };
+        vec![part(true), part(false)]
     }
 
     /// A sum takes over the terms of the units before it that give its values for nothing else.

@@ -176,7 +176,16 @@ impl Graph {
     /// A window with a place on a map of these sides; now and then one as large as the map, or with padding as wide as the kernel or wider.
     fn window(&mut self, side: [usize; 2], most: usize, wide: bool) -> Window {
         let mut window = Window::valid([1, 1]);
-        let most = if self.rng.random_bool(0.1) { 40 } else { most };
+        let chance = if side.iter().any(|&side| side > 15) {
+            0.6
+        } else {
+            0.1
+        };
+        let most = if self.rng.random_bool(chance) {
+            50
+        } else {
+            most
+        };
         let wide = wide && self.rng.random_bool(0.1);
         for (axis, &side) in side.iter().enumerate() {
             let kernel = self.rng.random_range(1..=most.min(side));
