@@ -64,11 +64,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--only", action="append")
+    parser.add_argument("--missing", action="store_true")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)
     torch.set_num_threads(1)
-    suite = common.Suite(given.folder, [common.version(p) for p in ("brevitas", "torch", "qonnx", "onnxruntime")], given.only)
+    suite = common.Suite(given.folder, [common.version(p) for p in ("brevitas", "torch", "qonnx", "onnxruntime")], given.only, given.missing)
     for name, build, shape in MODELS:
         for bits, acts, per in [(8, 8, "tensor"), (4, 8, "tensor"), (4, 4, "channel"), (2, 4, "tensor")]:
             torch.manual_seed(1)
@@ -97,7 +98,7 @@ def main():
 
 
 def add(suite, name, data, form, tests, shape):
-    suite.onnx(name, data, exporter=f"Brevitas {form.upper()}", form="quantised", tests=tests, shape=shape, quantised=True, unknown=form == "qonnx")
+    suite.onnx(name, data, exporter=f"Brevitas {form.upper()}", form="quantised", tests=tests, shape=shape, quantised=True, again=True)
 
 
 main()

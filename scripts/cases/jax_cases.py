@@ -152,10 +152,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--only", action="append")
+    parser.add_argument("--missing", action="store_true")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)
-    suite = common.Suite(given.folder, [common.version(p) for p in ("jax", "flax", "jax2onnx", "onnxruntime")], given.only)
+    suite = common.Suite(given.folder, [common.version(p) for p in ("jax", "flax", "jax2onnx", "onnxruntime")], given.only, given.missing)
     for name, group, tests, build, shape, more in MODELS:
         def one(first=False):
             model = settle(build(), len(name))

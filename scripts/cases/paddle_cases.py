@@ -106,10 +106,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--only", action="append")
+    parser.add_argument("--missing", action="store_true")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)
-    suite = common.Suite(given.folder, [common.version(p) for p in ("paddlepaddle", "paddle2onnx", "onnx", "onnxruntime")], given.only)
+    suite = common.Suite(given.folder, [common.version(p) for p in ("paddlepaddle", "paddle2onnx", "onnx", "onnxruntime")], given.only, given.missing)
     for name, group, tests, build, shape, more in MODELS:
         for suffix, batch in [("", 1), ("-symbolic", None)]:
             if batch is None and name not in ("chain", "residual", "softmax", "halves"):

@@ -100,12 +100,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--only", action="append")
+    parser.add_argument("--missing", action="store_true")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)
     torch.set_num_threads(1)
     folder = pathlib.Path(given.folder)
-    suite = common.Suite(folder, [common.version(p) for p in ("onnxruntime", "torch", "onnx")], given.only)
+    suite = common.Suite(folder, [common.version(p) for p in ("onnxruntime", "torch", "onnx")], given.only, given.missing)
     for name, build, shape in MODELS:
         data, layout = floats(name, build, shape)
         for setting, asked in SETTINGS.items():
@@ -125,12 +126,13 @@ def main():
             for bits in (8, 4):
                 suite.guarded(f"ort-{name}-weights-{bits}", lambda: suite.onnx(
                     f"ort-{name}-weights-{bits}", weights_alone(data, bits), exporter="DequantizeLinear of weights", form="quantised",
-                    tests=f"{name}, weights of {bits} bits", shape=shape, layout=layout, quantised=True))
+                    tests=f"{name}, weights of {bits} bits", shape=shape, layout=layout, quantised=True, again=True))
         if name in ("chain", "mlp", "residual"):
             for label, channel in [("", False), ("-channel", True)]:
                 suite.guarded(f"ort-{name}-dynamic{label}", lambda: suite.onnx(
                     f"ort-{name}-dynamic{label}", dynamic(data, folder, channel), exporter="onnxruntime dynamic", form="quantised",
-                    tests=f"{name}, quantised as it runs", shape=shape, layout=layout, quantised=True))
+                    tests=f"{name}, quantised as it runs", shape=shape, layout=layout, quantised=True,
+                    again=True))
     suite.close()
 
 

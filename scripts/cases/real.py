@@ -50,16 +50,8 @@ class Graph:
         """output = value within the limits of a quantiser."""
         scale, zero = np.float64(np.max(scale)), np.float64(np.max(zero))
         low, high = (low - zero) * scale, (high - zero) * scale
-        if self.mode == "rounded":
-            steps, whole, within = self.fresh(), self.fresh(), self.fresh()
-            self.add("Div", [value, self.hold(scale)], steps)
-            self.add("Round", [steps], whole)
-            self.add("Clip", [whole, self.hold(low / scale), self.hold(high / scale)], within)
-            self.add("Mul", [within, self.hold(scale)], output)
-        elif self.mode == "closed":
+        if self.mode == "closed" or low == 0:
             self.add("Clip", [value, self.hold(low), self.hold(high)], output)
-        elif low == 0:
-            self.add("Relu", [value], output)
         else:
             self.add("Identity", [value], output)
 

@@ -65,9 +65,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--only", action="append")
+    parser.add_argument("--missing", action="store_true")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
-    suite = common.Suite(given.folder, [common.version(p) for p in ("scikit-learn", "skl2onnx", "onnxruntime")], given.only)
+    suite = common.Suite(given.folder, [common.version(p) for p in ("scikit-learn", "skl2onnx", "onnxruntime")], given.only, given.missing)
     # Vectors of numbers from 0 to 1: bytes over 255.
     kept = {"exporter": "skl2onnx", "shape": (1, 1, FEATURES), "layout": "flat-last"}
     for classes in (2, 10):

@@ -51,16 +51,21 @@ def make(suite, name, group, tests, module, shape, more):
     dims = (batch, *DIMS[layout](*shape))
     model = settle(built, dims, len(name), between(element, more.get("options", {})))
     if training:
+        # Dropout alone: batch norm in training mode is another network.
         model.train()
         [part.eval() for part in model.modules() if isinstance(part, torch.nn.BatchNorm2d)]
     normalised = (lambda bytes_: bytes_.astype("int16") - 128) if element == "int8" else None
     for exporter, label in [("s", "script"), ("d", "dynamo")]:
-        if exporter not in exporters or (training and exporter == "d"):
+        if exporter not in exporters:
             continue
         full = f"torch-{name}-{label}"
 
         def one():
             data = export(model, dims, exporter == "d", opset, ELEMENTS[element], dynamic, names, training)
+            if training:
+                model.eval()
+                more["reference"] = export(model, dims, exporter == "d")
+                model.train()
             suite.onnx(full, data, exporter=f"torch {label}", form=group, tests=tests, shape=shape,
                        **{**more, "layout": layout, "normalised": normalised})
 
@@ -71,12 +76,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     parser.add_argument("--only", action="append")
+    parser.add_argument("--missing", action="store_true")
     given = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.disable(logging.ERROR)
     torch.set_num_threads(1)
     torch_nets.library()
-    suite = common.Suite(given.folder, [common.version(p) for p in ("torch", "onnx", "onnxscript", "onnxruntime")], given.only)
+    suite = common.Suite(given.folder, [common.version(p) for p in ("torch", "onnx", "onnxscript", "onnxruntime")], given.only, given.missing)
     for name, group, tests, module, shape, more in torch_forms.ALL:
         make_guarded(suite, name, group, tests, module, shape, more)
     suite.close()

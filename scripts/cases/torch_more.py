@@ -175,16 +175,6 @@ form("input-flat", "input", "a flat input, seen as an image", lambda: nn.Sequent
 form("input-grey", "input", "an image without a side of channels", lambda: nn.Sequential(lam(lambda x: x.unsqueeze(1)), unit(1, 8), head(8)), (1, 16, 16), layout="nhw")
 form("input-byte-range", "input", "floats from 0 to 255", lambda: nn.Sequential(lam(lambda x: x / 255), small()), options={"scale": 1.0})
 form("input-line-last", "input", "a line with channels last", lambda: nn.Sequential(lam(lambda x: x.permute(0, 2, 1)), nn.Conv1d(6, 8, 5), relu(), Last1d(8)), (6, 1, 40), layout="nlc")
-form("input-half", "input", "a model in float16 with a float input", lambda: Half(), exporters="s")
-
-
-class Half(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.body = nn.Sequential(conv(3, 8), relu(), head(8))
-
-    def forward(self, x):
-        return self.body.half()(x.half()).float()
 
 
 for opset in (9, 11, 13, 15, 17):

@@ -179,7 +179,7 @@ def net(name, tests, module, shape=(3, 24, 24), **more):
 average = lambda: nn.AvgPool2d(3, 1, 1, count_include_pad=False)
 net("lenet", "LeNet 5 with ReLU", lambda: nn.Sequential(conv(1, 6, 5, padding=0), relu(), nn.MaxPool2d(2), conv(6, 16, 5, padding=0), relu(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(256, 60), relu(), nn.Linear(60, 42), relu(), nn.Linear(42, 10)), (1, 28, 28))
 net("vgg", "VGG with batch norm", vgg)
-net("alexnet", "AlexNet", lambda: nn.Sequential(conv(3, 12, 11, 4, 2), relu(), nn.MaxPool2d(3, 2), conv(12, 24, 5), relu(), conv(24, 16, 3), relu(), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Dropout(), nn.Linear(144, 32), relu(), nn.Linear(32, 10)), (3, 64, 64))
+net("alexnet", "AlexNet", lambda: nn.Sequential(conv(3, 12, 11, 4, 2), relu(), nn.MaxPool2d(3, 2), conv(12, 24, 5), relu(), conv(24, 16, 3), relu(), nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Dropout(), nn.Linear(784, 32), relu(), nn.Linear(32, 10)), (3, 64, 64))
 net("nin", "network in network", lambda: nn.Sequential(conv(3, 12, 5), relu(), conv(12, 8, 1), relu(), nn.MaxPool2d(3, 2, ceil_mode=True), nn.Dropout(), conv(8, 12), relu(), conv(12, 10, 1), relu(), nn.AvgPool2d(12), nn.Flatten()))
 net("all-conv", "convolutions alone", lambda: nn.Sequential(conv(3, 8), relu(), conv(8, 8, 3, 2), relu(), conv(8, 16), relu(), conv(16, 16, 3, 2), relu(), conv(16, 10, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
 net("resnet", "ResNet", lambda: nn.Sequential(unit(3, 8), Residual(8, 8), Residual(8, 16, 2), Residual(16, 16), head(16)))

@@ -83,14 +83,6 @@ pub struct Inputs {
 }
 
 impl Calibration {
-    /// Some random inputs, where nothing depends on what they are.
-    pub fn any() -> Calibration {
-        Calibration::Random {
-            count: None,
-            seed: SEED,
-        }
-    }
-
     /// The files that are read, or the folder that they are in.
     pub fn paths(&self) -> Vec<PathBuf> {
         match self {

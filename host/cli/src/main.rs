@@ -5,6 +5,8 @@ mod bars;
 mod calibration;
 mod cli;
 mod commands;
+#[cfg(test)]
+mod damaged;
 mod data;
 mod device;
 mod draw;

@@ -101,8 +101,8 @@ fn a_report_counts_every_bit_and_shows_every_stage() {
 #[test]
 fn a_convolutional_network_has_a_row_for_each_layer_with_weights() {
     let place = Place::new();
-    place.ok("train --hidden conv4x3p1,pool2,8 --epochs 20 -o train.safetensors");
-    let small = place.json(&format!(
+    place.ok("train --hidden conv4x3p1,pool2,8 --epochs 4 -o train.safetensors");
+    let small = place.made(&format!(
         "compress {EPOCHS} --set densities=0.5,0.5,0.5 --report --config tiny train.safetensors"
     ));
     let names: Vec<_> = small["layers"]

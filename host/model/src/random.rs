@@ -65,7 +65,9 @@ pub fn image(config: &Config, seed: u64) -> Image {
     };
     let head = [Head::Logits, Head::Softmax, Head::Sigmoid][rng.random_range(0..3)];
     let labels = match named {
-        true => (0..head.classes(outputs)).map(|i| format!("out {i}")).collect(),
+        true => (0..head.classes(outputs))
+            .map(|i| format!("out {i}"))
+            .collect(),
         false => vec![],
     };
     let mut image = Image {

@@ -5,7 +5,7 @@ use thresh_model::NetworkError;
 
 /// The operators that the importer takes.
 pub const OPERATORS: &[&str] = &[
-"Add",
+    "Add",
     "ArgMax (last)",
     "AveragePool",
     "BatchNormalization",
@@ -22,6 +22,7 @@ pub const OPERATORS: &[&str] = &[
     "Expand (of constants)",
     "Flatten",
     "Gather",
+    "GatherND (of one side)",
     "Gemm",
     "GlobalAveragePool",
     "GlobalMaxPool",
@@ -47,6 +48,7 @@ pub const OPERATORS: &[&str] = &[
     "Sigmoid (last)",
     "Slice",
     "Softmax (last)",
+    "SpaceToDepth",
     "Split",
     "Squeeze",
     "Sub",

@@ -2,12 +2,15 @@
 
 use crate::error::{ImportError, Result};
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+use prost::Message;
 use std::collections::HashMap;
 
 /// Most functions inside each other.
 const MOST_DEPTH: usize = 32;
 /// Most nodes of a model with its functions written out.
 const MOST_NODES: usize = 1 << 20;
+/// Most bytes of what is written out.
+const MOST_BYTES: usize = 1 << 30;
 
 /// Writes out the functions of `model` in its graph.
 pub(crate) fn write_out(model: &ModelProto, graph: &mut GraphProto) -> Result<()> {
@@ -25,6 +28,7 @@ pub(crate) fn write_out(model: &ModelProto, graph: &mut GraphProto) -> Result<()
         key,
         nodes: vec![],
         calls: 0,
+        bytes: 0,
     };
     for node in std::mem::take(&mut graph.node) {
         writer.write(node, 0)?;
@@ -38,6 +42,7 @@ struct Writer<'m, K> {
     key: K,
     nodes: Vec<NodeProto>,
     calls: usize,
+    bytes: usize,
 }
 
 impl<K: Fn(&str, &str) -> (String, String)> Writer<'_, K> {
@@ -81,7 +86,9 @@ impl<K: Fn(&str, &str) -> (String, String)> Writer<'_, K> {
         };
         for inner in &function.node {
             let attribute = inner.attribute.iter();
-            let attribute = attribute.filter_map(|a| given(a, &node, function)).collect();
+            let attribute = attribute
+                .filter_map(|a| given(a, &node, function))
+                .collect();
             let inner = NodeProto {
                 input: inner.input.iter().map(renamed).collect(),
                 output: inner.output.iter().map(renamed).collect(),
@@ -90,6 +97,8 @@ impl<K: Fn(&str, &str) -> (String, String)> Writer<'_, K> {
                 attribute,
                 domain: inner.domain.clone(),
             };
+            self.bytes = self.bytes.saturating_add(inner.encoded_len());
+            self.limit(self.bytes, MOST_BYTES, "bytes of the functions")?;
             self.write(inner, depth + 1)?;
         }
         Ok(())
@@ -114,7 +123,9 @@ fn given(
         return Some(attribute.clone());
     }
     let own = node.attribute.iter().chain(&function.attribute_proto);
-    let found = own.into_iter().find(|a| a.name == attribute.ref_attr_name)?;
+    let found = own
+        .into_iter()
+        .find(|a| a.name == attribute.ref_attr_name)?;
     Some(AttributeProto {
         name: attribute.name.clone(),
         ..found.clone()

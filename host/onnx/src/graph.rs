@@ -44,17 +44,29 @@ pub(crate) fn lower(
     // The reason is that of the reading which came furthest, the first one of equals.
     let mut furthest: Option<(usize, ImportError)> = None;
     for reading in readings(graph.input, options.shape)? {
-        match graph.lower(reading, source, options) {
+        let failure = match graph.lower(reading, source, options) {
             Ok(lowered) => return Ok(lowered),
-            // Another try would cost as much again.
-            Err((_, error @ ImportError::TooLarge { .. })) => return Err(error),
-            Err(failure) if furthest.as_ref().is_none_or(|best| failure.0 > best.0) => {
-                furthest = Some(failure);
-            }
-            Err(_) => {}
+            Err(failure) => *failure,
+        };
+        // Another try would cost as much again.
+        if let (_, error @ ImportError::TooLarge { .. }) = failure {
+            return Err(error);
         }
+        furthest = Some(match furthest {
+            Some(best) if progress(&best) >= progress(&failure) => best,
+            _ => failure,
+        });
     }
     Err(furthest.expect("there is at least one reading").1)
+}
+
+/// How far a reading came that failed at a node: behind the one that the sides of its input were wrong for.
+fn progress((node, error): &(usize, ImportError)) -> (usize, bool) {
+    let sides = |what: &str| matches!(what, "shape of the input" | "shape of input 0");
+    (
+        *node,
+        !matches!(error, ImportError::Node { what, .. } if sides(what)),
+    )
 }
 
 impl<'a> Graph<'a> {
@@ -118,25 +130,32 @@ impl<'a> Graph<'a> {
         reading: Reading,
         source: Source<'_>,
         options: &ImportOptions,
-    ) -> Result<Lowered, (usize, ImportError)> {
+    ) -> Result<Lowered, Box<(usize, ImportError)>> {
         let element = element(self.input, options);
-        let mut importer =
-            Importer::new(&self.initializers, &self.uses, source, options, element.scale);
+        let mut importer = Importer::new(
+            &self.initializers,
+            &self.uses,
+            source,
+            options,
+            element.scale,
+        );
         importer.batch = reading.batch;
-        let at_start = |error| (0, error);
+        let failed = |at: usize, error: ImportError| Box::new((at, error));
         let shape = reading.shape;
-        let before = preprocessing(shape.channels, options, element).map_err(at_start)?;
+        let before =
+            preprocessing(shape.channels, options, element).map_err(|error| failed(0, error))?;
         let mut view = View::of_map(0, shape);
         view.sides = reading.sides;
         view.preprocessing = Some(Rc::new(before));
         importer.define(&self.input.name, Value::View(view));
         for (at, &node) in self.nodes.iter().enumerate() {
             if let Err(error) = self.step(&mut importer, node) {
-                return Err((at, self.with_hint(&importer, at, error)));
+                return Err(failed(at, self.with_hint(&importer, at, error)));
             }
         }
         let all = self.nodes.len();
-        self.finish(importer, shape).map_err(|error| (all, error))
+        self.finish(importer, shape)
+            .map_err(|error| failed(all, error))
     }
 
     /// What `node` makes.
@@ -162,7 +181,12 @@ impl<'a> Graph<'a> {
         let node = self.nodes[at].proto;
         let mut reached: HashSet<&str> = node.output.iter().map(String::as_str).collect();
         for later in &self.nodes[at + 1..] {
-            if later.proto.input.iter().any(|name| reached.contains(name.as_str())) {
+            if later
+                .proto
+                .input
+                .iter()
+                .any(|name| reached.contains(name.as_str()))
+            {
                 if WEIGHTED.contains(&later.proto.op_type.as_str()) {
                     return error;
                 }
@@ -193,7 +217,11 @@ impl<'a> Graph<'a> {
             false => Err(ImportError::model("output of the model", got, expected)),
         };
         let got = format!("{:?}, channels in two sides", view.dims());
-        whole(view.cut.is_none(), &got, "channels in one side; reshape it back")?;
+        whole(
+            view.cut.is_none(),
+            &got,
+            "channels in one side; reshape it back",
+        )?;
         let got = "the probability of the first of two classes alone";
         let expected = "that of the second, or both; name another one with --logits";
         whole(view.end != End::First, got, expected)?;
@@ -215,8 +243,21 @@ impl<'a> Graph<'a> {
 
 /// Operators with weights, behind which a model has not ended.
 const WEIGHTED: &[&str] = &[
-    "Conv", "Gemm", "MatMul", "Einsum", "ConvTranspose", "LSTM", "GRU", "RNN", "ConvInteger",
-    "MatMulInteger", "QLinearConv", "QLinearMatMul", "Attention", "MultiHeadAttention", "LinearClassifier",
+    "Conv",
+    "Gemm",
+    "MatMul",
+    "Einsum",
+    "ConvTranspose",
+    "LSTM",
+    "GRU",
+    "RNN",
+    "ConvInteger",
+    "MatMulInteger",
+    "QLinearConv",
+    "QLinearMatMul",
+    "Attention",
+    "MultiHeadAttention",
+    "LinearClassifier",
     "LinearRegressor",
 ];
 
@@ -226,7 +267,10 @@ fn needed(layers: Vec<Layer>, value: usize) -> Vec<Layer> {
     wanted[value] = true;
     for at in (1..=layers.len()).rev().filter(|&at| at <= value) {
         if wanted[at] {
-            layers[at - 1].inputs.iter().for_each(|&input| wanted[input] = true);
+            layers[at - 1]
+                .inputs
+                .iter()
+                .for_each(|&input| wanted[input] = true);
         }
     }
     let mut places = vec![0; layers.len() + 1];
@@ -235,7 +279,10 @@ fn needed(layers: Vec<Layer>, value: usize) -> Vec<Layer> {
         if !wanted[at + 1] {
             continue;
         }
-        layer.inputs.iter_mut().for_each(|input| *input = places[*input]);
+        layer
+            .inputs
+            .iter_mut()
+            .for_each(|input| *input = places[*input]);
         kept.push(layer);
         places[at + 1] = kept.len();
     }

@@ -21,9 +21,15 @@ pub(crate) fn chosen<'a>(graph: &'a GraphProto, asked: Option<&'a str>) -> Resul
     for node in &graph.node {
         producers.extend(node.output.iter().map(|name| (name.as_str(), node)));
     }
-    let ends: Vec<Ending<'_>> = outputs.iter().map(|name| Ending::of(name, &producers)).collect();
+    let ends: Vec<Ending<'_>> = outputs
+        .iter()
+        .map(|name| Ending::of(name, &producers))
+        .collect();
     if ends.iter().any(|end| end.before != ends[0].before) {
-        let expected = format!("one; name the one to import, as with --logits {}", outputs[0]);
+        let expected = format!(
+            "one; name the one to import, as with --logits {}",
+            outputs[0]
+        );
         return several(expected);
     }
     // Of equals the first one that is named.
@@ -48,14 +54,23 @@ impl<'a> Ending<'a> {
         let (mut before, mut worth) = (name, 1);
         let mut classes = false;
         for _ in 0..64 {
-            let Some(node) = producers.get(before) else { break };
-            let second = matches!(node.op_type.as_str(), "ArrayFeatureExtractor" | "Concat" | "Sub");
+            let Some(node) = producers.get(before) else {
+                break;
+            };
+            let second = matches!(
+                node.op_type.as_str(),
+                "ArrayFeatureExtractor" | "Concat" | "Sub"
+            );
             let binary = |node: &NodeProto| match node.op_type.as_str() {
                 // Both probabilities of two classes, of which one is a sigmoid.
-                "Concat" => node.input.len() == 2 && {
-                    let first = producers.get(node.input[0].as_str());
-                    first.is_some_and(|first| first.op_type == "Sub" && first.input.get(1) == node.input.get(1))
-                },
+                "Concat" => {
+                    node.input.len() == 2 && {
+                        let first = producers.get(node.input[0].as_str());
+                        first.is_some_and(|first| {
+                            first.op_type == "Sub" && first.input.get(1) == node.input.get(1)
+                        })
+                    }
+                }
                 "Sub" => false,
                 _ => true,
             };
@@ -68,14 +83,24 @@ impl<'a> Ending<'a> {
                     before = node.input.first().map_or(before, String::as_str);
                     break;
                 }
-                "ZipMap" | "Normalizer" | "Cast" | "Identity" | "Reshape" | "Squeeze"
-                | "Unsqueeze" | "Flatten" | "ArrayFeatureExtractor" | "Concat" => {}
+                "ZipMap"
+                | "Normalizer"
+                | "Cast"
+                | "Identity"
+                | "Reshape"
+                | "Squeeze"
+                | "Unsqueeze"
+                | "Flatten"
+                | "ArrayFeatureExtractor"
+                | "Concat" => {}
                 _ => break,
             }
             if !binary(node) {
                 break;
             }
-            let Some(input) = node.input.get(usize::from(second)) else { break };
+            let Some(input) = node.input.get(usize::from(second)) else {
+                break;
+            };
             before = input;
         }
         if classes {

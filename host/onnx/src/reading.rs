@@ -103,7 +103,7 @@ pub(crate) fn readings(info: &ValueInfoProto, given: Option<Shape>) -> Result<Ve
         (None, Some(_)) => vec![None; 4],
         _ => {
             let got = shape.map_or("none".into(), |shape| format!("{} sides", shape.dim.len()));
-            let expected = "1 to 4 sides; give the shape of the image";
+            let expected = "1 to 4 sides: a batch, channels, height and width";
             return Err(ImportError::model("shape of the input", got, expected));
         }
     };
@@ -132,12 +132,18 @@ pub(crate) fn readings(info: &ValueInfoProto, given: Option<Shape>) -> Result<Ve
         .iter()
         .filter_map(|sides| reading(&dims, sides, given))
         .collect();
+    if found.is_empty() && !(1..=4).contains(&dims.len()) {
+        let got = format!("{} sides", dims.len());
+        let expected =
+            "1 to 4: a batch, channels, height and width; maps here have no third dimension";
+        return Err(ImportError::model("shape of the input", got, expected));
+    }
     if found.is_empty() {
         let side = |dim: &Option<u64>| dim.map_or("?".into(), |size| size.to_string());
         let sides: Vec<String> = dims.iter().map(side).collect();
         let image = given.map_or("no shape given".into(), ops::text);
         let expected = format!(
-            "a batch of 1 and sides from 1 to {MOST_COUNT} that agree with the shape given; \
+            "sides from 1 to {MOST_COUNT} that agree with the shape given; \
              give the shape of the image where a side is not known"
         );
         let got = format!("[{}], {image}", sides.join(", "));
@@ -150,11 +156,7 @@ const FIRST: &[&[Axis]] = &[&[], &[Axis::Channel], &[Axis::Row], &[Axis::Column]
 const LAST: &[&[Axis]] = &[&[], &[Axis::Row], &[Axis::Column], &[Axis::Channel]];
 
 /// The image whose axes `sides` are, if its shape is known and agrees with `dims`.
-fn reading(
-    dims: &[Option<u64>],
-    sides: &[&[Axis]],
-    given: Option<Shape>,
-) -> Option<Reading> {
+fn reading(dims: &[Option<u64>], sides: &[&[Axis]], given: Option<Shape>) -> Option<Reading> {
     let side = |axis: Axis| match given {
         Some(shape) => Some(axis.of(shape)),
         None => match sides.iter().position(|side| side.contains(&axis)) {
@@ -184,7 +186,11 @@ fn reading(
         _ => 1,
     };
     let agrees = |(at, (dim, side)): (usize, (&Option<u64>, &Side))| {
-        let expected = if at == 0 { side.size.max(batch) } else { side.size };
+        let expected = if at == 0 {
+            side.size.max(batch)
+        } else {
+            side.size
+        };
         dim.is_none_or(|dim| dim == expected as u64)
     };
     let ok = dims.iter().zip(&sides).enumerate().all(agrees);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Model, float, floats, int, ints, refused, text};
+use common::{Model, floats, int, refused, text};
 use prost::Message;
 use thresh_model::Head;
 use thresh_onnx::proto::{ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
@@ -33,12 +33,17 @@ fn with_outputs(m: &Model, names: &[&str]) -> Vec<u8> {
 }
 
 fn import(bytes: &[u8]) -> thresh_model::Network {
-    import_bytes(bytes.to_vec(), &ImportOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+    import_bytes(bytes.to_vec(), &ImportOptions::default())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
 fn probabilities() {
-    for (op, head) in [("Softmax", Head::Softmax), ("LogSoftmax", Head::LogSoftmax), ("Sigmoid", Head::Sigmoid)] {
+    for (op, head) in [
+        ("Softmax", Head::Softmax),
+        ("LogSoftmax", Head::LogSoftmax),
+        ("Sigmoid", Head::Sigmoid),
+    ] {
         for outputs in [2, 5] {
             let (mut m, g) = logits(outputs, 1);
             let o = m.node(op, &[&g], &[]);
@@ -121,7 +126,10 @@ fn of_several_outputs_the_one_that_says_most() {
     let other = m.node("MatMul", &["x", &w], &[]);
     let result = import_bytes(with_outputs(&m, &[&s, &other]), &ImportOptions::default());
     let text = result.unwrap_err().to_string();
-    assert!(text.contains(&format!("2: {s}, {other}")) && text.contains(&format!("--logits {s}")), "{text}");
+    assert!(
+        text.contains(&format!("2: {s}, {other}")) && text.contains(&format!("--logits {s}")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -143,17 +151,30 @@ fn what_cannot_end_a_model_names_what_comes_before_it() {
     // In the middle that would not help.
     let t = m.node("Tanh", &[&c], &[]);
     let o = m.conv(&t, &[2, 2, 1, 1], &[]);
-    let text = import_bytes(m.bytes(&o), &ImportOptions::default()).unwrap_err().to_string();
-    assert!(text.contains("Tanh") && !text.contains("--logits"), "{text}");
+    let text = import_bytes(m.bytes(&o), &ImportOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("Tanh") && !text.contains("--logits"),
+        "{text}"
+    );
     // Nor does the input alone.
     let mut m = Model::new(&[1, 3, 4, 4], 4);
     let o = m.node("Tanh", &["x"], &[]);
-    let text = import_bytes(m.bytes(&o), &ImportOptions::default()).unwrap_err().to_string();
+    let text = import_bytes(m.bytes(&o), &ImportOptions::default())
+        .unwrap_err()
+        .to_string();
     assert!(!text.contains("--logits"), "{text}");
 }
 
 /// Adds a node of `ai.onnx.ml` with several outputs.
-fn learned(m: &mut Model, op: &str, inputs: &[&str], outputs: &[&str], attributes: &[thresh_onnx::proto::AttributeProto]) {
+fn learned(
+    m: &mut Model,
+    op: &str,
+    inputs: &[&str],
+    outputs: &[&str],
+    attributes: &[thresh_onnx::proto::AttributeProto],
+) {
     m.graph.node.push(NodeProto {
         input: inputs.iter().map(|name| name.to_string()).collect(),
         output: outputs.iter().map(|name| name.to_string()).collect(),
@@ -168,9 +189,19 @@ fn learned(m: &mut Model, op: &str, inputs: &[&str], outputs: &[&str], attribute
 fn perceptrons_as_scikit_learn_has_them() {
     for outputs in [1, 3] {
         let mut m = Model::new(&[-1, 6], 5);
-        let list = |m: &mut Model| (0..6).map(|_| rand::RngExt::random_range(&mut m.rng, 0.5f32..1.5)).collect::<Vec<f32>>();
+        let list = |m: &mut Model| {
+            (0..6)
+                .map(|_| rand::RngExt::random_range(&mut m.rng, 0.5f32..1.5))
+                .collect::<Vec<f32>>()
+        };
         let (offset, scale) = (list(&mut m), list(&mut m));
-        learned(&mut m, "Scaler", &["x"], &["s"], &[floats("offset", &offset), floats("scale", &scale)]);
+        learned(
+            &mut m,
+            "Scaler",
+            &["x"],
+            &["s"],
+            &[floats("offset", &offset), floats("scale", &scale)],
+        );
         let (w, b) = (m.random(&[6, outputs]), m.random(&[outputs]));
         let p = m.node("MatMul", &["s", &w], &[]);
         let p = m.node("Add", &[&p, &b], &[]);
@@ -191,12 +222,22 @@ fn perceptrons_as_scikit_learn_has_them() {
             dims: vec![3],
             ..Default::default()
         });
-        learned(&mut m, "ArrayFeatureExtractor", &["classes", &a], &["l"], &[]);
+        learned(
+            &mut m,
+            "ArrayFeatureExtractor",
+            &["classes", &a],
+            &["l"],
+            &[],
+        );
         let dims = m.ints(&[-1]);
         let label = m.node("Reshape", &["l", &dims], &[]);
         learned(&mut m, "ZipMap", &[&p], &["z"], &[]);
         let network = import(&with_outputs(&m, &[&label, "z"]));
-        let head = if outputs == 1 { Head::Sigmoid } else { Head::Softmax };
+        let head = if outputs == 1 {
+            Head::Sigmoid
+        } else {
+            Head::Softmax
+        };
         assert_eq!((network.head, network.layers.len()), (head, 1));
         // The factors are in the layer.
         let image = [10, 200, 30, 255, 0, 77];
@@ -206,12 +247,12 @@ fn perceptrons_as_scikit_learn_has_them() {
             tensor.unwrap().float_data.clone()
         };
         let (w, b) = (values(&w), values(&b));
-        let x: Vec<f32> = (0..6).map(|i| (f32::from(image[i]) / 255.0 - offset[i]) * scale[i]).collect();
+        let x: Vec<f32> = (0..6)
+            .map(|i| (f32::from(image[i]) / 255.0 - offset[i]) * scale[i])
+            .collect();
         let count = outputs as usize;
         let y = |o: usize| b[o] + (0..6).map(|i| x[i] * w[i * count + o]).sum::<f32>();
         common::assert_close(&got, &(0..count).map(y).collect::<Vec<f32>>());
-        assert_eq!(network.input_mean.len(), 6);
-        common::assert_close(&network.input_mean, &offset);
     }
 }
 
@@ -232,16 +273,30 @@ fn linear_models() {
             floats("intercepts", &[0.1, 0.2, 0.3]),
             text("post_transform", after),
         ];
-        learned(&mut m, "LinearClassifier", &["x"], &["label", "scores"], &attributes);
+        learned(
+            &mut m,
+            "LinearClassifier",
+            &["x"],
+            &["label", "scores"],
+            &attributes,
+        );
         let mut last = "scores";
         if norm {
-            learned(&mut m, "Normalizer", &["scores"], &["norm"], &[text("norm", "L1")]);
+            learned(
+                &mut m,
+                "Normalizer",
+                &["scores"],
+                &["norm"],
+                &[text("norm", "L1")],
+            );
             last = "norm";
         }
         learned(&mut m, "ZipMap", &[last], &["map"], &[]);
         let network = import(&with_outputs(&m, &["label", "map"]));
         assert_eq!(network.head, head);
-        let expected: Vec<f32> = (0..3).map(|o| score(&rows[o * 3..o * 3 + 3], 0.1 * (o + 1) as f32)).collect();
+        let expected: Vec<f32> = (0..3)
+            .map(|o| score(&rows[o * 3..o * 3 + 3], 0.1 * (o + 1) as f32))
+            .collect();
         common::assert_close(&network.forward(&image), &expected);
         // The label alone.
         assert_eq!(import(&with_outputs(&m, &["label"])).layers, network.layers);
@@ -249,31 +304,79 @@ fn linear_models() {
     // Two classes from one row, and from two that say the same.
     for coefficients in [vec![-0.5, 1.0, -2.0, 0.5, -1.0, 2.0], vec![0.5, -1.0, 2.0]] {
         let mut m = Model::new(&[-1, 3], 6);
-        let intercepts = if coefficients.len() == 6 { vec![-0.1, 0.1] } else { vec![0.1] };
+        let intercepts = if coefficients.len() == 6 {
+            vec![-0.1, 0.1]
+        } else {
+            vec![0.1]
+        };
         let attributes = [
             floats("coefficients", &coefficients),
             floats("intercepts", &intercepts),
             text("post_transform", "LOGISTIC"),
         ];
-        learned(&mut m, "LinearClassifier", &["x"], &["label", "scores"], &attributes);
-        learned(&mut m, "Normalizer", &["scores"], &["norm"], &[text("norm", "L1")]);
+        learned(
+            &mut m,
+            "LinearClassifier",
+            &["x"],
+            &["label", "scores"],
+            &attributes,
+        );
+        learned(
+            &mut m,
+            "Normalizer",
+            &["scores"],
+            &["norm"],
+            &[text("norm", "L1")],
+        );
         let network = import(&with_outputs(&m, &["label", "norm"]));
         assert_eq!((network.head, network.outputs()), (Head::Sigmoid, 1));
         common::assert_close(&network.forward(&image), &[score(&rows[..3], 0.1)]);
     }
     let mut m = Model::new(&[-1, 3], 6);
-    learned(&mut m, "LinearRegressor", &["x"], &["y"], &[floats("coefficients", &rows[..3]), floats("intercepts", &[0.1])]);
-    common::assert_close(&import(&with_outputs(&m, &["y"])).forward(&image), &[score(&rows[..3], 0.1)]);
+    learned(
+        &mut m,
+        "LinearRegressor",
+        &["x"],
+        &["y"],
+        &[
+            floats("coefficients", &rows[..3]),
+            floats("intercepts", &[0.1]),
+        ],
+    );
+    common::assert_close(
+        &import(&with_outputs(&m, &["y"])).forward(&image),
+        &[score(&rows[..3], 0.1)],
+    );
     // What is wrong is said.
     let refuse = |op: &str, outputs: &[&str], attributes: &[_], part: &str| {
         let mut m = Model::new(&[-1, 3], 6);
         learned(&mut m, op, &["x"], outputs, attributes);
-        refused(import_bytes(with_outputs(&m, &[outputs[0]]), &ImportOptions::default()), part);
+        refused(
+            import_bytes(with_outputs(&m, &[outputs[0]]), &ImportOptions::default()),
+            part,
+        );
     };
-    refuse("LinearRegressor", &["y"], &[floats("coefficients", &rows[..4])], "a row of 3 for each output");
-    refuse("LinearClassifier", &["l", "s"], &[floats("coefficients", &rows), text("post_transform", "PROBIT")], "NONE, SOFTMAX or LOGISTIC");
+    refuse(
+        "LinearRegressor",
+        &["y"],
+        &[floats("coefficients", &rows[..4])],
+        "a row of 3 for each output",
+    );
+    refuse(
+        "LinearClassifier",
+        &["l", "s"],
+        &[
+            floats("coefficients", &rows),
+            text("post_transform", "PROBIT"),
+        ],
+        "NONE, SOFTMAX or LOGISTIC",
+    );
     refuse("Normalizer", &["y"], &[text("norm", "L2")], "norm is L2");
     refuse("Scaler", &["y"], &[floats("scale", &rows[..2])], "1 or 3");
-    refuse("TreeEnsembleClassifier", &["y"], &[], "got operator ai.onnx.ml.TreeEnsembleClassifier");
-    let _ = (float("x", 0.0), ints("y", &[]));
+    refuse(
+        "TreeEnsembleClassifier",
+        &["y"],
+        &[],
+        "got operator ai.onnx.ml.TreeEnsembleClassifier",
+    );
 }

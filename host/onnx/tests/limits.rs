@@ -17,7 +17,10 @@ fn limits_in_any_order() {
         (&[("Min", 0.5)], 2),
         (&[("Max", -0.3), ("Min", 0.4)], 2),
         (&[("Min", 0.4), ("Max", -0.3)], 2),
-        (&[("Min", 0.4), ("Max", -0.3), ("Min", 0.2), ("Max", -0.1)], 3),
+        (
+            &[("Min", 0.4), ("Max", -0.3), ("Min", 0.2), ("Max", -0.1)],
+            3,
+        ),
         (&[("Max", 0.2), ("Max", 0.1), ("Min", 0.6), ("Min", 0.7)], 2),
     ];
     for (at, (limits, layers)) in cases.iter().enumerate() {
@@ -40,7 +43,14 @@ fn limits_in_any_order() {
 
 #[test]
 fn clips_with_any_bounds() {
-    for (low, high) in [(-1.0, 1.0), (-0.2, 0.1), (0.2, 0.6), (-0.9, -0.1), (f32::MIN, 0.3), (-0.3, f32::MAX)] {
+    for (low, high) in [
+        (-1.0, 1.0),
+        (-0.2, 0.1),
+        (0.2, 0.6),
+        (-0.9, -0.1),
+        (f32::MIN, 0.3),
+        (-0.3, f32::MAX),
+    ] {
         let mut m = Model::new(&[1, 2, 5, 5], 1);
         let c = m.conv("x", &[4, 2, 3, 3], &[]);
         let (low, high) = (m.floats(&[], vec![low]), m.floats(&[], vec![high]));
@@ -54,7 +64,10 @@ fn clips_with_any_bounds() {
     let c = m.conv("x", &[4, 2, 3, 3], &[]);
     let o = m.node("Clip", &[&c], &[]);
     let network = m.is_right(&o);
-    assert_eq!((network.layers.len(), &network.layers[0].activation), (1, &Activation::None));
+    assert_eq!(
+        (network.layers.len(), &network.layers[0].activation),
+        (1, &Activation::None)
+    );
     let mut m = Model::new(&[1, 2, 5, 5], 1);
     let c = m.conv("x", &[4, 2, 3, 3], &[]);
     let (low, high) = (m.floats(&[], vec![1.0]), m.floats(&[], vec![-1.0]));
@@ -82,7 +95,10 @@ fn limits_of_channels_and_as_whole_maps() {
     let zeros = m.node("Expand", &[&zero, &dims], &[]);
     let o = m.node("Max", &[&c, &zeros], &[]);
     let network = m.is_right(&o);
-    assert_eq!((network.layers.len(), &network.layers[0].activation), (1, &Activation::Relu));
+    assert_eq!(
+        (network.layers.len(), &network.layers[0].activation),
+        (1, &Activation::Relu)
+    );
     let mut m = Model::new(&[1, 2, 5, 5], 2);
     let c = m.conv("x", &[4, 2, 3, 3], &[]);
     let map = m.random(&[4, 3, 3]);
@@ -92,19 +108,34 @@ fn limits_of_channels_and_as_whole_maps() {
 
 #[test]
 fn a_parametric_slope_of_four_nodes() {
-    for (minus, count, first) in [(false, 4, false), (true, 4, false), (false, 1, true), (true, 1, false)] {
+    for (minus, count, first) in [
+        (false, 4, false),
+        (true, 4, false),
+        (false, 1, true),
+        (true, 1, false),
+    ] {
         let mut m = Model::new(&[1, 2, 5, 5], 3);
         let c = m.conv("x", &[4, 2, 3, 3], &[]);
         let slope = m.random(&[count, 1, 1]);
         let above = m.node("Relu", &[&c], &[]);
         let n = m.node("Neg", &[&c], &[]);
         let below = m.node("Relu", &[&n], &[]);
-        let below = m.node("Mul", &if first { [&slope, &below] } else { [&below, &slope] }.map(|n| n.as_str()), &[]);
+        let below = m.node(
+            "Mul",
+            &if first {
+                [&slope, &below]
+            } else {
+                [&below, &slope]
+            }
+            .map(|n| n.as_str()),
+            &[],
+        );
         let op = if minus { "Sub" } else { "Add" };
         let o = m.node(op, &[&above, &below], &[]);
         let network = m.is_right(&o);
         assert_eq!(network.layers.len(), 1);
-        let slopes = |a: &Activation| matches!(a, Activation::Leaky(s) if s.len() == count as usize);
+        let slopes =
+            |a: &Activation| matches!(a, Activation::Leaky(s) if s.len() == count as usize);
         assert!(slopes(&network.layers[0].activation));
     }
 }
@@ -127,7 +158,12 @@ fn leaky_slopes_of_several_nodes() {
     let (mut m, c, scaled) = model();
     let o = m.node("Max", &[&c, &scaled], &[]);
     leaky(m, o, 0.2);
-    for (op, turned) in [("Greater", false), ("GreaterOrEqual", false), ("Less", true), ("LessOrEqual", true)] {
+    for (op, turned) in [
+        ("Greater", false),
+        ("GreaterOrEqual", false),
+        ("Less", true),
+        ("LessOrEqual", true),
+    ] {
         let (mut m, c, scaled) = model();
         let zero = m.floats(&[], vec![0.0]);
         let above = m.node(op, &[&c, &zero], &[]);
@@ -203,7 +239,16 @@ fn values_behind_a_flatten_have_factors_of_their_own() {
     let r = m.node("Relu", &[&n], &[]);
     let o = m.node("MatMul", &[&r, &w], &[]);
     let network = m.is_right(&o);
-    let whole = |o: &Operator| matches!(o, Operator::Conv { groups: 4, outputs: 36, .. });
+    let whole = |o: &Operator| {
+        matches!(
+            o,
+            Operator::Conv {
+                groups: 4,
+                outputs: 36,
+                ..
+            }
+        )
+    };
     assert!(network.layers.iter().any(|layer| whole(&layer.operator)));
     // With channels last, and as a constant for each value; at the end.
     let mut m = Model::new(&[1, 2, 5, 5], 6);

@@ -798,7 +798,10 @@ fn channels_are_shuffled() {
 fn other_operators_are_refused_by_name() {
     let mut m = Model::new(&[1, 3, 4, 4], 18);
     let o = m.node("LRN", &["x"], &[]);
-    m.is_refused(&o, "got operator LRN, expected one of Add, ArgMax (last), AveragePool");
+    m.is_refused(
+        &o,
+        "got operator LRN, expected one of Add, ArgMax (last), AveragePool",
+    );
     m.graph.node[0].domain = "org.example".into();
     m.is_refused(&o, "got operator org.example.LRN");
     let mut m = Model::new(&[1, 3, 4, 4], 18);

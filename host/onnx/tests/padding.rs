@@ -41,11 +41,17 @@ fn padding_goes_into_a_convolution() {
     let p = padded(&mut m, "x", &[0, 0, 1, 0, 0, 0, 0, 1]);
     let o = m.conv(&p, &[4, 3, 3, 3], &[ints("pads", &[1, 1, 1, 1])]);
     let network = m.agrees(&o, &options);
-    assert_eq!((network.layers.len(), network.frame.pads), (1, [2, 1, 1, 2]));
+    assert_eq!(
+        (network.layers.len(), network.frame.pads),
+        (1, [2, 1, 1, 2])
+    );
     // Read by two: each takes it.
     let mut m = Model::new(&[1, 3, 6, 5], 1);
     let p = padded(&mut m, "x", &[0, 0, 1, 1, 0, 0, 1, 1]);
-    let (a, b) = (m.conv(&p, &[4, 3, 3, 3], &[]), m.conv(&p, &[4, 3, 3, 3], &[]));
+    let (a, b) = (
+        m.conv(&p, &[4, 3, 3, 3], &[]),
+        m.conv(&p, &[4, 3, 3, 3], &[]),
+    );
     let o = m.node("Add", &[&a, &b], &[]);
     assert_eq!(m.is_right(&o).layers.len(), 3);
     m.agrees(&o, &options);
@@ -61,10 +67,10 @@ fn ways_to_write_padding() {
         let o = m.conv(&p, &[4, 4, 3, 3], &[]);
         assert_eq!(m.is_right(&o).layers.len(), 2);
     };
-    // With the axes that are meant, and a value.
+    // With a value.
     right(18, &|m, c| {
-        let (pads, zero, axes) = (m.ints(&[1, 2]), m.floats(&[], vec![0.0]), m.ints(&[-1]));
-        m.node("Pad", &[c, &pads, &zero, &axes], &[text("mode", "constant")])
+        let (pads, zero) = (m.ints(&[0, 0, 0, 1, 0, 0, 0, 2]), m.floats(&[], vec![0.0]));
+        m.node("Pad", &[c, &pads, &zero], &[text("mode", "constant")])
     });
     // As PyTorch's older exporter does it, from the order of its own padding.
     right(13, &|m, c| {
@@ -75,12 +81,21 @@ fn ways_to_write_padding() {
             int64_data: vec![0],
             ..Default::default()
         };
-        let zeros = m.node("ConstantOfShape", &[&rest], &[common::tensor("value", zero)]);
+        let zeros = m.node(
+            "ConstantOfShape",
+            &[&rest],
+            &[common::tensor("value", zero)],
+        );
         let own = m.ints(&[1, 0, 2, 1]);
         let all = m.node("Concat", &[&own, &zeros], &[int("axis", 0)]);
         let two = m.ints(&[-1, 2]);
         let all = m.node("Reshape", &[&all, &two], &[]);
-        let (from, to, axis, step) = (m.ints(&[-1]), m.ints(&[i64::MIN + 1]), m.ints(&[0]), m.ints(&[-1]));
+        let (from, to, axis, step) = (
+            m.ints(&[-1]),
+            m.ints(&[i64::MIN + 1]),
+            m.ints(&[0]),
+            m.ints(&[-1]),
+        );
         let all = m.node("Slice", &[&all, &from, &to, &axis, &step], &[]);
         let all = m.node("Transpose", &[&all], &[ints("perm", &[1, 0])]);
         let flat = m.ints(&[-1]);
@@ -100,16 +115,27 @@ fn ways_to_write_padding() {
         let pads = m.ints(&[0; 8]);
         m.node("Pad", &[c, &pads], &[text("mode", "reflect")])
     });
-    // As attributes, which the other runtime does not know.
-    let mut m = Model::new(&[1, 3, 6, 5], 2);
-    m.opset = 10;
-    let p = m.node("Pad", &["x"], &[ints("pads", &[0, 0, 1, 0, 0, 0, 0, 2]), float("value", 0.0)]);
-    let o = m.conv(&p, &[4, 3, 3, 3], &[]);
-    let network = import_bytes(m.bytes(&o), &ImportOptions::default()).unwrap();
-    let Operator::Conv { window, .. } = &network.layers[0].operator else {
-        panic!("a convolution")
-    };
-    assert_eq!(window.pads, [1, 0, 0, 2]);
+    // As attributes, and with the axes that are meant: the other runtime does not know these.
+    for attributes in [true, false] {
+        let mut m = Model::new(&[1, 3, 6, 5], 2);
+        let p = match attributes {
+            true => {
+                m.opset = 10;
+                let pads = ints("pads", &[0, 0, 1, 0, 0, 0, 0, 2]);
+                m.node("Pad", &["x"], &[pads, float("value", 0.0)])
+            }
+            false => {
+                let (pads, axes) = (m.ints(&[0, 1, 2, 0]), m.ints(&[-1, 2]));
+                m.node("Pad", &["x", &pads, "", &axes], &[])
+            }
+        };
+        let o = m.conv(&p, &[4, 3, 3, 3], &[]);
+        let network = import_bytes(m.bytes(&o), &ImportOptions::default()).unwrap();
+        let Operator::Conv { window, .. } = &network.layers[0].operator else {
+            panic!("a convolution")
+        };
+        assert_eq!(window.pads, [1, 0, 0, 2]);
+    }
 }
 
 #[test]
@@ -156,7 +182,11 @@ fn padding_before_pools_counts() {
                 let layers = m.is_right(&o).layers.len();
                 // Largest values below zero need the zeros as values; so does a window of nothing else.
                 let copies = op == "MaxPool" && (!relu || around[0] + own[0] == 3);
-                assert_eq!(layers, if copies { 3 } else { 2 }, "{op} {relu} {around:?} {own:?}");
+                assert_eq!(
+                    layers,
+                    if copies { 3 } else { 2 },
+                    "{op} {relu} {around:?} {own:?}"
+                );
             }
         }
     }
@@ -170,7 +200,10 @@ fn padding_before_pools_counts() {
     // Less than any value, as a framework pads before its own pool.
     let mut m = Model::new(&[1, 3, 6, 5], 4);
     let c = m.conv("x", &[4, 3, 1, 1], &[]);
-    let (pads, lowest) = (m.ints(&[0, 0, 1, 1, 0, 0, 1, 1]), m.floats(&[], vec![f32::NEG_INFINITY]));
+    let (pads, lowest) = (
+        m.ints(&[0, 0, 1, 1, 0, 0, 1, 1]),
+        m.floats(&[], vec![f32::NEG_INFINITY]),
+    );
     let p = m.node("Pad", &[&c, &pads, &lowest], &[]);
     let o = m.node("MaxPool", &[&p], &[ints("kernel_shape", &[3, 3])]);
     assert_eq!(m.is_right(&o).layers.len(), 2);
@@ -217,10 +250,19 @@ fn channels_of_zeros_and_less_than_nothing() {
     m.is_right(&o);
     // The shortcut of small residual networks.
     let mut m = Model::new(&[1, 4, 8, 6], 6);
-    let (from, to, axes, steps) = (m.ints(&[0, 0]), m.ints(&[99, 99]), m.ints(&[2, 3]), m.ints(&[2, 2]));
+    let (from, to, axes, steps) = (
+        m.ints(&[0, 0]),
+        m.ints(&[99, 99]),
+        m.ints(&[2, 3]),
+        m.ints(&[2, 2]),
+    );
     let s = m.node("Slice", &["x", &from, &to, &axes, &steps], &[]);
     let s = padded(&mut m, &s, &[0, 2, 0, 0, 0, 2, 0, 0]);
-    let c = m.conv("x", &[8, 4, 3, 3], &[ints("pads", &[1, 1, 1, 1]), ints("strides", &[2, 2])]);
+    let c = m.conv(
+        "x",
+        &[8, 4, 3, 3],
+        &[ints("pads", &[1, 1, 1, 1]), ints("strides", &[2, 2])],
+    );
     let o = m.node("Add", &[&s, &c], &[]);
     m.is_right(&o);
 }
@@ -240,7 +282,10 @@ fn other_padding_is_refused_by_its_name() {
     let o = m.conv(&p, &[2, 3, 3, 3], &[]);
     m.is_refused(&o, "value is 1, expected 0");
     for (pads, part) in [
-        (vec![1, 0, 0, 0, 0, 0, 0, 0], "sides of channels, rows or columns"),
+        (
+            vec![1, 0, 0, 0, 0, 0, 0, 0],
+            "sides of channels, rows or columns",
+        ),
         (vec![0, 0, 0, -6, 0, 0, 0, 0], "something is left"),
         (vec![0, 0, 1], "8 numbers"),
         (vec![0, 0, i64::MAX, 0, 0, 0, 0, 0], "at most"),

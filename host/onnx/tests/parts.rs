@@ -5,20 +5,39 @@ mod common;
 use common::{Model, int, ints, text};
 use thresh_model::Operator;
 
-fn slice(m: &mut Model, input: &str, from: &[i64], to: &[i64], axes: &[i64], steps: &[i64]) -> String {
+fn slice(
+    m: &mut Model,
+    input: &str,
+    from: &[i64],
+    to: &[i64],
+    axes: &[i64],
+    steps: &[i64],
+) -> String {
     let lists = [from, to, axes, steps].map(|list| m.ints(list));
-    m.node("Slice", &[input, &lists[0], &lists[1], &lists[2], &lists[3]], &[])
+    m.node(
+        "Slice",
+        &[input, &lists[0], &lists[1], &lists[2], &lists[3]],
+        &[],
+    )
 }
 
 #[test]
 fn channels_are_chosen() {
-    let cases: &[(i64, i64, i64)] = &[(0, 2, 1), (1, i64::MAX, 2), (-2, 99, 1), (-1, i64::MIN + 1, -1)];
+    let cases: &[(i64, i64, i64)] = &[
+        (0, 2, 1),
+        (1, i64::MAX, 2),
+        (-2, 99, 1),
+        (-1, i64::MIN + 1, -1),
+    ];
     for &(from, to, step) in cases {
         let mut m = Model::new(&[1, 3, 6, 5], 1);
         let c = m.conv("x", &[5, 3, 3, 3], &[]);
         let o = slice(&mut m, &c, &[from], &[to], &[1], &[step]);
         let network = m.is_right(&o);
-        assert!(matches!(network.layers[1].operator, Operator::Select { .. }));
+        assert!(matches!(
+            network.layers[1].operator,
+            Operator::Select { .. }
+        ));
     }
     // All of them are no part.
     let mut m = Model::new(&[1, 3, 6, 5], 1);
@@ -37,9 +56,38 @@ fn channels_are_chosen() {
         };
         let network = m.agrees(&o, &options);
         assert_eq!(network.layers.len(), 1);
-        let expected = if bgr { [0.6, 0.4, 0.2, 0.0] } else { [0.2, 0.4, 0.6, 0.0] };
+        let expected = if bgr {
+            [0.6, 0.4, 0.2, 0.0]
+        } else {
+            [0.2, 0.4, 0.6, 0.0]
+        };
         common::assert_close(&network.input_mean, &expected);
     }
+    // As an exporter writes a list of indices: the channels first, without a batch before them.
+    let mut m = Model::new(&[1, 3, 6, 5], 1);
+    let c = m.conv("x", &[5, 3, 3, 3], &[]);
+    let t = m.node("Transpose", &[&c], &[ints("perm", &[1, 0, 2, 3])]);
+    let list = m.ints(&[4, 0, 2]);
+    m.graph.initializer.last_mut().unwrap().dims = vec![3, 1];
+    let g = m.node("GatherND", &[&t, &list], &[]);
+    let o = m.node("Transpose", &[&g], &[ints("perm", &[1, 0, 2, 3])]);
+    m.is_right(&o);
+    let o = m.node("GatherND", &[&c, &list], &[int("batch_dims", 1)]);
+    m.is_refused(&o, "batch_dims 0");
+    // All of them, with sides that are regrouped, as a change of strides is written.
+    let flat = m.ints(&[-1]);
+    let p = m.node("GlobalMaxPool", &[&c], &[]);
+    let f = m.node("Reshape", &[&p, &flat], &[]);
+    for places in [[0, 1, 2, 3, 4], [4, 4, 1, 0, 2]] {
+        let list = m.ints(&places);
+        m.graph.initializer.last_mut().unwrap().dims = vec![1, 5, 1, 1];
+        let g = m.node("Gather", &[&f, &list], &[int("axis", 0)]);
+        let o = m.conv(&g, &[2, 5, 1, 1], &[]);
+        m.is_right(&o);
+    }
+    let j = m.node("Concat", &[&t, &t], &[int("axis", 0)]);
+    let o = m.node("Transpose", &[&j], &[ints("perm", &[1, 0, 2, 3])]);
+    m.is_right(&o);
     let mut m = Model::new(&[1, 3, 6, 5], 1);
     let list = m.ints(&[2, 0, 2]);
     let g = m.node("Gather", &["x", &list], &[int("axis", 1)]);
@@ -92,13 +140,24 @@ fn rows_and_columns_are_cut_out() {
     // What a convolution has padded too much goes at once.
     for (stride, cut) in [(1, 2), (1, 3), (2, 1)] {
         let mut m = Model::new(&[1, 3, 20], 3);
-        let c = m.conv("x", &[4, 3, 5], &[ints("pads", &[4, 4]), ints("strides", &[stride])]);
+        let c = m.conv(
+            "x",
+            &[4, 3, 5],
+            &[ints("pads", &[4, 4]), ints("strides", &[stride])],
+        );
         let c = slice(&mut m, &c, &[0], &[-cut], &[2], &[1]);
         let o = m.node("Relu", &[&c], &[]);
         let network = m.is_right(&o);
         assert_eq!(network.layers.len(), 1, "stride {stride}, {cut} less");
     }
-    for (from, to, step) in [(1, 5, 1), (0, -1, 1), (1, 99, 2), (0, 99, 3), (-2, 99, 1), (2, 3, 1)] {
+    for (from, to, step) in [
+        (1, 5, 1),
+        (0, -1, 1),
+        (1, 99, 2),
+        (0, 99, 3),
+        (-2, 99, 1),
+        (2, 3, 1),
+    ] {
         let mut m = Model::new(&[1, 3, 6, 7], 3);
         let c = m.conv("x", &[4, 3, 1, 1], &[]);
         let c = slice(&mut m, &c, &[from, from], &[to, to], &[2, 3], &[step, step]);
@@ -146,7 +205,12 @@ fn maps_are_joined_end_to_end() {
 #[test]
 fn reductions() {
     for op in ["ReduceMax", "ReduceMin", "ReduceSum", "ReduceMean"] {
-        for (axes, keep) in [(vec![2, 3], 1), (vec![2, 3], 0), (vec![3], 1), (vec![-2], 0)] {
+        for (axes, keep) in [
+            (vec![2, 3], 1),
+            (vec![2, 3], 0),
+            (vec![3], 1),
+            (vec![-2], 1),
+        ] {
             let mut m = Model::new(&[1, 3, 6, 5], 5);
             m.opset = 18;
             let c = m.conv("x", &[4, 3, 2, 2], &[]);
@@ -184,6 +248,71 @@ fn reductions() {
 }
 
 #[test]
+fn flattened_maps_are_joined_summed_and_cut() {
+    let maps = |m: &mut Model| {
+        let c = m.conv("x", &[4, 3, 3, 3], &[]);
+        let d = m.conv("x", &[2, 3, 2, 2], &[]);
+        [c, d].map(|name| m.node("Flatten", &[&name], &[]))
+    };
+    let mut m = Model::new(&[1, 3, 5, 5], 7);
+    let [c, d] = maps(&mut m);
+    let j = m.node("Concat", &[&c, &d], &[int("axis", 1)]);
+    let w = m.random(&[36 + 32, 3]);
+    let o = m.node("MatMul", &[&j, &w], &[]);
+    m.is_right(&o);
+    let mut m = Model::new(&[1, 3, 5, 5], 7);
+    let [c, _] = maps(&mut m);
+    let w = m.random(&[36, 36]);
+    let g = m.node("MatMul", &[&c, &w], &[]);
+    let s = m.node("Add", &[&c, &g], &[]);
+    let w = m.random(&[36, 3]);
+    let o = m.node("MatMul", &[&s, &w], &[]);
+    m.is_right(&o);
+    let s = slice(&mut m, &c, &[3], &[20], &[1], &[2]);
+    let w = m.random(&[9, 3]);
+    let o = m.node("MatMul", &[&s, &w], &[]);
+    m.is_right(&o);
+}
+
+#[test]
+fn blocks_of_positions_become_channels() {
+    for size in [2, 3] {
+        let mut m = Model::new(&[1, 2, 6, 12], 8);
+        let o = m.node("SpaceToDepth", &["x"], &[int("blocksize", size)]);
+        // The other runtime does not know it: each value by its place.
+        let network = thresh_onnx::import_bytes(m.bytes(&o), &Default::default()).unwrap();
+        let image: Vec<u8> = (0..144).map(|i| i as u8).collect();
+        let got = network.forward(&image);
+        let (b, output) = (size as usize, network.output());
+        for (at, value) in got.iter().enumerate() {
+            let (position, channel) = (at / output.channels, at % output.channels);
+            let (y, x) = (position / output.width, position % output.width);
+            let (place, from) = (channel / 2, channel % 2);
+            let byte = ((y * b + place / b) * 12 + x * b + place % b) * 2 + from;
+            assert!((value - byte as f32 / 255.0).abs() < 1e-6);
+        }
+        let o = m.node("SpaceToDepth", &["x"], &[int("blocksize", 5)]);
+        m.is_refused(&o, "a divisor of height and width");
+    }
+}
+
+#[test]
+fn a_matrix_on_positions_that_were_joined() {
+    let mut m = Model::new(&[1, 4, 5, 3], 9);
+    let t = m.node("Transpose", &["x"], &[ints("perm", &[0, 2, 3, 1])]);
+    let flat = m.ints(&[-1, 4]);
+    let f = m.node("Reshape", &[&t, &flat], &[]);
+    let (w, b) = (m.random(&[4, 6]), m.random(&[6]));
+    let g = m.node("Gemm", &[&f, &w, &b], &[]);
+    let back = m.ints(&[1, 5, 3, 6]);
+    let r = m.node("Reshape", &[&g, &back], &[]);
+    let o = m.node("Transpose", &[&r], &[ints("perm", &[0, 3, 1, 2])]);
+    assert_eq!(m.is_right(&o).layers.len(), 1);
+    let o = m.node("MatMul", &[&g, &g], &[]);
+    m.is_refused(&o, "as in attention");
+}
+
+#[test]
 fn products_as_einsum() {
     for (equation, turned, first) in [
         ("bi,io->bo", false, false),
@@ -193,7 +322,11 @@ fn products_as_einsum() {
     ] {
         let mut m = Model::new(&[1, 7], 6);
         let w = m.random(if turned { &[5, 7] } else { &[7, 5] });
-        let inputs = if first { [w.as_str(), "x"] } else { ["x", w.as_str()] };
+        let inputs = if first {
+            [w.as_str(), "x"]
+        } else {
+            ["x", w.as_str()]
+        };
         let o = m.node("Einsum", &inputs, &[text("equation", equation)]);
         m.is_right(&o);
     }
@@ -201,8 +334,17 @@ fn products_as_einsum() {
     let w = m.random(&[3, 6]);
     let o = m.node("Einsum", &["x", &w], &[text("equation", "bchw,cd->bdhw")]);
     m.is_right(&o);
-    for equation in ["bchw,cc->bhw", "bchw,cd", "bchw,cd->dhw", "bchw,hd->bcdw", ""] {
+    for equation in [
+        "bchw,cc->bhw",
+        "bchw,cd",
+        "bchw,cd->dhw",
+        "bchw,hd->bcdw",
+        "",
+    ] {
         let o = m.node("Einsum", &["x", &w], &[text("equation", equation)]);
-        assert!(thresh_onnx::import_bytes(m.bytes(&o), &Default::default()).is_err(), "{equation}");
+        assert!(
+            thresh_onnx::import_bytes(m.bytes(&o), &Default::default()).is_err(),
+            "{equation}"
+        );
     }
 }

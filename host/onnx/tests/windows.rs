@@ -10,9 +10,22 @@ use thresh_onnx::{ImportOptions, import_bytes};
 fn dilation_is_a_larger_kernel() {
     for (kernel, attributes) in [
         (vec![4, 2, 3, 3], vec![ints("dilations", &[2, 2])]),
-        (vec![4, 2, 3, 2], vec![ints("dilations", &[1, 3]), ints("pads", &[1, 3, 0, 2])]),
-        (vec![4, 1, 3, 3], vec![ints("dilations", &[3, 2]), int("group", 2), ints("strides", &[2, 1])]),
-        (vec![4, 2, 1, 3], vec![ints("dilations", &[4, 4]), ints("pads", &[0, 4, 0, 4])]),
+        (
+            vec![4, 2, 3, 2],
+            vec![ints("dilations", &[1, 3]), ints("pads", &[1, 3, 0, 2])],
+        ),
+        (
+            vec![4, 1, 3, 3],
+            vec![
+                ints("dilations", &[3, 2]),
+                int("group", 2),
+                ints("strides", &[2, 1]),
+            ],
+        ),
+        (
+            vec![4, 2, 1, 3],
+            vec![ints("dilations", &[4, 4]), ints("pads", &[0, 4, 0, 4])],
+        ),
     ] {
         let mut m = Model::new(&[1, 2, 12, 11], 1);
         let o = m.conv("x", &kernel, &attributes);
@@ -23,19 +36,30 @@ fn dilation_is_a_larger_kernel() {
         m.agrees(&o, &options);
     }
     let mut m = Model::new(&[1, 3, 40], 1);
-    let o = m.conv("x", &[4, 3, 5], &[ints("dilations", &[4]), ints("pads", &[8, 8])]);
+    let o = m.conv(
+        "x",
+        &[4, 3, 5],
+        &[ints("dilations", &[4]), ints("pads", &[8, 8])],
+    );
     let network = m.is_right(&o);
     let Operator::Conv { window, .. } = &network.layers[0].operator else {
         panic!("a convolution")
     };
-    assert_eq!((window.kernel, network.layers[0].weights.nonzeros()), ([1, 17], 60));
+    assert_eq!(
+        (window.kernel, network.layers[0].weights.nonzeros()),
+        ([1, 17], 60)
+    );
     for (dilation, part) in [(0, "above 0"), (1 << 20, "with what lies between")] {
         let mut m = Model::new(&[1, 3, 40], 1);
         let o = m.conv("x", &[4, 3, 5], &[ints("dilations", &[dilation])]);
         m.is_refused(&o, part);
     }
     let mut m = Model::new(&[1, 2, 9, 9], 1);
-    let o = m.node("MaxPool", &["x"], &[ints("kernel_shape", &[2, 2]), ints("dilations", &[2, 2])]);
+    let o = m.node(
+        "MaxPool",
+        &["x"],
+        &[ints("kernel_shape", &[2, 2]), ints("dilations", &[2, 2])],
+    );
     m.is_refused(&o, "pool without dilation");
 }
 
@@ -112,7 +136,11 @@ fn means_over_the_edge_leave_out_what_lies_behind_it() {
         let network = import_bytes(m.bytes(&o), &ImportOptions::default()).unwrap();
         let got = network.forward(&[255, 51, 102, 204]);
         let sums = [1.0, 0.2 + 0.4, 0.8];
-        let expected: Vec<f32> = sums.iter().zip(divisors).map(|(sum, by)| sum / by).collect();
+        let expected: Vec<f32> = sums
+            .iter()
+            .zip(divisors)
+            .map(|(sum, by)| sum / by)
+            .collect();
         common::assert_close(&got, &expected);
         // Without padding: 5 positions in windows of 3 by steps of 3, of which the second one holds 2.
         let window = [
@@ -140,7 +168,11 @@ fn means_over_the_edge_leave_out_what_lies_behind_it() {
         let network = import_bytes(m.bytes(&o), &ImportOptions::default()).unwrap();
         let got = network.forward(&[255, 51, 102, 204]);
         // At -1, 1 and 3: the last one sees position 3, the padding at 4, and nothing at 5.
-        let by = if count == 1 { [3.0, 3.0, 2.0] } else { [2.0, 3.0, 1.0] };
+        let by = if count == 1 {
+            [3.0, 3.0, 2.0]
+        } else {
+            [2.0, 3.0, 1.0]
+        };
         common::assert_close(&got, &[1.2 / by[0], 1.4 / by[1], 0.8 / by[2]]);
     }
 }
@@ -152,7 +184,11 @@ fn columns_before_rows() {
     let t = m.node("Transpose", &["x"], &[ints("perm", &[0, 2, 1])]);
     let axes = m.ints(&[3]);
     let u = m.node("Unsqueeze", &[&t, &axes], &[]);
-    let c = m.conv(&u, &[4, 3, 5, 1], &[ints("pads", &[2, 0, 1, 0]), ints("strides", &[2, 1])]);
+    let c = m.conv(
+        &u,
+        &[4, 3, 5, 1],
+        &[ints("pads", &[2, 0, 1, 0]), ints("strides", &[2, 1])],
+    );
     let r = m.node("Relu", &[&c], &[]);
     let p = m.node("MaxPool", &[&r], &[ints("kernel_shape", &[2, 1])]);
     let f = m.node("Flatten", &[&p], &[]);
@@ -162,7 +198,11 @@ fn columns_before_rows() {
     // A map that is turned.
     let mut m = Model::new(&[-1, 3, 6, 5], 5);
     let t = m.node("Transpose", &["x"], &[ints("perm", &[0, 1, 3, 2])]);
-    let c = m.conv(&t, &[4, 3, 3, 2], &[ints("pads", &[2, 0, 1, 1]), ints("dilations", &[1, 2])]);
+    let c = m.conv(
+        &t,
+        &[4, 3, 3, 2],
+        &[ints("pads", &[2, 0, 1, 1]), ints("dilations", &[1, 2])],
+    );
     let t = m.node("Transpose", &[&c], &[ints("perm", &[0, 1, 3, 2])]);
     let f = m.node("Flatten", &[&t], &[]);
     let w = m.random(&[4 * 6 * 5, 2]);

@@ -107,7 +107,9 @@ pub(super) fn chain(window: &Window, size: [usize; 2]) -> Vec<Window> {
     });
     let length = chains[0].len().max(chains[1].len());
     let at = |i: usize| {
-        let [y, x] = chains.each_ref().map(|c| c.get(i).copied().unwrap_or(Axis::NONE));
+        let [y, x] = chains
+            .each_ref()
+            .map(|c| c.get(i).copied().unwrap_or(Axis::NONE));
         Window {
             kernel: [y.kernel, x.kernel],
             stride: [y.stride, x.stride],

@@ -6,8 +6,8 @@
 
 use super::PackError;
 use super::share::{self, Shared};
-use super::{average, pools};
 use super::slice::Taps;
+use super::{average, pools};
 use crate::network::{Activation, Layer, Network, Operator, Shape, Weights, Window, shuffled};
 
 /// Where the weights of a position stand in a term's codes.
@@ -37,6 +37,8 @@ pub(super) struct Term {
     pub codebook: Vec<f64>,
     /// The pool that a hash picks the codes from, if they are still as it does.
     pub pool: Option<Pool>,
+    /// Its weights are parameters of the network, not those of a copy or a mean.
+    pub trained: bool,
 }
 
 /// The pool of a term.
@@ -65,6 +67,7 @@ impl Term {
             codes: vec![1; shape.channels],
             codebook: vec![1.0],
             pool: None,
+            trained: false,
         }
     }
 
@@ -395,9 +398,16 @@ impl Lowering<'_> {
     /// one behind the other where a window is too large for one drain.
     fn largest(&mut self, layer: &Layer, input: Shape, window: &Window, value: usize) {
         let source = layer.inputs[0];
-        for (i, window) in pools::chain(window, [input.height, input.width]).iter().enumerate() {
+        for (i, window) in pools::chain(window, [input.height, input.width])
+            .iter()
+            .enumerate()
+        {
             let before = self.units.last().map(|unit| unit.output);
-            let input = if i == 0 { input } else { before.unwrap_or(input) };
+            let input = if i == 0 {
+                input
+            } else {
+                before.unwrap_or(input)
+            };
             let side = [input.height, input.width];
             let [height, width] = window.places(side).expect("a network that was checked");
             // One position that becomes several, with padding, is copied: fully connected passes do not pool.
@@ -534,6 +544,7 @@ impl Lowering<'_> {
             codes,
             codebook,
             pool: None,
+            trained: false,
         };
         self.units.push(Unit {
             name: format!("{} (parts)", layer.name),
@@ -687,6 +698,7 @@ impl Lowering<'_> {
             codes,
             codebook,
             pool,
+            trained: true,
         };
         Ok(self.see(term, source))
     }
@@ -799,6 +811,7 @@ impl Lowering<'_> {
             codes,
             codebook: vec![1.0],
             pool: None,
+            trained: false,
         };
         self.see(term, value)
     }

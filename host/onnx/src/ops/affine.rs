@@ -24,7 +24,9 @@ pub(super) fn apply<'a>(
     // What follows may copy as many values.
     importer.budget.take(scale.len().checked_mul(3))?;
     let shifts = shift.iter().any(|&s| s != 0.0);
-    if view.each.is_some() || (view.padding != Padding::default() && (shifts || view.padding.lowest)) {
+    if view.each.is_some()
+        || (view.padding != Padding::default() && (shifts || view.padding.lowest))
+    {
         view = importer.plain(view)?;
     }
     if let Some(before) = &mut view.preprocessing {
@@ -100,7 +102,13 @@ pub(super) fn arithmetic<'a>(
 pub(super) fn negative<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
     let view = importer.padded(node, 0)?;
     let channels = view.shape.channels;
-    apply(importer, node, view, vec![-1.0; channels], vec![0.0; channels])
+    apply(
+        importer,
+        node,
+        view,
+        vec![-1.0; channels],
+        vec![0.0; channels],
+    )
 }
 
 pub(super) fn normalization<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {

@@ -22,8 +22,10 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Opt
         "Constant" => return known(constant(importer, node)?),
         "Shape" => return known(shape(importer, node)?),
         "Size" => {
-            let all = sides_of(importer, node)?.iter().product::<usize>();
-            return known(Tensor::int(all as i64));
+            let dims = sides_of(importer, node)?;
+            let all = product(&dims).and_then(|all| i64::try_from(all).ok());
+            let too_many = || node.wrong("shape", format!("{dims:?}"), "a smaller one");
+            return known(Tensor::int(all.ok_or_else(too_many)?));
         }
         _ => {}
     }
@@ -56,7 +58,7 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Opt
         "Concat" => pick::concat(importer, node, &given)?,
         "Range" => range(importer, node, &given)?,
         "Gather" if given.len() == 2 => pick::gather(importer, node, &first, &given[1])?,
-        "Slice" => pick::slice(node, &first, &inputs[1..])?,
+        "Slice" => pick::slice(importer, node, &first, &inputs[1..])?,
         "Split" => return pick::split(importer, node, &first, given.get(1)).map(Some),
         "Expand" if given.len() == 2 => pick::expand(importer, node, &first, &given[1])?,
         "Tile" if given.len() == 2 => pick::tile(importer, node, &first, &given[1])?,
@@ -107,11 +109,7 @@ pub(super) fn integer(node: Node<'_>, tensor: &Tensor) -> Result<i64> {
 }
 
 /// The numbers from the first input to the second, by steps of the third.
-fn range<'a>(
-    importer: &mut Importer<'a>,
-    node: Node<'a>,
-    inputs: &[Rc<Tensor>],
-) -> Result<Tensor> {
+fn range<'a>(importer: &mut Importer<'a>, node: Node<'a>, inputs: &[Rc<Tensor>]) -> Result<Tensor> {
     let [from, to, step] = inputs else {
         return Err(node.wrong("inputs", inputs.len(), 3));
     };
@@ -217,7 +215,15 @@ fn cast(node: Node<'_>, tensor: &Tensor) -> Result<Tensor> {
     } else if is(&[t::BOOL]) {
         let values = tensor.to_floats();
         Data::Int(values.iter().map(|&v| i64::from(v != 0.0)).collect())
-    } else if is(&[t::INT8, t::INT16, t::INT32, t::INT64, t::UINT8, t::UINT16, t::UINT32]) {
+    } else if is(&[
+        t::INT8,
+        t::INT16,
+        t::INT32,
+        t::INT64,
+        t::UINT8,
+        t::UINT16,
+        t::UINT32,
+    ]) {
         match &tensor.data {
             Data::Int(values) => Data::Int(values.clone()),
             // Saturates, and takes NaN for 0.

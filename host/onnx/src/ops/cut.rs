@@ -1,10 +1,11 @@
 //! Parts of a map: `Slice`, `Split` and `Gather` of channels, rows or columns.
 
-use super::constant;
 use super::shape::integers;
+use super::{constant, each};
 use crate::error::Result;
 use crate::importer::{Importer, Value, open};
 use crate::node::Node;
+use crate::tensor::{MOST_RANK, Tensor};
 use crate::view::{Axis, Padding, Preprocessing, Side, View};
 use std::rc::Rc;
 use thresh_model::{Operator, Shape, Window};
@@ -24,7 +25,7 @@ fn slice<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
         lists.push(importer.optional(node, index)?);
     }
     let dims = dims(importer, &view);
-    for (side, kept) in constant::ranges(node, &dims, &lists)? {
+    for (side, kept) in constant::ranges(importer, node, &dims, &lists)? {
         view = part(importer, node, view, side, kept)?;
     }
     Ok(view)
@@ -35,6 +36,7 @@ fn split<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
     let view = importer.padded(node, 0)?;
     let side = node.axis(node.int("axis", 0), view.sides.len())?;
     let size = view.sides[side].size;
+    importer.budget.take(Some(size))?;
     let names = &node.proto.output;
     let sizes = match node.ints("split") {
         Some(sizes) => sizes.to_vec(),
@@ -48,7 +50,10 @@ fn split<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
         },
     };
     let fits = sizes.iter().all(|&part| part > 0)
-        && sizes.iter().try_fold(0i64, |sum, &part| sum.checked_add(part)) == Some(size as i64)
+        && sizes
+            .iter()
+            .try_fold(0i64, |sum, &part| sum.checked_add(part))
+            == Some(size as i64)
         && sizes.len() == names.len();
     let got = format!("{sizes:?} of {:?}", view.dims());
     let expected = format!("{} parts above 0 that make {size}", names.len());
@@ -76,19 +81,36 @@ fn gather<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
     let indices = importer.constant(node, 1)?;
     let side = node.axis(node.int("axis", 0), view.sides.len())?;
     let size = dims(importer, &view)[side];
-    let single = indices.dims.is_empty();
-    let ok = indices.dims.len() <= 1 && indices.data.len() > 0;
+    importer.budget.take(Some(indices.data.len()))?;
+    let mut indices = Tensor::clone(&indices);
+    // Of `GatherND`, a list of places on the first side alone.
+    if node.operator() == "GatherND" {
+        let ok = matches!(indices.dims.as_slice(), [_, 1]) && node.int("batch_dims", 0) == 0;
+        let got = format!("{:?}", indices.dims);
+        node.expect(ok, "shape of the indices", got, "[count, 1]; batch_dims 0")?;
+        indices.dims.pop();
+    }
     let got = format!("{:?}", indices.dims);
-    node.expect(ok, "shape of the indices", got, "one index, or a list of them")?;
-    let list = match single {
-        true => vec![constant::integer(node, &indices)?],
-        false => integers(node, &indices)?,
+    let (some, most) = (indices.data.len() > 0, indices.dims.len() <= MOST_RANK);
+    let expected = "at least one index";
+    node.expect(some && most, "shape of the indices", &got, expected)?;
+    let list = Tensor {
+        dims: vec![indices.data.len()],
+        data: indices.data,
     };
+    let list = integers(node, &list)?;
     let kept: Result<Vec<usize>> = list.iter().map(|&index| node.axis(index, size)).collect();
     let mut view = part(importer, node, view, side, kept?)?;
-    if single {
-        view.sides.remove(side);
+    if indices.dims.len() == 1 {
+        return Ok(view);
     }
+    // The sides of the indices stand in the place of the one that they are taken from.
+    let mut sizes = view.dims();
+    sizes.splice(side..=side, indices.dims);
+    let expected = "one that the values can be regrouped to";
+    view.sides = view
+        .regrouped(&sizes)
+        .ok_or_else(|| node.wrong("shape of the indices", got, expected))?;
     Ok(view)
 }
 
@@ -113,9 +135,12 @@ fn part<'a>(
     if kept.iter().copied().eq(0..size) {
         return Ok(view);
     }
+    let view = match view.axis_of(side) {
+        None => each::flattened(importer, view, side)?,
+        Some(_) => view,
+    };
     let got = || format!("{} of side {side} of {:?}", kept.len(), view.dims());
-    let batch = side == 0 && view.sides.len() > 1;
-    let Some(axis) = view.axis_of(side).filter(|_| !batch) else {
+    let Some(axis) = view.axis_of(side) else {
         let expected = "a part of the channels, the rows or the columns alone";
         return Err(node.wrong("part", got(), expected));
     };
@@ -138,7 +163,7 @@ pub(super) fn pick<'a>(
     let index = usize::from(axis == Axis::Column);
     let size = axis.of(view.shape);
     let step = match kept.as_slice() {
-        &[first, second, ..] => second.checked_sub(first).unwrap_or(0),
+        &[first, second, ..] => second.saturating_sub(first),
         _ => 1,
     };
     let even = step > 0 && kept.windows(2).all(|pair| pair[0] + step == pair[1]);
@@ -151,7 +176,14 @@ pub(super) fn pick<'a>(
         _ => shape.width = kept.len(),
     }
     if step == 1
-        && let Some(view) = less_padding(importer, &view, index, kept[0], size - kept[0] - kept.len(), shape)
+        && let Some(view) = less_padding(
+            importer,
+            &view,
+            index,
+            kept[0],
+            size - kept[0] - kept.len(),
+            shape,
+        )
     {
         return Ok(view);
     }
@@ -165,7 +197,11 @@ pub(super) fn pick<'a>(
     let count = view.shape.channels;
     importer.budget.take(count.checked_mul(length))?;
     let mut weights = vec![0.0; count * length];
-    weights.iter_mut().skip(kept[0]).step_by(length).for_each(|weight| *weight = 1.0);
+    weights
+        .iter_mut()
+        .skip(kept[0])
+        .step_by(length)
+        .for_each(|weight| *weight = 1.0);
     let operator = Operator::Conv {
         input: view.shape,
         outputs: count,
@@ -199,19 +235,13 @@ fn less_padding(
     }
     let plain = view.padding == Padding::default();
     let layer = importer.layer_of(view).filter(|_| plain)?;
-    let Operator::Conv { window, input, .. } = &mut layer.operator else {
+    let Operator::Conv { window, .. } = &mut layer.operator else {
         return None;
     };
     let stride = window.stride[index];
-    let size = [input.height, input.width][index] + window.pads[index] + window.pads[index + 2];
-    // What the last place leaves over goes too.
-    let rest = (size - window.kernel[index]) % stride;
     let mut pads = window.pads;
-    let after = match after {
-        0 => 0,
-        after => after.checked_mul(stride)?.checked_add(rest)?,
-    };
-    less(&mut pads, before.checked_mul(stride)?, after)?;
+    let [before, after] = [before.checked_mul(stride)?, after.checked_mul(stride)?];
+    less(&mut pads, before, after)?;
     window.pads = pads;
     Some(view.clone().resized(shape))
 }
@@ -241,7 +271,10 @@ fn channels<'a>(
             from: kept.clone(),
         };
         let preprocessing = preprocessing.or_else(|| Some(Rc::new(plain())));
-        return Ok(View { preprocessing, ..view });
+        return Ok(View {
+            preprocessing,
+            ..view
+        });
     }
     let mut shape = view.shape;
     shape.channels = kept.len();

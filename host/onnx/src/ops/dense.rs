@@ -2,7 +2,7 @@
 
 use super::conv::pointwise;
 use crate::error::Result;
-use crate::importer::Importer;
+use crate::importer::{Importer, Value};
 use crate::node::Node;
 use crate::tensor::Tensor;
 use crate::view::{Axis, Padding, Preprocessing, Side, View};
@@ -13,7 +13,7 @@ pub(super) fn gemm<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vi
     let view = importer.padded(node, 0)?;
     let matrix = importer.constant(node, 1)?;
     let (rank, trans) = (view.sides.len(), node.int("transA", 0));
-    let expected = "0, and two sides of input 0; export the model again";
+    let expected = "0, and two sides of input 0; flatten before it";
     node.expect(
         trans == 0 && rank == 2,
         "transA",
@@ -37,11 +37,15 @@ pub(super) fn gemm<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vi
         let value = |output: usize| beta * bias.float_at(if count == 1 { 0 } else { output });
         matrix.bias = (0..matrix.outputs).map(value).collect();
     }
-    dense(importer, node, view, matrix)
+    multiplied(importer, node, view, matrix)
 }
 
 pub(super) fn mat_mul<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
     let view = importer.padded(node, 0)?;
+    if let Value::View(_) = importer.input(node, 1)? {
+        let expected = "a constant: a product of two values that depend on the input, as in attention, is not known";
+        return Err(node.wrong("inputs", "both computed", expected));
+    }
     let mut matrix = importer.constant(node, 1)?;
     if let [1, rows, columns] = *matrix.dims.as_slice() {
         let sides = vec![rows, columns];
@@ -58,6 +62,16 @@ pub(super) fn product<'a>(
     matrix: &Tensor,
 ) -> Result<View> {
     let matrix = Matrix::new(node, matrix, false, 1.0)?;
+    multiplied(importer, node, view, matrix)
+}
+
+/// A fully connected layer, or one on every position of a map with its channels last.
+fn multiplied<'a>(
+    importer: &mut Importer<'a>,
+    node: Node<'a>,
+    view: View,
+    matrix: Matrix<'_>,
+) -> Result<View> {
     let last = view.sides.len().checked_sub(1);
     let Some(last) = last else {
         return Err(node.wrong("sides of input 0", "none", "at least one"));
@@ -73,19 +87,21 @@ pub(super) fn product<'a>(
     importer
         .budget
         .take(matrix.inputs.checked_mul(matrix.outputs))?;
-    let outer = |p: &Rc<Preprocessing>| view.padding == Padding::default() && view.each.is_none() && p.keeps_order();
+    let outer = |p: &Rc<Preprocessing>| {
+        view.padding == Padding::default() && view.each.is_none() && p.keeps_order()
+    };
     let view = match &view.preprocessing {
         Some(p) if outer(p) => view,
         _ => importer.plain(view)?,
     };
     let mut weights = Vec::new();
     let mut bias = matrix.bias.clone();
-    for output in 0..matrix.outputs {
+    for (output, bias) in bias.iter_mut().enumerate() {
         weights.extend((0..matrix.inputs).map(|input| {
             let weight = matrix.at(output, input);
             match &view.preprocessing {
                 Some(p) => {
-                    bias[output] += weight * p.shift[input];
+                    *bias += weight * p.shift[input];
                     weight * p.scale[input]
                 }
                 None => weight,

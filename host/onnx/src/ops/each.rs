@@ -18,6 +18,19 @@ pub(super) fn is_flat(view: &View, index: usize) -> bool {
         && view.sides[index].size == view.shape.len()
 }
 
+/// The view with its values in one position, if side `index` holds them all; the input alone stays as it is.
+pub(super) fn flattened(importer: &mut Importer<'_>, mut view: View, index: usize) -> Result<View> {
+    let count = view.shape.len();
+    if view.value == 0 || !is_flat(&view, index) || view.shape.channels == count {
+        return Ok(view);
+    }
+    view = importer.plain(view)?;
+    importer.budget.take(count.checked_mul(2))?;
+    let (scale, shift) = (vec![1.0; count], vec![0.0; count]);
+    view.each = Some(Rc::new(Each { scale, shift }));
+    importer.plain(view)
+}
+
 /// The value of `constant` for each value of a view that is flat, in the order of its map; `None` if that cannot be.
 pub(super) fn values(
     importer: &mut Importer<'_>,
@@ -62,7 +75,11 @@ pub(super) fn apply(
     shift: Vec<f32>,
 ) -> Result<View> {
     importer.budget.take(scale.len().checked_mul(4))?;
-    if view.preprocessing.as_ref().is_some_and(|p| !p.keeps_order()) {
+    if view
+        .preprocessing
+        .as_ref()
+        .is_some_and(|p| !p.keeps_order())
+    {
         view = importer.plain(view)?;
     }
     let mut each = match view.each.take() {
@@ -96,7 +113,8 @@ pub(crate) fn flat_layer(importer: &mut Importer<'_>, mut view: View) -> Result<
     };
     let Some(index) = (0..view.sides.len()).find(|&index| is_flat(&view, index)) else {
         let got = format!("{:?} over {}", view.dims(), super::text(view.shape));
-        let expected = "a fully connected layer, or values that stay flat, behind a factor for each value";
+        let expected =
+            "a fully connected layer, or values that stay flat, behind a factor for each value";
         return Err(ImportError::model("shape of a map", got, expected));
     };
     let (shape, count) = (view.shape, view.shape.len());
@@ -106,7 +124,10 @@ pub(crate) fn flat_layer(importer: &mut Importer<'_>, mut view: View) -> Result<
     let mut bias = vec![0.0; count];
     for channel in 0..shape.channels {
         for position in 0..area {
-            let (output, at) = (channel * area + position, position * shape.channels + channel);
+            let (output, at) = (
+                channel * area + position,
+                position * shape.channels + channel,
+            );
             weights[output * area + position] = each.scale[at];
             bias[output] = each.shift[at];
         }

@@ -9,7 +9,8 @@ use crate::view::View;
 pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
     let equation = node.text("equation").unwrap_or_default();
     let equation: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
-    let expected = "letters of a tensor and of a constant matrix with one letter in common, as bi,io->bo";
+    let expected =
+        "letters of a tensor and of a constant matrix with one letter in common, as bi,io->bo";
     let wrong = || node.wrong("equation", &equation, expected);
     let letters = |text: &str| text.chars().collect::<Vec<char>>();
     let (inputs, output) = equation.split_once("->").ok_or_else(wrong)?;
@@ -25,7 +26,8 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         return Err(wrong());
     };
     open(node, &view)?;
-    let distinct = |letters: &[char]| (1..letters.len()).all(|at| !letters[..at].contains(&letters[at]));
+    let distinct =
+        |letters: &[char]| (1..letters.len()).all(|at| !letters[..at].contains(&letters[at]));
     let &[first, second] = matrix.as_slice() else {
         return Err(wrong());
     };
@@ -41,12 +43,17 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         && output.len() == tensor.len()
         && distinct(&tensor)
         && distinct(&output)
-        && tensor.iter().all(|&letter| letter == from || output.contains(&letter));
+        && tensor
+            .iter()
+            .all(|&letter| letter == from || output.contains(&letter));
     if !ok {
         return Err(wrong());
     }
     // The letter that goes stands last, and so does the one that comes.
-    let at = tensor.iter().position(|&letter| letter == from).ok_or_else(wrong)?;
+    let at = tensor
+        .iter()
+        .position(|&letter| letter == from)
+        .ok_or_else(wrong)?;
     let side = view.sides.remove(at);
     view.sides.push(side);
     tensor.remove(at);
@@ -57,7 +64,9 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
     };
     let product = dense::product(importer, node, view, &matrix)?;
     let place = |letter: &char| tensor.iter().position(|other| other == letter);
-    let sides = output.iter().map(|letter| Some(product.sides[place(letter)?].clone()));
+    let sides = output
+        .iter()
+        .map(|letter| Some(product.sides[place(letter)?].clone()));
     let sides: Option<Vec<_>> = sides.collect();
     let sides = sides.ok_or_else(wrong)?;
     Ok(View { sides, ..product })

@@ -13,7 +13,12 @@ pub(super) fn head<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vi
         let view = ended(importer, node, 0)?;
         let softmax = view.head == Head::Softmax && view.end == End::Values;
         let expected = "a Softmax before it";
-        node.expect(softmax, "operator", format!("behind {:?}", view.head), expected)?;
+        node.expect(
+            softmax,
+            "operator",
+            format!("behind {:?}", view.head),
+            expected,
+        )?;
         let head = Head::LogSoftmax;
         return Ok(View { head, ..view });
     }
@@ -41,11 +46,7 @@ pub(super) fn head<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vi
 }
 
 /// Input `index`, behind which the host may have begun.
-pub(super) fn ended<'a>(
-    importer: &mut Importer<'a>,
-    node: Node<'a>,
-    index: usize,
-) -> Result<View> {
+pub(super) fn ended<'a>(importer: &mut Importer<'a>, node: Node<'a>, index: usize) -> Result<View> {
     match importer.input(node, index)? {
         Value::View(view) if view.cut.is_none() => Ok(view),
         Value::View(view) => open(node, &view).map(|()| view),
@@ -58,7 +59,11 @@ pub(super) fn class<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<V
     let mut view = ended(importer, node, 0)?;
     view = importer.plain(view)?;
     let axis = node.axis(node.int("axis", 0), view.sides.len())?;
-    let rest = view.sides.iter().enumerate().any(|(at, side)| at != axis && side.size != 1);
+    let rest = view
+        .sides
+        .iter()
+        .enumerate()
+        .any(|(at, side)| at != axis && side.size != 1);
     // One output of a sigmoid is no class by itself.
     let single = view.sides[axis].size == 1 && view.end != End::Both;
     let ok = !rest && !single && view.end != End::Class;
@@ -78,12 +83,24 @@ pub(super) fn behind_class<'a>(
     node: Node<'a>,
 ) -> Result<Option<View>> {
     for index in 0..node.proto.input.len() {
-        let Some(name) = node.input(index) else { continue };
-        let Some(Value::View(view)) = importer.known(name) else { continue };
+        let Some(name) = node.input(index) else {
+            continue;
+        };
+        let Some(Value::View(view)) = importer.known(name) else {
+            continue;
+        };
         if view.end != End::Class {
             return Ok(None);
         }
-        let names = ["Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "ArrayFeatureExtractor"];
+        let names = [
+            "Cast",
+            "Identity",
+            "Reshape",
+            "Squeeze",
+            "Unsqueeze",
+            "Flatten",
+            "ArrayFeatureExtractor",
+        ];
         let listed = index == 1 && node.operator() == "Gather";
         let view = view.clone();
         if names.contains(&node.operator()) || listed {
@@ -102,7 +119,9 @@ pub(super) fn first_of_two<'a>(
     if node.operator() != "Sub" {
         return Ok(None);
     }
-    let (Value::Constant(one), Value::View(view)) = (importer.input(node, 0)?, importer.input(node, 1)?) else {
+    let (Value::Constant(one), Value::View(view)) =
+        (importer.input(node, 0)?, importer.input(node, 1)?)
+    else {
         return Ok(None);
     };
     let second = view.head == Head::Sigmoid && view.end == End::Values && view.shape.len() == 1;
@@ -118,7 +137,12 @@ pub(super) fn both(views: &[View], axis: i64) -> Option<View> {
         view.head == Head::Sigmoid && view.end == end && view.value == second.value
     };
     let sides = &second.sides;
-    let axis = usize::try_from(if axis < 0 { axis + sides.len() as i64 } else { axis }).ok()?;
+    let axis = usize::try_from(if axis < 0 {
+        axis + sides.len() as i64
+    } else {
+        axis
+    })
+    .ok()?;
     if !own(first, End::First) || !own(second, End::Values) || axis >= sides.len() {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Sums and joins of maps.
 
-use super::{affine, head, pad, widened};
+use super::{affine, each, head, pad, widened};
 use crate::error::Result;
 use crate::importer::{Importer, Value, open};
 use crate::node::Node;
@@ -49,8 +49,12 @@ fn add<'a>(importer: &mut Importer<'a>, node: Node<'a>, left: View, right: View)
     open(node, &left)?;
     open(node, &right)?;
     let rank = left.sides.len().max(right.sides.len());
-    let left = importer.plain(widened(left, rank))?;
-    let right = importer.plain(widened(right, rank))?;
+    let mut left = importer.plain(widened(left, rank))?;
+    let mut right = importer.plain(widened(right, rank))?;
+    if left.shape != right.shape && left.dims() == right.dims() && rank > 0 {
+        left = each::flattened(importer, left, rank - 1)?;
+        right = each::flattened(importer, right, rank - 1)?;
+    }
     let got = format!("{:?} and {:?}", left.dims(), right.dims());
     let ok = left.sides == right.sides && left.shape == right.shape;
     let expected = "two maps of one shape and one order of sides";
@@ -80,7 +84,14 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<
     };
     // The axis was 1 where none was given, before version 4.
     let axis = node.axis(node.int("axis", 1), first.sides.len())?;
-    let along = first.axis_of(axis).filter(|_| axis > 0 || first.sides.len() == 1);
+    let single = views.len() == 1;
+    let views = views.into_iter().map(|view| match single {
+        true => Ok(view),
+        false => each::flattened(importer, view, axis),
+    });
+    let views = views.collect::<Result<Vec<View>>>()?;
+    let first = views[0].clone();
+    let along = first.axis_of(axis);
     for view in &views {
         let others = |view: &View| {
             let mut sides = view.sides.clone();

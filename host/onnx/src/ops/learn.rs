@@ -33,11 +33,19 @@ fn scaler<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
             [] => Ok(vec![default; count]),
             &[value] => Ok(vec![value; count]),
             values if values.len() == count => Ok(values.to_vec()),
-            values => Err(node.wrong(name, format!("{} values", values.len()), format!("1 or {count}"))),
+            values => Err(node.wrong(
+                name,
+                format!("{} values", values.len()),
+                format!("1 or {count}"),
+            )),
         }
     };
     let (offset, scale) = (values("offset", 0.0)?, values("scale", 1.0)?);
-    let shift = offset.iter().zip(&scale).map(|(offset, scale)| -offset * scale).collect();
+    let shift = offset
+        .iter()
+        .zip(&scale)
+        .map(|(offset, scale)| -offset * scale)
+        .collect();
     if view.shape.channels == count {
         return affine::apply(importer, node, view, scale, shift);
     }
@@ -70,7 +78,13 @@ fn linear<'a>(
     if intercepts.is_empty() {
         return Ok(view);
     }
-    affine::apply(importer, node, view, vec![1.0; outputs], intercepts.to_vec())
+    affine::apply(
+        importer,
+        node,
+        view,
+        vec![1.0; outputs],
+        intercepts.to_vec(),
+    )
 }
 
 fn regressor<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
@@ -103,7 +117,12 @@ fn classifier<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
         intercepts = &intercepts[intercepts.len() / 2..];
     }
     let got = format!("one row of coefficients, post_transform {after}");
-    node.expect(pair || !single, "classes", got, "LOGISTIC, or a row for each class")?;
+    node.expect(
+        pair || !single,
+        "classes",
+        got,
+        "LOGISTIC, or a row for each class",
+    )?;
     let mut view = linear(importer, node, view, coefficients, intercepts)?;
     view = importer.plain(view)?;
     view.head = match after.as_str() {

@@ -109,7 +109,11 @@ fn limited<'a>(
             affine::apply(importer, node, view, minus, high)
         }
         (Some(low), Some(high)) => {
-            let width: Vec<f32> = high.iter().zip(&low).map(|(high, low)| high - low).collect();
+            let width: Vec<f32> = high
+                .iter()
+                .zip(&low)
+                .map(|(high, low)| high - low)
+                .collect();
             let ok = width.iter().all(|&value| value == width[0] && value > 0.0);
             let got = format!("{} to {}", low[0], high[0]);
             node.expect(ok, "limits", got, "a lower one below the upper one")?;
@@ -130,9 +134,15 @@ fn tightened(
 ) -> Option<View> {
     let single = |limit: &Option<Vec<f32>>, default: f32| match limit {
         None => Some(default),
-        Some(values) => values.iter().all(|&value| value == values[0]).then_some(values[0]),
+        Some(values) => values
+            .iter()
+            .all(|&value| value == values[0])
+            .then_some(values[0]),
     };
-    let (low, high) = (single(low, f32::NEG_INFINITY)?, single(high, f32::INFINITY)?);
+    let (low, high) = (
+        single(low, f32::NEG_INFINITY)?,
+        single(high, f32::INFINITY)?,
+    );
     let (scale, shift) = match &view.preprocessing {
         Some(preprocessing) => preprocessing.uniform()?,
         None => (1.0, 0.0),

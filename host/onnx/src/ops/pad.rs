@@ -21,7 +21,8 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
     let sides = match importer.optional(node, 3)? {
         Some(axes) => {
             let axes = integers(node, &axes)?;
-            let sides: Result<Vec<usize>> = axes.iter().map(|&axis| node.axis(axis, rank)).collect();
+            let sides: Result<Vec<usize>> =
+                axes.iter().map(|&axis| node.axis(axis, rank)).collect();
             sides?
         }
         None => (0..rank).collect(),
@@ -47,7 +48,12 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
     };
     let lowest = value <= f32::MIN;
     let expected = "0; pad with zeros";
-    node.expect(value == 0.0 || lowest || only_cuts, "value", value, expected)?;
+    node.expect(
+        value == 0.0 || lowest || only_cuts,
+        "value",
+        value,
+        expected,
+    )?;
 
     let mut before = [0; 3];
     let mut after = [0; 3];
@@ -56,8 +62,7 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         if pads == [0, 0] {
             continue;
         }
-        let batch = side == 0 && rank > 1;
-        let Some(axis) = view.axis_of(side).filter(|_| !batch) else {
+        let Some(axis) = view.axis_of(side) else {
             return Err(node.wrong("pads", got, "sides of channels, rows or columns"));
         };
         let index = Axis::ALL.iter().position(|&a| a == axis).unwrap_or(0);
@@ -79,7 +84,12 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         node.expect(!lowest, "value", value, "0 on channels")?;
         view = more_channels(importer, node, view, before[0], after[0])?;
     }
-    around(importer, view, [before[1], before[2], after[1], after[2]], lowest)
+    around(
+        importer,
+        view,
+        [before[1], before[2], after[1], after[2]],
+        lowest,
+    )
 }
 
 /// `view` with padding, which is in addition to what it has.

@@ -57,7 +57,11 @@ pub(super) fn largest<'a>(
         true => (importer.plain(view)?, window),
         false => {
             let padding = Padding::default();
-            let inner = View { padding, ..view.clone() }.resized(view.inner());
+            let inner = View {
+                padding,
+                ..view.clone()
+            }
+            .resized(view.inner());
             (importer.plain(inner)?, joined)
         }
     };
@@ -96,6 +100,7 @@ fn nonnegative(importer: &Importer<'_>, view: &View) -> bool {
         match (&layer.activation, &layer.operator) {
             (Activation::Relu | Activation::Clipped(_), _) => {}
             (_, Operator::Conv { .. } | Operator::Dense { .. }) => return false,
+            _ if layer.inputs.len() > 64 => return false,
             _ => values.extend(&layer.inputs),
         }
     }

@@ -60,15 +60,24 @@ fn reduced<'a>(
         sides.any(|side| side.axes.contains(&axis))
     };
     let split = |axis: Axis| {
-        let outside = |(at, side): (usize, &Side)| side.axes.contains(&axis) && !sides.contains(&at);
+        let outside =
+            |(at, side): (usize, &Side)| side.axes.contains(&axis) && !sides.contains(&at);
         view.sides.iter().enumerate().any(outside)
     };
-    let ok = !Axis::ALL.into_iter().any(|axis| over(&view, axis) && split(axis));
+    let ok = !Axis::ALL
+        .into_iter()
+        .any(|axis| over(&view, axis) && split(axis));
     node.expect(ok, "axes", &got, "whole axes of the map")?;
     let kept = view.sides.clone();
     let negated = |importer: &mut Importer<'a>, view: View| {
         let channels = view.shape.channels;
-        affine::apply(importer, node, view, vec![-1.0; channels], vec![0.0; channels])
+        affine::apply(
+            importer,
+            node,
+            view,
+            vec![-1.0; channels],
+            vec![0.0; channels],
+        )
     };
     if kind == Kind::Least {
         view = negated(importer, view)?;
@@ -95,7 +104,13 @@ fn reduced<'a>(
     if kind == Kind::Sum {
         let area = (window.kernel[0] * window.kernel[1]) as f32;
         let channels = view.shape.channels;
-        view = affine::apply(importer, node, view, vec![area; channels], vec![0.0; channels])?;
+        view = affine::apply(
+            importer,
+            node,
+            view,
+            vec![area; channels],
+            vec![0.0; channels],
+        )?;
     }
     if kind == Kind::Least {
         view = negated(importer, view)?;
@@ -130,5 +145,11 @@ fn channels<'a>(
     importer.budget.take(Some(count))?;
     let operator = pointwise(view.shape, 1);
     let inputs = vec![view.value];
-    importer.push_weights(node.name(), inputs, operator, vec![weight; count], vec![0.0])
+    importer.push_weights(
+        node.name(),
+        inputs,
+        operator,
+        vec![weight; count],
+        vec![0.0],
+    )
 }

@@ -53,8 +53,12 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
             node.expect(rank <= MOST_RANK, "shape", &got, "fewer sides")?;
             let wide = |values: Vec<i64>| [vec![1; rank - values.len()], values].concat();
             let own = wide(dims.iter().map(|&side| side as i64).collect());
-            let ok = wide(target).iter().zip(&own).all(|(&to, &side)| to == 1 || to == side);
-            let expected = "the sides that there are: values that depend on the input cannot be repeated";
+            let ok = wide(target)
+                .iter()
+                .zip(&own)
+                .all(|(&to, &side)| to == 1 || to == side);
+            let expected =
+                "the sides that there are: values that depend on the input cannot be repeated";
             node.expect(ok, "shape", got, expected)?;
             view = widened(view, rank);
         }
@@ -66,7 +70,12 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         _ => {
             for side in unsqueezed(importer, node, dims.len())? {
                 let ok = importer.batch == 1 || side > 0;
-                node.expect(ok, "axes", side, "sides behind the batch; export with a batch of 1")?;
+                node.expect(
+                    ok,
+                    "axes",
+                    side,
+                    "sides behind the batch; export with a batch of 1",
+                )?;
                 view.sides.insert(side, Side::unit());
             }
         }
@@ -90,7 +99,10 @@ fn unbatched(importer: &Importer<'_>, node: Node<'_>, mut sizes: Vec<usize>) -> 
     if importer.batch > 1 {
         let ok = sizes.first() == Some(&importer.batch);
         let got = format!("{sizes:?}");
-        let expected = format!("the batch of {} first; export with a batch of 1", importer.batch);
+        let expected = format!(
+            "the batch of {} first; export with a batch of 1",
+            importer.batch
+        );
         node.expect(ok, "new shape", got, expected)?;
         sizes[0] = 1;
     }

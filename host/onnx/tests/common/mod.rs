@@ -317,10 +317,15 @@ pub fn model_input(
         };
         let byte = image[(y * width + x) * channels + from];
         let mean = of(&options.mean, channel, 0.0);
-        (f32::from(byte) * options.scale.unwrap_or(1.0 / 255.0) - mean) / of(&options.std, channel, 1.0)
+        (f32::from(byte) * options.scale.unwrap_or(1.0 / 255.0) - mean)
+            / of(&options.std, channel, 1.0)
     };
     let mut values = Vec::new();
-    if dims == [1, height, width, channels] && dims != [1, channels, height, width] {
+    let last =
+        dims == [1, height, width, channels] || (height == 1 && dims == [1, width, channels]);
+    let first =
+        dims == [1, channels, height, width] || (height == 1 && dims == [1, channels, width]);
+    if last && !first {
         for y in 0..height {
             for x in 0..width {
                 values.extend((0..channels).map(|channel| value(channel, y, x)));

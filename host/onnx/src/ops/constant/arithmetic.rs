@@ -30,7 +30,9 @@ fn together<'a>(
         }
     }
     let count = count_of(&dims);
-    importer.budget.take(count.and_then(|n| n.checked_mul(1 + tensors.len())))?;
+    importer
+        .budget
+        .take(count.and_then(|n| n.checked_mul(1 + tensors.len())))?;
     let count = count.unwrap_or(0);
     let index = |sides: &Vec<usize>| {
         let mut indices = Vec::with_capacity(count);
@@ -57,8 +59,23 @@ pub(super) fn of_two<'a>(
     right: &Tensor,
 ) -> Result<Option<Tensor>> {
     const KNOWN: &[&str] = &[
-        "Add", "Sub", "Mul", "Div", "Mod", "Pow", "Min", "Max", "Sum", "Equal", "Greater", "Less",
-        "GreaterOrEqual", "LessOrEqual", "And", "Or", "Xor",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Mod",
+        "Pow",
+        "Min",
+        "Max",
+        "Sum",
+        "Equal",
+        "Greater",
+        "Less",
+        "GreaterOrEqual",
+        "LessOrEqual",
+        "And",
+        "Or",
+        "Xor",
     ];
     let operator = node.operator();
     if !KNOWN.contains(&operator) {
@@ -111,10 +128,12 @@ fn of_integers(operator: &str, x: i64, y: i64) -> Option<i64> {
         "Mul" => x.checked_mul(y),
         "Div" => x.checked_div(y),
         // With the sign of the divisor.
-        "Mod" => x.checked_rem(y).map(|rest| match rest != 0 && (rest < 0) != (y < 0) {
-            true => rest + y,
-            false => rest,
-        }),
+        "Mod" => x
+            .checked_rem(y)
+            .map(|rest| match rest != 0 && (rest < 0) != (y < 0) {
+                true => rest + y,
+                false => rest,
+            }),
         "Pow" => x.checked_pow(u32::try_from(y).ok()?),
         "Min" => Some(x.min(y)),
         "Max" => Some(x.max(y)),
@@ -154,11 +173,19 @@ fn of_floats(operator: &str, x: f64, y: f64) -> f64 {
 pub(super) fn of_one(node: Node<'_>, tensor: &Tensor) -> Option<Tensor> {
     let dims = tensor.dims.clone();
     let data = match (&tensor.data, node.operator()) {
-        (Data::Int(values), "Neg") => Data::Int(values.iter().map(|v| v.saturating_neg()).collect()),
-        (Data::Int(values), "Abs") => Data::Int(values.iter().map(|v| v.saturating_abs()).collect()),
+        (Data::Int(values), "Neg") => {
+            Data::Int(values.iter().map(|v| v.saturating_neg()).collect())
+        }
+        (Data::Int(values), "Abs") => {
+            Data::Int(values.iter().map(|v| v.saturating_abs()).collect())
+        }
         (Data::Int(values), "Sign") => Data::Int(values.iter().map(|v| v.signum()).collect()),
-        (Data::Int(values), "Not") => Data::Int(values.iter().map(|&v| i64::from(v == 0)).collect()),
-        (Data::Int(values), "Floor" | "Ceil" | "Round" | "Min" | "Max" | "Sum") => Data::Int(values.clone()),
+        (Data::Int(values), "Not") => {
+            Data::Int(values.iter().map(|&v| i64::from(v == 0)).collect())
+        }
+        (Data::Int(values), "Floor" | "Ceil" | "Round" | "Min" | "Max" | "Sum") => {
+            Data::Int(values.clone())
+        }
         (_, operator) => {
             let value: fn(f64) -> f64 = match operator {
                 "Neg" => |x| -x,
@@ -236,7 +263,12 @@ pub(super) fn product<'a>(
     let (&[rows, inner], &[other, columns]) = (left.dims.as_slice(), right.dims.as_slice()) else {
         return Err(node.wrong("shapes of constants", got, "two matrices"));
     };
-    node.expect(inner == other, "shapes of constants", got, "matrices that fit")?;
+    node.expect(
+        inner == other,
+        "shapes of constants",
+        got,
+        "matrices that fit",
+    )?;
     // As many steps as the budget has values, so that no file keeps the importer busy for long.
     importer.budget.take(count_of(&[rows, inner, columns]))?;
     importer.budget.take(count_of(&[rows, columns]))?;
@@ -244,7 +276,8 @@ pub(super) fn product<'a>(
     let mut data = vec![0.0; rows * columns];
     for (at, value) in data.iter_mut().enumerate() {
         let (row, column) = (at / columns, at % columns);
-        let terms = (0..inner).map(|k| f64::from(left[row * inner + k]) * f64::from(right[k * columns + column]));
+        let terms = (0..inner)
+            .map(|k| f64::from(left[row * inner + k]) * f64::from(right[k * columns + column]));
         *value = terms.sum::<f64>() as f32;
     }
     Ok(Tensor {

@@ -10,6 +10,13 @@ use std::rc::Rc;
 
 /// The values of `tensor` at these indices of side `side`.
 fn part(tensor: &Tensor, side: usize, kept: &[usize]) -> Tensor {
+    // The other sides of an empty tensor may be of any length.
+    if tensor.data.len() == 0 || kept.is_empty() {
+        let mut dims = tensor.dims.clone();
+        dims[side] = kept.len();
+        let data = tensor.data.pick(std::iter::empty());
+        return Tensor { dims, data };
+    }
     let size = tensor.dims[side];
     let inner: usize = tensor.dims[side + 1..].iter().product();
     let outer: usize = tensor.dims[..side].iter().product();
@@ -45,8 +52,11 @@ pub(super) fn concat<'a>(
         let got = format!("{:?} and {first:?}", tensor.dims);
         node.expect(ok, "shapes of constants", got, "one shape besides the axis")?;
     }
-    let inner: usize = first[axis + 1..].iter().product();
-    let outer: usize = first[..axis].iter().product();
+    let empty = inputs.iter().all(|tensor| tensor.data.len() == 0);
+    let [outer, inner] = match empty {
+        true => [0, 0],
+        false => [&first[..axis], &first[axis + 1..]].map(|sides| sides.iter().product::<usize>()),
+    };
     let row = |tensor: &Tensor| tensor.dims[axis] * inner;
     let all_ints = inputs.iter().all(|t| matches!(t.data, Data::Int(_)));
     let mut data = match all_ints {
@@ -64,7 +74,10 @@ pub(super) fn concat<'a>(
         }
     }
     let mut dims = first.clone();
-    dims[axis] = inputs.iter().map(|tensor| tensor.dims[axis]).sum();
+    let sum = |sum: usize, tensor: &Rc<Tensor>| sum.checked_add(tensor.dims[axis]);
+    let side = inputs.iter().try_fold(0, sum);
+    dims[axis] =
+        side.ok_or_else(|| node.wrong("shapes of constants", "too long", "shorter ones"))?;
     Ok(Tensor { dims, data })
 }
 
@@ -92,7 +105,9 @@ pub(super) fn gather<'a>(
     taken[axis] = places.len();
     importer.budget.take(product(&taken))?;
     let mut picked = part(tensor, axis, &places);
-    picked.dims.splice(axis..=axis, indices.dims.iter().copied());
+    picked
+        .dims
+        .splice(axis..=axis, indices.dims.iter().copied());
     Ok(picked)
 }
 
@@ -120,8 +135,9 @@ fn range(from: i64, to: i64, step: i64, size: usize) -> Vec<usize> {
 
 /// For each side that a `Slice` names, the indices that stay. Its lists are attributes before version 10, then `inputs`:
 /// starts, ends, axes, steps.
-pub(in crate::ops) fn ranges(
-    node: Node<'_>,
+pub(in crate::ops) fn ranges<'a>(
+    importer: &mut Importer<'a>,
+    node: Node<'a>,
     dims: &[usize],
     inputs: &[Option<Rc<Tensor>>],
 ) -> Result<Vec<(usize, Vec<usize>)>> {
@@ -139,25 +155,32 @@ pub(in crate::ops) fn ranges(
     let steps = list(3, "steps")?.unwrap_or_else(|| vec![1; starts.len()]);
     let counts = [starts.len(), ends.len(), axes.len(), steps.len()];
     let ok = counts.iter().all(|&count| count == starts.len());
-    node.expect(ok, "lists of the slice", format!("{counts:?}"), "of one length")?;
+    node.expect(
+        ok,
+        "lists of the slice",
+        format!("{counts:?}"),
+        "of one length",
+    )?;
     let zero = steps.contains(&0);
     node.expect(!zero, "steps", 0, "other numbers")?;
     node.axes(&axes, dims.len())?;
     let mut kept = Vec::new();
     for at in 0..starts.len() {
         let side = node.axis(axes[at], dims.len())?;
+        importer.budget.take(Some(dims[side]))?;
         kept.push((side, range(starts[at], ends[at], steps[at], dims[side])));
     }
     Ok(kept)
 }
 
-pub(super) fn slice(
-    node: Node<'_>,
+pub(super) fn slice<'a>(
+    importer: &mut Importer<'a>,
+    node: Node<'a>,
     tensor: &Tensor,
     inputs: &[Option<Rc<Tensor>>],
 ) -> Result<Tensor> {
     let mut tensor = tensor.clone();
-    for (side, kept) in ranges(node, &tensor.dims, inputs)? {
+    for (side, kept) in ranges(importer, node, &tensor.dims, inputs)? {
         tensor = part(&tensor, side, &kept);
     }
     Ok(tensor)
@@ -173,6 +196,7 @@ pub(super) fn split<'a>(
     let axis = node.axis(node.int("axis", 0), tensor.dims.len())?;
     let names = &node.proto.output;
     let size = tensor.dims[axis];
+    importer.budget.take(Some(size))?;
     let sizes = match (node.ints("split"), sizes) {
         (Some(sizes), _) => sizes.to_vec(),
         (None, Some(sizes)) => integers(node, sizes)?,
@@ -182,9 +206,18 @@ pub(super) fn split<'a>(
             (0..names.len()).map(left).collect()
         }
     };
-    let all = sizes.iter().try_fold(0i64, |sum, &part| sum.checked_add(part));
-    let ok = sizes.len() == names.len() && sizes.iter().all(|&part| part >= 0) && all == Some(size as i64);
-    node.expect(ok, "split", format!("{sizes:?} of {size}"), "parts that make it")?;
+    let all = sizes
+        .iter()
+        .try_fold(0i64, |sum, &part| sum.checked_add(part));
+    let ok = sizes.len() == names.len()
+        && sizes.iter().all(|&part| part >= 0)
+        && all == Some(size as i64);
+    node.expect(
+        ok,
+        "split",
+        format!("{sizes:?} of {size}"),
+        "parts that make it",
+    )?;
     let mut from = 0;
     let mut parts = Vec::new();
     for part_size in sizes {
@@ -210,10 +243,17 @@ pub(super) fn expand<'a>(
     let rank = dims.len().max(tensor.dims.len());
     let wide = |dims: &[usize]| [vec![1; rank - dims.len()], dims.to_vec()].concat();
     let (own, asked) = (wide(&tensor.dims), wide(&dims));
-    let ok = own.iter().zip(&asked).all(|(&a, &b)| a == b || a == 1 || b == 1);
+    let ok = own
+        .iter()
+        .zip(&asked)
+        .all(|(&a, &b)| a == b || a == 1 || b == 1);
     let got = format!("{asked:?} of {own:?}");
     node.expect(ok, "shape", got, "the same sides, or longer ones of 1")?;
-    let times: Vec<usize> = own.iter().zip(&asked).map(|(&a, &b)| if a == 1 { b } else { 1 }).collect();
+    let times: Vec<usize> = own
+        .iter()
+        .zip(&asked)
+        .map(|(&a, &b)| if a == 1 { b } else { 1 })
+        .collect();
     repeated(importer, tensor, own, &times)
 }
 
@@ -237,9 +277,18 @@ fn repeated(
     dims: Vec<usize>,
     times: &[usize],
 ) -> Result<Tensor> {
-    let all: Option<Vec<usize>> = dims.iter().zip(times).map(|(&a, &b)| a.checked_mul(b)).collect();
+    let all: Option<Vec<usize>> = dims
+        .iter()
+        .zip(times)
+        .map(|(&a, &b)| a.checked_mul(b))
+        .collect();
     let count = all.as_deref().and_then(product);
-    importer.budget.take(count.and_then(|n| n.checked_mul(2 * (1 + dims.len()))))?;
+    for &side in all.iter().flatten() {
+        importer.budget.take(Some(side))?;
+    }
+    importer
+        .budget
+        .take(count.and_then(|n| n.checked_mul(2 * (1 + dims.len()))))?;
     let mut result = Tensor {
         dims,
         data: tensor.data.clone(),

@@ -42,6 +42,13 @@ pub(super) fn run(
         true => (0..rank).collect(),
         false => node.axes(&axes, rank)?,
     };
+    let got = format!("{:?}", tensor.dims);
+    node.expect(
+        tensor.data.len() > 0,
+        "sides of a constant",
+        got,
+        "sides above 0",
+    )?;
     let kept: Vec<usize> = (0..rank).filter(|side| !sides.contains(side)).collect();
     let turned = tensor.transposed(&[kept.clone(), sides.clone()].concat());
     let inner: usize = sides.iter().map(|&side| tensor.dims[side]).product();
@@ -60,8 +67,5 @@ pub(super) fn run(
         false => Some(tensor.dims[side]),
     };
     let dims: Vec<usize> = (0..rank).filter_map(side).collect();
-    let got = format!("{:?}", tensor.dims);
-    let ok = dims.iter().product::<usize>() == data.len();
-    node.expect(ok, "sides of a constant", got, "sides above 0")?;
     Ok(Tensor { dims, data })
 }

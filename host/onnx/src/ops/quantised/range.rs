@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::importer::Importer;
 use crate::node::Node;
-use crate::view::View;
+use crate::view::{End, View};
 use thresh_model::{Activation, Head, Layer, Operator, Weights};
 
 /// `view` behind a quantiser that has the real numbers of `range`.
@@ -23,12 +23,12 @@ pub(super) fn limit<'a>(
     if view.value == 0 {
         return Ok(view);
     }
-    if view.head != Head::Logits {
+    if view.head != Head::Logits || view.end != End::Values {
         return Ok(view);
     }
-    let view = match view.preprocessing {
-        Some(_) => importer.plain(view)?,
-        None => view,
+    let view = match (&view.preprocessing, &view.each) {
+        (None, None) => view,
+        _ => importer.plain(view)?,
     };
     let Some(index) = view.value.checked_sub(1) else {
         return Ok(view);
@@ -208,6 +208,7 @@ fn follows(layer: &Layer, ranges: &[Option<[f32; 2]>]) -> Option<[f32; 2]> {
                 }
                 let bias = layer.bias[output];
                 all.extend(inputs[0].map(|limit| limit * weight + bias));
+                all.extend((window.pads != [0; 4]).then_some(bias));
             }
             Some(around(all))
         }
