@@ -16,9 +16,9 @@ NAMES = """
 torch-pad-uneven-stride-script torch-pad-causal-dynamo torch-end-log-softmax-dynamo torch-end-argmax-script
 torch-pool-uncounted-script torch-pool-ceil-dynamo torch-pool-max-whole-script torch-wide-31-script torch-dilated-2-dynamo
 torch-padding-kernel-script torch-split-shuffle-script torch-batch-4-dynamo torch-input-uint8-script torch-not-gelu-dynamo
-torch-not-hardswish-script keras-prelu keras-causal tflite-average-same-float tflite-separable-int8 tflite-prelu-int8
-tflite-not-swish-float ort-residual-qdq-channel ort-softmax-qop brevitas-depthwise-4-4-channel-qonnx
-brevitas-depthwise-4-4-channel-qcdq sklearn-mlp-10 sklearn-logistic-2-zipmap paddle-halves jax-functions
+torch-not-hardswish-script keras-prelu-dense keras-causal tflite-average-same-float tflite-separable-int8 tflite-prelu-dense-int8
+ort-limits-qdq-channel ort-line-qdq ort-softmax-qop brevitas-depthwise-4-4-channel-qonnx
+brevitas-depthwise-4-4-channel-qcdq sklearn-mlp-10 sklearn-logistic-2-zipmap paddle-padded jax-functions
 """.split()
 
 
