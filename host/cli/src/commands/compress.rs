@@ -265,7 +265,7 @@ fn verdict(network: &Network, method: &str, guess: f64, output: &Output) -> Verd
         _ => "keep more, or train longer or with a lower rate, in another working folder",
     };
     output.note(format!(
-        "the network is right for {} of the images, got as many as one that gives each the most frequent class ({}), expected more; {step}",
+        "got a network that is right for {} of the images, expected more than the {} of one that gives each the most frequent class; {step}",
         percent(accuracy),
         percent(guess)
     ));
