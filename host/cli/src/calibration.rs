@@ -4,6 +4,7 @@ mod variation;
 
 pub use variation::Calibrated;
 
+use crate::data::LeftOut;
 use crate::layout::Layout;
 use crate::{input, npy, picture};
 use anyhow::{Context, Result, bail, ensure};
@@ -82,14 +83,6 @@ pub struct Inputs {
 }
 
 impl Calibration {
-    /// Some random inputs, where nothing depends on what they are.
-    pub fn any() -> Calibration {
-        Calibration::Random {
-            count: None,
-            seed: SEED,
-        }
-    }
-
     /// The files that are read, or the folder that they are in.
     pub fn paths(&self) -> Vec<PathBuf> {
         match self {
@@ -165,13 +158,16 @@ fn files(path: &Path, shape: Shape, layout: Option<Layout>) -> Result<Vec<Vec<u8
 }
 
 fn folder(path: &Path, shape: Shape) -> Result<Vec<Vec<u8>>> {
-    let mut pictures = Vec::new();
+    let (mut pictures, mut left_out) = (Vec::new(), LeftOut::default());
     for entry in fs::read_dir(path)? {
-        let path = entry?.path();
-        if picture::is_named(&path) {
-            pictures.push(path);
+        let entry = entry?;
+        if picture::is_named(&entry.path()) {
+            pictures.push(entry.path());
+        } else if !entry.file_name().to_string_lossy().starts_with('.') {
+            left_out.add(&entry.path());
         }
     }
+    left_out.tell(path, "PNG and JPEG pictures calibrate");
     pictures.sort();
     let read =
         |path: &PathBuf| picture::read(path, shape).with_context(|| path.display().to_string());

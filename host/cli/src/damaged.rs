@@ -134,7 +134,11 @@ fn try_all(
                 );
             }
         }
-        assert_eq!(listing(folder.path()), before, "file {index} of THRESH_SEED={seed}");
+        assert_eq!(
+            listing(folder.path()),
+            before,
+            "file {index} of THRESH_SEED={seed}"
+        );
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "file {index}");
     }
     println!("{ending}: {count} changed files, {accepted} of them read, THRESH_SEED={seed}");
@@ -143,20 +147,44 @@ fn try_all(
 
 #[test]
 fn damaged_onnx() {
-    try_all("onnx", &seeds::onnx(), |_| {}, |path| {
-        let options = ImportOptions {
-            most_values: 1 << 20,
-            ..ImportOptions::default()
-        };
-        Ok(thresh_onnx::import(path, &options)?.check()?)
-    });
+    try_all(
+        "onnx",
+        &seeds::onnx(),
+        |_| {},
+        |path| {
+            let options = ImportOptions {
+                most_values: 1 << 20,
+                ..ImportOptions::default()
+            };
+            Ok(thresh_onnx::import(path, &options)?.check()?)
+        },
+    );
+}
+
+#[test]
+fn damaged_tflite() {
+    try_all(
+        "tflite",
+        &seeds::tflite(),
+        |_| {},
+        |path| {
+            let options = ImportOptions {
+                most_values: 1 << 20,
+                ..ImportOptions::default()
+            };
+            Ok(thresh_tflite::import(path, &options)?.check()?)
+        },
+    );
 }
 
 #[test]
 fn damaged_networks() {
-    try_all("safetensors", &seeds::networks(), |_| {}, |path| {
-        Ok(files::network(path)?.check()?)
-    });
+    try_all(
+        "safetensors",
+        &seeds::networks(),
+        |_| {},
+        |path| Ok(files::network(path)?.check()?),
+    );
 }
 
 #[test]
@@ -168,10 +196,15 @@ fn damaged_images() {
 
 #[test]
 fn damaged_arrays() {
-    try_all("npy", &seeds::arrays(), |_| {}, |path| {
-        drop(npy::labels(path));
-        npy::read(path, SHAPE, None).map(drop)
-    });
+    try_all(
+        "npy",
+        &seeds::arrays(),
+        |_| {},
+        |path| {
+            drop(npy::labels(path));
+            npy::read(path, SHAPE, None).map(drop)
+        },
+    );
 }
 
 #[test]
@@ -183,7 +216,10 @@ fn damaged_png() {
 
 #[test]
 fn damaged_jpeg() {
-    try_all("jpg", &seeds::jpeg(), |_| {}, |path| {
-        picture::read(path, SHAPE).map(drop)
-    });
+    try_all(
+        "jpg",
+        &seeds::jpeg(),
+        |_| {},
+        |path| picture::read(path, SHAPE).map(drop),
+    );
 }

@@ -8,6 +8,7 @@ mod pictures;
 
 pub use crate::layout::Layout;
 pub use hold_out::HoldOut;
+pub use left_out::LeftOut;
 
 use crate::input::{DataSet, check_shape};
 use crate::provenance;

@@ -50,12 +50,17 @@ impl Kind {
         }
         Some(match bytes {
             _ if starts(&MAGIC) => Kind::Image,
-            _ if starts(b"PK\x03\x04") => match () {
-                () if holds("data.pkl") || holds("constants.pkl") => Kind::Torch,
-                () if holds("model.weights.h5") || holds("config.json") => Kind::Keras,
-                () if holds(".npy") => Kind::Npz,
-                () => Kind::Zip,
-            },
+            _ if starts(b"PK\x03\x04") => {
+                let inside = [
+                    ("data.pkl", Kind::Torch),
+                    ("constants.pkl", Kind::Torch),
+                    ("model.weights.h5", Kind::Keras),
+                    ("config.json", Kind::Keras),
+                    (".npy", Kind::Npz),
+                ];
+                let found = inside.iter().find(|(name, _)| holds(name));
+                found.map_or(Kind::Zip, |&(_, kind)| kind)
+            }
             _ if starts(b"\x89HDF\r\n\x1a\n") => Kind::Keras,
             _ if bytes.get(4..8) == Some(b"TFL3") => Kind::TfLite,
             _ if starts(b"\x93NUMPY") => Kind::Npy,
@@ -66,8 +71,8 @@ impl Kind {
             _ if starts(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") => Kind::OtherPicture,
             _ if starts(b"\x1f\x8b") => Kind::Gzip,
             _ if Bitstream::of(bytes).is_some() => Kind::Bitstream,
-            // The header of safetensors follows eight bytes of its length.
-            _ if bytes.get(8) == Some(&b'{') => match holds("\"thresh\":") {
+            // The header of safetensors follows eight bytes of its length, which is no billion.
+            _ if bytes.get(5..9) == Some(b"\0\0\0{") => match holds("\"thresh\":") {
                 true => Kind::Network,
                 false => Kind::Weights,
             },
@@ -92,6 +97,9 @@ impl Kind {
 
     /// The kind of the file at `path`; none if it cannot be read, or is none of those that are known.
     pub fn at(path: &Path) -> Option<Kind> {
+        if path.join("saved_model.pb").is_file() {
+            return Some(Kind::SavedModel);
+        }
         if !path.metadata().ok()?.is_file() {
             return None;
         }

@@ -97,6 +97,20 @@ fn nothing_that_is_read_is_written_over() {
 }
 
 #[test]
+fn the_values_that_pytorch_writes_beside_its_model_stay() {
+    let place = Place::new();
+    let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../onnx/tests/data");
+    for file in ["flat-dynamo.onnx", "flat-dynamo.onnx.data"] {
+        std::fs::copy(models.join(file), place.path(file)).unwrap();
+    }
+    let before = place.read("flat-dynamo.onnx.data");
+    let import = "import flat-dynamo.onnx -o flat-dynamo.onnx.data";
+    refused(&place, import, 1, &["it would be written over"]);
+    assert!(place.read("flat-dynamo.onnx.data") == before);
+    place.ok("import flat-dynamo.onnx -o net.safetensors");
+}
+
+#[test]
 fn an_output_may_lie_beside_what_is_read_and_be_written_again() {
     let place = Place::new();
     for _ in 0..2 {

@@ -74,6 +74,13 @@ fn npy(descr: &str, sides: &[usize], bytes: &[u8]) -> Vec<u8> {
     file
 }
 
+/// Runs what saves a network that has not learned anything yet, which its status says.
+fn no_better_than_a_guess(place: &Place, arguments: &str) {
+    let done = place.thresh(arguments);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(3), "thresh {arguments}: {said}");
+}
+
 const MEANS: &str = "--mean 0.5,0.5,0.5 --std 0.25,0.25,0.25";
 const SHORT: &str = "--set weights=60% --set prune-epochs=6 --set prune-rate=0.05 --set retrain-epochs=4 \
                      --set retrain-rate=0.05 --set tune-epochs=1 --set batch=8";
@@ -132,7 +139,8 @@ fn a_network_from_onnx_is_compressed_on_pictures_and_packed() {
 fn a_low_rank_network_is_shared_packed_and_run() {
     let place = place();
     place.ok(&format!("import {MEANS} {MODEL} -o net.safetensors"));
-    place.ok(
+    no_better_than_a_guess(
+        &place,
         "compress --method low-rank --speedup 1.5 --data photos --set tune-epochs=1 --set images=50 \
          net.safetensors -o thin.safetensors",
     );
@@ -143,7 +151,7 @@ fn a_low_rank_network_is_shared_packed_and_run() {
     assert!((1.5..3.0).contains(&speedup), "{speedup}");
 
     // Pruning, sharing and coding behind it, by the same commands as for any network.
-    place.ok(&format!(
+    place.made(&format!(
         "compress --data photos {SHORT} --work second thin.safetensors -o small.safetensors"
     ));
     place.ok("pack --config ulx3s-25f --data photos small.safetensors -o net.thresh");
@@ -224,10 +232,13 @@ fn all_forms_of_the_same_images_are_the_same_data() {
     let files = "first/train-images.npy,train-labels,last/test-images.npy,test-labels";
     let hashes = ["photos", "last", "first", files].map(|data| {
         let set = "--set prune-epochs=0 --set retrain-epochs=0 --set tune-epochs=0";
-        place.ok(&format!(
-            "compress --data {data} {set} net.safetensors --work {}.work -o x.safetensors",
-            data.len()
-        ));
+        let work = data.len();
+        no_better_than_a_guess(
+            &place,
+            &format!(
+                "compress --data {data} {set} net.safetensors --work {work}.work -o x.safetensors"
+            ),
+        );
         let network = Network::load(&place.path("x.safetensors")).unwrap();
         network.provenance["data"].clone()
     });
@@ -460,7 +471,7 @@ fn damaged_arrays_are_refused() {
         1,
         &[
             "got --mean 0.5 for net.safetensors",
-            "expected an ONNX model",
+            "expected an ONNX or TFLite model",
         ],
     );
 }

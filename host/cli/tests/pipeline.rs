@@ -3,7 +3,7 @@
 mod common;
 
 use common::{CLASSES, Place, SIDE};
-use thresh_model::Image;
+use thresh_model::{Image, Network, Weights};
 
 #[test]
 fn data_becomes_an_image_that_the_engine_runs() {
@@ -178,7 +178,7 @@ fn a_convolutional_network_is_made_and_goes_on_where_it_was() {
     for (layer, weights) in trained["layers"].as_array().unwrap().iter().zip(weights) {
         assert_eq!(layer["weights"], weights, "{trained}");
     }
-    let small = place.json(&format!("compress {} train.safetensors", set("--set")));
+    let small = place.made(&format!("compress {} train.safetensors", set("--set")));
     assert!(small["nonzeros"].as_u64().unwrap() <= 98, "{small}");
     assert_eq!(small["network"], "conv4x3p1-pool2-8");
 
@@ -302,4 +302,39 @@ fn every_engine_is_written_as_verilog() {
             text.trim_end()
         );
     }
+}
+
+#[test]
+fn a_network_that_is_no_better_than_a_guess_is_no_success() {
+    let place = Place::new();
+    place.ok("train --hidden 6 --epochs 4 -o train.safetensors");
+    let failed = |arguments: String, texts: &[&str]| {
+        let output = place.thresh(&arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments}: {stderr}");
+        texts
+            .iter()
+            .for_each(|text| assert!(stderr.contains(text), "{stderr}"));
+        // It is there to be looked at.
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(stdout.contains("saved as"), "{stdout}");
+    };
+    let none = "--set prune-epochs=0 --set retrain-epochs=0 --set tune-epochs=0";
+    failed(
+        format!("compress --set weights=1 {none} train.safetensors -o one.safetensors"),
+        &[
+            "% of the images, got as many as one that gives each the most frequent class",
+            "keep more, or train longer or with a lower rate",
+        ],
+    );
+    place.ok("info one.safetensors");
+    let mut network = Network::from_safetensors(&place.read("train.safetensors")).unwrap();
+    for layer in &mut network.layers {
+        layer.weights = Weights::Float(vec![0.0; layer.weights.len()]);
+    }
+    place.write("zeros.safetensors", network.to_safetensors().unwrap());
+    failed(
+        format!("compress --set weights=9 {none} zeros.safetensors -o small.safetensors"),
+        &["it was so before compression", "--mean"],
+    );
 }

@@ -158,7 +158,7 @@ fn networks_that_cannot_be_packed() {
                 "many.safetensors",
                 "distinct",
                 "255",
-                "share the weights first",
+                "share them: `thresh pack --bits 8",
             ],
         ),
         (

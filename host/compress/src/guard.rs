@@ -84,6 +84,8 @@ pub(crate) struct Gauge {
     set: Dataset,
     /// How many of them are in their most frequent class.
     guess: usize,
+    /// Least loss of a network that answers the same to every image, where classes are learned together.
+    guess_loss: f64,
 }
 
 impl Gauge {
@@ -97,13 +99,27 @@ impl Gauge {
             Some(_) => from.len(),
             None => (from.len() / part).clamp(least, most).min(from.len()),
         };
-        let set = spread(from, count);
-        let mut members = [0; 256];
+        Self::of(spread(from, count))
+    }
+
+    fn of(set: Dataset) -> Self {
+        let mut members = [0_usize; 256];
         for &label in &set.labels {
             members[usize::from(label)] += 1;
         }
-        let guess = members.into_iter().max().unwrap_or(0);
-        Self { set, guess }
+        let share = |&members: &usize| members as f64 / set.len() as f64;
+        let bits = |share: f64| {
+            if share > 0.0 {
+                -share * share.ln()
+            } else {
+                0.0
+            }
+        };
+        Self {
+            guess: members.iter().copied().max().unwrap_or(0),
+            guess_loss: members.iter().map(share).map(bits).sum(),
+            set,
+        }
     }
 
     pub fn measure(&self, net: &Net, layers: &[Affine]) -> Measure {
@@ -150,11 +166,15 @@ impl Gauge {
         let losses = trials.iter().filter(finite).map(|t| f64::from(t.loss));
         let best = losses.fold(f64::INFINITY, f64::min);
         let right = trials.iter().filter(finite).map(|trial| trial.right).max();
-        let least = start.right.min(right.unwrap_or(0));
-        let gain = (f64::from(start.loss) - best).max(0.0);
+        let right = right.unwrap_or(0) as f64;
+        let begun = right.min(start.right as f64);
+        let least = begun + LEAST_GAIN * (right - begun);
+        // To come down to the loss of a guess is no gain.
+        let gain = (f64::from(start.loss).min(self.guess_loss) - best).max(0.0);
         let most = best + (1.0 - LEAST_GAIN) * gain + LOSS_SLACK;
         let good = |trial: &Measure| {
-            f64::from(trial.loss) <= most && trial.right + self.share(TRIAL_SLACK) >= least
+            let right = (trial.right + self.share(TRIAL_SLACK)) as f64;
+            f64::from(trial.loss) <= most && right >= least
         };
         let found = trials.iter().position(good);
         found.unwrap_or(trials.len().saturating_sub(1))
@@ -313,10 +333,7 @@ mod tests {
     #[test]
     fn the_largest_rate_that_keeps_up_is_taken() {
         // 1000 images, a guess has 250 of them.
-        let gauge = Gauge {
-            set: set(1000),
-            guess: 250,
-        };
+        let gauge = Gauge::of(set(1000));
         let start = measure(300, 3.0);
         let dead = measure(250, 1.39);
         let largest = |trials: &[Measure]| gauge.largest(start, trials);
@@ -324,7 +341,15 @@ mod tests {
         assert_eq!(largest(&[dead, measure(700, 0.8), measure(500, 1.2)]), 1);
         assert_eq!(largest(&[measure(400, f32::NAN), dead]), 1);
         assert_eq!(largest(&[measure(300, 2.9), measure(600, 1.0)]), 1);
-        assert_eq!(largest(&[dead; 3]), 2);
+        // None is better than another.
+        assert_eq!(largest(&[dead; 3]), 0);
+        // From a large loss down to that of a guess is no gain.
+        let start = measure(300, 9.0);
+        assert_eq!(
+            gauge.largest(start, &[measure(300, 1.39), measure(600, 1.0)]),
+            1
+        );
+        assert_eq!(largest(&[measure(0, f32::NAN); 3]), 2);
         // A network that is good already may lose a little at first.
         let start = measure(950, 0.15);
         let largest = |trials: &[Measure]| gauge.largest(start, trials);
@@ -334,10 +359,7 @@ mod tests {
 
     #[test]
     fn an_epoch_goes_wrong_by_what_is_no_number_a_guess_or_a_fall() {
-        let gauge = Gauge {
-            set: set(1000),
-            guess: 250,
-        };
+        let gauge = Gauge::of(set(1000));
         let before = measure(600, 1.0);
         assert!(gauge.wrong(before, measure(700, f32::NAN), false));
         assert!(gauge.wrong(before, measure(300, 0.9), false));
@@ -353,10 +375,7 @@ mod tests {
 
     #[test]
     fn the_best_is_kept_and_comes_back_from_a_checkpoint() {
-        let gauge = Gauge {
-            set: set(1000),
-            guess: 250,
-        };
+        let gauge = Gauge::of(set(1000));
         let state = |value: f32| State::from([("layer".to_string(), vec![value])]);
         let mut watch = Watch::new(2, measure(500, 1.0), state(0.0));
         let mut epoch = |epochs, right, loss| {

@@ -8,17 +8,22 @@ use thresh_model::{Network, Shape, network::FRAME_MARK};
 /// Inputs that are measured at most; more are represented by evenly spaced ones.
 const MOST_INPUTS: usize = 256;
 
-/// Multiplications that measuring may take, where more than [`FEWEST_INPUTS`] inputs are there: a few seconds.
-const MOST_WORK: f64 = 4e9;
+/// Multiplications that measuring may take, where more than [`FEWEST_INPUTS`] inputs are there: a second.
+const MOST_WORK: f64 = 1e9;
 
 /// Inputs that are measured whatever they take, if there are so many.
 const FEWEST_INPUTS: usize = 4;
+
+/// Values that are kept as samples at most, over all layers and inputs.
+const MOST_SAMPLED: usize = 1 << 25;
 
 /// Means, variances and ranges of every value of a network: value 0 is its input map, `i + 1` the output of layer `i`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistics {
     values: Vec<Value>,
     inputs: usize,
+    /// All values of some of the inputs.
+    samples: Vec<Vec<Vec<f32>>>,
 }
 
 /// What is known of one value.
@@ -49,22 +54,27 @@ impl Statistics {
             .map(|v| network.value(v))
             .collect();
         let mut sums: Vec<Sums> = shapes.iter().map(Sums::new).collect();
+        let kept = MOST_SAMPLED / shapes.iter().map(Shape::len).sum::<usize>().max(1);
+        let mut samples = Vec::new();
         // A few at a time, in their order, so that sums do not depend on the number of threads.
         for some in chosen.chunks(rayon::current_num_threads().max(1)) {
             let runs: Vec<Vec<Vec<f32>>> = some
                 .par_iter()
                 .map(|input| prepared.forward(input))
                 .collect();
-            for run in &runs {
-                sums.iter_mut()
-                    .zip(run)
-                    .for_each(|(sums, values)| sums.add(values));
+            for run in runs {
+                let each = sums.iter_mut().zip(&run);
+                each.for_each(|(sums, values)| sums.add(values));
+                if samples.len() < kept {
+                    samples.push(run);
+                }
             }
         }
         let count = chosen.len();
         Self {
             values: sums.into_iter().map(|sums| sums.value(count)).collect(),
             inputs: count,
+            samples,
         }
     }
 
@@ -78,6 +88,7 @@ impl Statistics {
         Self {
             values: estimate::values(network),
             inputs: 0,
+            samples: vec![],
         }
     }
 
@@ -95,8 +106,20 @@ impl Statistics {
         &self.values[value]
     }
 
+    /// A value at some of the inputs.
+    pub(crate) fn samples(&self, value: usize) -> Vec<&[f32]> {
+        self.samples
+            .iter()
+            .map(|sample| sample[value].as_slice())
+            .collect()
+    }
+
     /// Divides the channels of `value` by `scales`, one a channel.
     pub(crate) fn divide(&mut self, value: usize, scales: &[f32]) {
+        for sample in &mut self.samples {
+            let each = sample[value].iter_mut().zip(scales.iter().cycle());
+            each.for_each(|(x, scale)| *x /= scale);
+        }
         let value = &mut self.values[value];
         let divide = |list: &mut [f32], power: i32| {
             let each = list.iter_mut().zip(scales.iter().cycle());

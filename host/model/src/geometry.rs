@@ -324,7 +324,9 @@ fn phase_taps(size: usize, stride: usize, phase: usize) -> usize {
 /// Kernel columns of the phases before `phase`.
 fn taps_before(size: usize, stride: usize, phase: usize) -> usize {
     // Later phases have none.
-    (0..phase.min(size)).map(|p| phase_taps(size, stride, p)).sum()
+    (0..phase.min(size))
+        .map(|p| phase_taps(size, stride, p))
+        .sum()
 }
 
 /// The taps of one phase that meet places of the window: offsets `phase + stride * m`, at place

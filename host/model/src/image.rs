@@ -138,7 +138,9 @@ pub struct Pass {
     pub reuse: usize,
     /// Whether a new layer begins here. The first pass always does.
     pub begins_layer: bool,
-    /// Weights and biases of the layer before compression, for sizes; 0 where a pass is no layer's.
+    /// Weights and biases of the layer before compression, for sizes. Passes of a layer add up: the first one whose weights are
+    /// parameters says all but one for each further one of those; 0 where the weights are a copy's or a mean's, or were those of a pass
+    /// before.
     pub parameters: u32,
     /// Code tables, by [`Table`].
     pub tables: [CodeLengths; 3],

@@ -468,7 +468,19 @@ impl Weights {
 
     /// All weights, in the order of the operator.
     pub fn to_dense(&self) -> Vec<f32> {
-        (0..self.len()).map(|index| self.get(index)).collect()
+        match self {
+            Weights::Float(values) => values.clone(),
+            Weights::Shared { codebook, codes } => {
+                let values: Vec<f32> = std::iter::once(0.0)
+                    .chain(codebook.iter().copied())
+                    .collect();
+                codes
+                    .iter()
+                    .map(|&code| values[usize::from(code)])
+                    .collect()
+            }
+            Weights::Hashed(hashed) => (0..hashed.len()).map(|index| hashed.get(index)).collect(),
+        }
     }
 
     /// Number of weights other than zero.

@@ -10,6 +10,7 @@ mod calibrate;
 pub(crate) mod deal;
 mod emit;
 mod pools;
+mod ranges;
 mod share;
 mod slice;
 mod stretch;
@@ -17,7 +18,7 @@ mod tables;
 mod tile;
 mod unit;
 
-use crate::image::{Image, ImageError, Shortage};
+use crate::image::{Image, ImageError, Memory, Shortage};
 use crate::network::{Network, NetworkError};
 use emit::Misfit;
 use thresh_regs::{CONFIGS, Config};
@@ -55,11 +56,14 @@ pub enum PackError {
     /// The packed image would not be sound.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// Nothing to calibrate with.
+    /// Nothing to calibrate with, and a layer whose range the network does not say.
     #[error(
-        "got no calibration inputs, expected at least one; activation ranges are measured on them"
+        "got no calibration inputs, expected at least one: the range of layer {layer} is measured on them, since the network does not say it; give some (`--calibrate`)"
     )]
-    NoCalibration,
+    NoCalibration {
+        /// Name of the first such layer.
+        layer: String,
+    },
     /// Too many weights to share.
     #[error(
         "layer {layer} has {got} distinct non-zero weights, a codebook holds {limit}; share them: `thresh pack --bits 8 --config NAME NETWORK.safetensors -o IMAGE.thresh`, or --bits 8 of `thresh import` and `thresh report`"
@@ -73,7 +77,7 @@ pub enum PackError {
         limit: usize,
     },
     /// Something that no pass of the configuration does.
-    #[error("layer {layer} cannot run on configuration {config}: {what}; {}", hint(.others))]
+    #[error("layer {layer} cannot run on configuration {config}: {what}; {}", hint(.others, .advice))]
     Unsupported {
         /// Name of the layer.
         layer: String,
@@ -83,6 +87,8 @@ pub enum PackError {
         what: &'static str,
         /// Configurations that would run the network.
         others: Vec<&'static str>,
+        /// What helps where there is none.
+        advice: &'static str,
     },
     /// Numbers out of reach of the arithmetic.
     #[error(
@@ -95,7 +101,7 @@ pub enum PackError {
         what: &'static str,
     },
     /// Too large.
-    #[error("layer {layer} does not fit configuration {config}: {shortage}; {}", hint(.others))]
+    #[error("layer {layer} does not fit configuration {config}: {shortage}; {}", hint(.others, advice(.shortage.memory)))]
     TooLarge {
         /// Name of the layer.
         layer: String,
@@ -108,10 +114,25 @@ pub enum PackError {
     },
 }
 
-fn hint(others: &[&'static str]) -> String {
-    match others {
-        [] => "no configuration holds this network: prune it further".into(),
+fn hint(others: &[&'static str], advice: &str) -> String {
+    match (others, advice) {
+        ([], "") => "no configuration runs this network".into(),
+        ([], advice) => format!("no configuration runs this network; {advice}"),
         _ => format!("it would fit {}", others.join(", ")),
+    }
+}
+
+/// What helps where a memory of every configuration is too small.
+fn advice(memory: Memory) -> &'static str {
+    match memory {
+        Memory::WeightStore => "prune it further, so that fewer weights are left",
+        Memory::Columns => "prune it further, so that fewer of its input channels are left",
+        Memory::Rows => "prune it further, so that fewer of its output channels are left",
+        Memory::Activations | Memory::Accumulators | Memory::Tables => {
+            "train it with a smaller pool window behind this layer, or a smaller stride"
+        }
+        Memory::Codebook => "share its weights among fewer values",
+        Memory::Passes => "train it with fewer layers",
     }
 }
 
@@ -138,7 +159,8 @@ pub struct Packed {
 }
 
 /// Packs `network` for `config`. `calibration` inputs, `network.input.len()` bytes each, set the
-/// range of every hidden activation.
+/// range of every hidden activation; a range that the network says ([`Layer::range`](crate::network::Layer::range)) limits it, and takes
+/// its place where there are no inputs.
 ///
 /// # Errors
 /// See [`PackError`].
@@ -164,9 +186,6 @@ pub fn pack_with(
     progress: &dyn Fn(Step),
 ) -> Result<Packed, PackError> {
     network.check()?;
-    if calibration.is_empty() {
-        return Err(PackError::NoCalibration);
-    }
     if let Some(input) = calibration
         .iter()
         .find(|input| input.len() != network.input.len())
@@ -183,7 +202,7 @@ pub fn pack_with(
     }
     let mut units = unit::units(network)?;
     unit::trim(&mut units);
-    let measured = calibrate::measure(network, &units, calibration, options.percentile, progress);
+    let measured = calibrate::measure(network, &units, calibration, options.percentile, progress)?;
     let quantised = calibrate::quantise(
         &units,
         network.input_scale,
@@ -200,7 +219,7 @@ pub fn pack_with(
     };
     let others = || {
         let fits = |other: &&Config| {
-            other.feature.is_none() && other.name != config.name && job.emit(other).is_ok()
+            other.feature.is_none() && other.name != config.name && job.takes(other)
         };
         CONFIGS
             .iter()
@@ -211,10 +230,11 @@ pub fn pack_with(
     let layer = |unit: usize| units[unit].name.clone();
     let image = job.emit(config).map_err(|misfit| match misfit {
         Misfit::Image(error) => error.into(),
-        Misfit::Unit(unit, what) => PackError::Unsupported {
+        Misfit::Unit(unit, refusal) => PackError::Unsupported {
             layer: layer(unit),
             config: config.name.into(),
-            what,
+            what: refusal.what,
+            advice: refusal.advice,
             others: others(),
         },
         Misfit::Memory(unit, shortage) => PackError::TooLarge {

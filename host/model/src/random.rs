@@ -57,15 +57,18 @@ pub fn image(config: &Config, seed: u64) -> Image {
         passes.push(pass);
     }
     let outputs = passes[passes.len() - 1].channels() - rng.random_range(0..config.num_pes);
-    let labels = if rng.random_bool(0.3) {
-        (0..outputs).map(|i| format!("out {i}")).collect()
-    } else {
-        vec![]
-    };
+    let named = rng.random_bool(0.3);
     let run = Run {
         passes: passes.len(),
         entry_base: entry_base as u16,
         ..Run::default()
+    };
+    let head = [Head::Logits, Head::Softmax, Head::Sigmoid][rng.random_range(0..3)];
+    let labels = match named {
+        true => (0..head.classes(outputs))
+            .map(|i| format!("out {i}"))
+            .collect(),
+        false => vec![],
     };
     let mut image = Image {
         name: format!("random-{seed}"),
@@ -78,7 +81,7 @@ pub fn image(config: &Config, seed: u64) -> Image {
         passes,
         runs: vec![run],
         outputs,
-        head: [Head::Logits, Head::Softmax, Head::Sigmoid][rng.random_range(0..3)],
+        head,
         logit_scale: 1.0,
         labels,
         provenance: BTreeMap::from([("seed".into(), seed.to_string())]),

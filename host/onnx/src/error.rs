@@ -22,6 +22,7 @@ pub const OPERATORS: &[&str] = &[
     "Expand (of constants)",
     "Flatten",
     "Gather",
+    "GatherND (of one side)",
     "Gemm",
     "GlobalAveragePool",
     "GlobalMaxPool",

@@ -44,17 +44,18 @@ pub(crate) fn lower(
     // The reason is that of the reading which came furthest, the first one of equals.
     let mut furthest: Option<(usize, ImportError)> = None;
     for reading in readings(graph.input, options.shape)? {
-        match graph.lower(reading, source, options) {
+        let failure = match graph.lower(reading, source, options) {
             Ok(lowered) => return Ok(lowered),
-            // Another try would cost as much again.
-            Err((_, error @ ImportError::TooLarge { .. })) => return Err(error),
-            Err(failure) => {
-                furthest = Some(match furthest {
-                    Some(best) if progress(&best) >= progress(&failure) => best,
-                    _ => failure,
-                })
-            }
+            Err(failure) => *failure,
+        };
+        // Another try would cost as much again.
+        if let (_, error @ ImportError::TooLarge { .. }) = failure {
+            return Err(error);
         }
+        furthest = Some(match furthest {
+            Some(best) if progress(&best) >= progress(&failure) => best,
+            _ => failure,
+        });
     }
     Err(furthest.expect("there is at least one reading").1)
 }
@@ -129,7 +130,7 @@ impl<'a> Graph<'a> {
         reading: Reading,
         source: Source<'_>,
         options: &ImportOptions,
-    ) -> Result<Lowered, (usize, ImportError)> {
+    ) -> Result<Lowered, Box<(usize, ImportError)>> {
         let element = element(self.input, options);
         let mut importer = Importer::new(
             &self.initializers,
@@ -139,20 +140,22 @@ impl<'a> Graph<'a> {
             element.scale,
         );
         importer.batch = reading.batch;
-        let at_start = |error| (0, error);
+        let failed = |at: usize, error: ImportError| Box::new((at, error));
         let shape = reading.shape;
-        let before = preprocessing(shape.channels, options, element).map_err(at_start)?;
+        let before =
+            preprocessing(shape.channels, options, element).map_err(|error| failed(0, error))?;
         let mut view = View::of_map(0, shape);
         view.sides = reading.sides;
         view.preprocessing = Some(Rc::new(before));
         importer.define(&self.input.name, Value::View(view));
         for (at, &node) in self.nodes.iter().enumerate() {
             if let Err(error) = self.step(&mut importer, node) {
-                return Err((at, self.with_hint(&importer, at, error)));
+                return Err(failed(at, self.with_hint(&importer, at, error)));
             }
         }
         let all = self.nodes.len();
-        self.finish(importer, shape).map_err(|error| (all, error))
+        self.finish(importer, shape)
+            .map_err(|error| failed(all, error))
     }
 
     /// What `node` makes.

@@ -2,6 +2,7 @@
 
 mod activation;
 mod affine;
+mod blocks;
 mod constant;
 mod conv;
 mod cut;
@@ -61,8 +62,8 @@ pub(crate) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Val
         "GlobalMaxPool" | "GlobalAveragePool" | "ReduceMean" | "ReduceSum" | "ReduceMax"
         | "ReduceMin" => reduce::run(importer, node)?,
         "Pad" => pad::pad(importer, node)?,
-        "Slice" | "Split" | "Gather" => cut::run(importer, node)?,
-        "SpaceToDepth" => cut::blocks(importer, node)?,
+        "Slice" | "Split" | "Gather" | "GatherND" => cut::run(importer, node)?,
+        "SpaceToDepth" => blocks::blocks(importer, node)?,
         "Softmax" | "LogSoftmax" | "Sigmoid" | "Log" => head::head(importer, node)?,
         "ArgMax" => head::class(importer, node)?,
         "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" | "Transpose" | "Identity" | "Dropout"

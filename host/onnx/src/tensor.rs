@@ -94,7 +94,7 @@ impl Tensor {
                 Data::Int(v) => (0..v.len()).all(|i| v[i] == v[first(i)]),
             };
             if size > 1 && equal {
-                let kept = (0..self.data.len()).filter(|&i| i / inner % size == 0);
+                let kept = (0..self.data.len()).filter(|&i| (i / inner).is_multiple_of(size));
                 self.data = self.data.pick(kept);
                 self.dims[axis] = 1;
             }

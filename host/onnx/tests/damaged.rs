@@ -5,7 +5,7 @@ mod common;
 use common::{Model, floats, int, ints, refused};
 use proptest::prelude::*;
 use thresh_model::Shape;
-use thresh_onnx::proto::{TensorProto, data_type};
+use thresh_onnx::proto::{FunctionProto, ModelProto, NodeProto, TensorProto, data_type};
 use thresh_onnx::{ImportOptions, import_bytes};
 
 /// A model that uses most of what the importer reads.
@@ -14,7 +14,14 @@ fn model() -> Vec<u8> {
     let c = m.conv("x", &[4, 2, 3, 3], &[ints("pads", &[1, 1, 1, 1])]);
     let p: Vec<String> = (0..4).map(|_| m.between(&[4], 0.5, 1.5)).collect();
     let n = m.node("BatchNormalization", &[&c, &p[0], &p[1], &p[2], &p[3]], &[]);
-    let r = m.node("Relu", &[&n], &[]);
+    let (low, high) = (m.floats(&[], vec![-0.5]), m.floats(&[], vec![0.7]));
+    let n = m.node("Max", &[&n, &low], &[]);
+    let r = m.node("Clip", &[&n, &low, &high], &[]);
+    let pads = m.ints(&[0, 0, 1, 0, 0, 0, 0, 1]);
+    let r = m.node("Pad", &[&r, &pads], &[]);
+    let lists = [[0, 0], [-1, -1], [2, 3], [1, 1]].map(|list| m.ints(&list));
+    let inputs = [&r, &lists[0], &lists[1], &lists[2], &lists[3]].map(|name| name.as_str());
+    let r = m.node("Slice", &inputs, &[]);
     let d = m.conv(
         &r,
         &[4, 1, 3, 3],
@@ -148,6 +155,67 @@ fn sizes_that_a_small_file_claims_are_limited() {
     let wide = [ints("pads", &[1 << 20, 1 << 20, 1 << 20, 1 << 20])];
     let c = m.conv("x", &[1, 1, 3, 3], &wide);
     says(&m, &c, "a side of a map: got");
+}
+
+#[test]
+fn empty_constants_with_long_sides_are_limited() {
+    let long = 1 << 50;
+    let make = |op: &str, inputs: &[&[i64]], attributes: &[_]| {
+        let mut m = Model::new(&[1, 4], 1);
+        let empty = m.floats(&[0, long], vec![]);
+        let lists: Vec<String> = inputs.iter().map(|list| m.ints(list)).collect();
+        let all: Vec<&str> = [empty.as_str()]
+            .into_iter()
+            .chain(lists.iter().map(String::as_str))
+            .collect();
+        let made = m.node(op, &all, attributes);
+        let o = m.node("MatMul", &["x", &made], &[]);
+        assert!(
+            import_bytes(m.bytes(&o), &ImportOptions::default()).is_err(),
+            "{op}"
+        );
+    };
+    make("Slice", &[&[0], &[i64::MAX], &[1]], &[]);
+    make("Split", &[&[long]], &[int("axis", 1)]);
+    make("Tile", &[&[1, long]], &[]);
+    make("Expand", &[&[0, long]], &[]);
+    make("Gather", &[&[0, 1]], &[int("axis", 1)]);
+    make("ReduceSum", &[], &[]);
+    make("Concat", &[], &[int("axis", 0)]);
+    make("Size", &[], &[]);
+    make("Range", &[&[long], &[1]], &[]);
+    make("Transpose", &[], &[]);
+    // A function that calls another one twice, which does so too.
+    let mut m = Model::new(&[1, 4], 1);
+    let o = m.node("f0", &["x"], &[]);
+    m.graph.node[0].domain = "local".into();
+    let mut model = <ModelProto as prost::Message>::decode(m.bytes(&o).as_slice()).unwrap();
+    for at in 0..31 {
+        let call = |input: &str, output: &str| NodeProto {
+            input: vec![input.into()],
+            output: vec![output.into()],
+            op_type: if at == 30 {
+                "Relu".into()
+            } else {
+                format!("f{}", at + 1)
+            },
+            domain: if at == 30 { "".into() } else { "local".into() },
+            ..Default::default()
+        };
+        model.functions.push(FunctionProto {
+            name: format!("f{at}"),
+            domain: "local".into(),
+            input: vec!["a".into()],
+            output: vec!["c".into()],
+            node: vec![call("a", "b"), call("b", "c")],
+            ..Default::default()
+        });
+    }
+    let bytes = prost::Message::encode_to_vec(&model);
+    let text = import_bytes(bytes, &ImportOptions::default())
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("at most"), "{text}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Model, float, floats, int, ints, refused, text};
+use common::{Model, floats, int, refused, text};
 use prost::Message;
 use thresh_model::Head;
 use thresh_onnx::proto::{ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
@@ -379,5 +379,4 @@ fn linear_models() {
         &[],
         "got operator ai.onnx.ml.TreeEnsembleClassifier",
     );
-    let _ = (float("x", 0.0), ints("y", &[]));
 }

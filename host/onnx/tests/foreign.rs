@@ -87,7 +87,14 @@ fn the_light_models_are_imported_or_refused_by_name() {
             Err(error) => panic!("{name}: {error}"),
         }
     }
-    let expected = ["densenet121", "resnet50", "squeezenet", "vgg19"];
+    let expected = [
+        "densenet121",
+        "inception_v2",
+        "resnet50",
+        "shufflenet",
+        "squeezenet",
+        "vgg19",
+    ];
     assert_eq!(imported, expected.map(|name| format!("light_{name}")));
 }
 

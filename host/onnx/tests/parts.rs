@@ -63,6 +63,31 @@ fn channels_are_chosen() {
         };
         common::assert_close(&network.input_mean, &expected);
     }
+    // As an exporter writes a list of indices: the channels first, without a batch before them.
+    let mut m = Model::new(&[1, 3, 6, 5], 1);
+    let c = m.conv("x", &[5, 3, 3, 3], &[]);
+    let t = m.node("Transpose", &[&c], &[ints("perm", &[1, 0, 2, 3])]);
+    let list = m.ints(&[4, 0, 2]);
+    m.graph.initializer.last_mut().unwrap().dims = vec![3, 1];
+    let g = m.node("GatherND", &[&t, &list], &[]);
+    let o = m.node("Transpose", &[&g], &[ints("perm", &[1, 0, 2, 3])]);
+    m.is_right(&o);
+    let o = m.node("GatherND", &[&c, &list], &[int("batch_dims", 1)]);
+    m.is_refused(&o, "batch_dims 0");
+    // All of them, with sides that are regrouped, as a change of strides is written.
+    let flat = m.ints(&[-1]);
+    let p = m.node("GlobalMaxPool", &[&c], &[]);
+    let f = m.node("Reshape", &[&p, &flat], &[]);
+    for places in [[0, 1, 2, 3, 4], [4, 4, 1, 0, 2]] {
+        let list = m.ints(&places);
+        m.graph.initializer.last_mut().unwrap().dims = vec![1, 5, 1, 1];
+        let g = m.node("Gather", &[&f, &list], &[int("axis", 0)]);
+        let o = m.conv(&g, &[2, 5, 1, 1], &[]);
+        m.is_right(&o);
+    }
+    let j = m.node("Concat", &[&t, &t], &[int("axis", 0)]);
+    let o = m.node("Transpose", &[&j], &[ints("perm", &[1, 0, 2, 3])]);
+    m.is_right(&o);
     let mut m = Model::new(&[1, 3, 6, 5], 1);
     let list = m.ints(&[2, 0, 2]);
     let g = m.node("Gather", &["x", &list], &[int("axis", 1)]);

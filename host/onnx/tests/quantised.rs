@@ -1,10 +1,12 @@
 //! Quantised models, and what onnxruntime makes of the same real numbers (`data/quantised/make.py`).
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use std::path::PathBuf;
 use thresh_model::Network;
 use thresh_model::network::{Activation, Layer, Weights};
-use thresh_onnx::{ImportOptions, import};
+use thresh_onnx::{ImportOptions, import, import_bytes, import_with_warnings};
 
 /// Largest difference to the other runtime, for values around 1.
 const TOLERANCE: f32 = 1e-4;
@@ -21,7 +23,9 @@ fn expected(name: &str) -> Value {
 
 fn numbers(value: &Value) -> Vec<f32> {
     let numbers = value.as_array().unwrap().iter();
-    numbers.map(|number| number.as_f64().unwrap() as f32).collect()
+    numbers
+        .map(|number| number.as_f64().unwrap() as f32)
+        .collect()
 }
 
 /// Imports a model and compares its outputs with those of the other runtime.
@@ -37,7 +41,10 @@ fn agrees(name: &str, tolerance: f32) -> Network {
         let got = network.forward(&bytes);
         assert_eq!(got.len(), outputs.len());
         for (got, wanted) in got.iter().zip(&outputs) {
-            assert!((got - wanted).abs() <= tolerance, "{name}: {got}, not {wanted}");
+            assert!(
+                (got - wanted).abs() <= tolerance,
+                "{name}: {got}, not {wanted}"
+            );
         }
     }
     network
@@ -125,4 +132,50 @@ fn quantisers_of_few_bits() {
     let network = agrees("qcdq", TOLERANCE);
     assert_eq!(network.layers[0].range, Some([0.0, 15.0 * 0.2]));
     rounds_within("qcdq", 0.2);
+    let warnings = |name: &str| {
+        let imported = import_with_warnings(&data(name), &ImportOptions::default());
+        imported.unwrap().warnings
+    };
+    for name in ["qonnx.onnx", "qcdq.onnx"] {
+        let warnings = warnings(name);
+        assert!(
+            warnings.len() == 1 && warnings[0].starts_with("activations of 16 values"),
+            "{warnings:?}"
+        );
+    }
+    assert_eq!(warnings("qdq-tensor.onnx"), [""; 0]);
+}
+
+#[test]
+fn damaged_models_are_refused_or_read() {
+    const SEED: u64 = 11;
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    let options = ImportOptions {
+        most_values: 1 << 20,
+        ..ImportOptions::default()
+    };
+    for name in [
+        "qdq-channel",
+        "qoperator-tensor",
+        "dynamic",
+        "qonnx",
+        "qcdq",
+        "weights",
+    ] {
+        let whole = std::fs::read(data(&format!("{name}.onnx"))).unwrap();
+        for round in 0..300 {
+            let mut bytes = whole.clone();
+            for _ in 0..rng.random_range(1..6) {
+                let at = rng.random_range(0..bytes.len());
+                bytes[at] = rng.random();
+            }
+            if let Ok(network) = import_bytes(bytes, &options) {
+                let checked = network.check();
+                assert!(
+                    checked.is_ok(),
+                    "{name}, round {round} of seed {SEED}: {checked:?}"
+                );
+            }
+        }
+    }
 }

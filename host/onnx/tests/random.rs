@@ -7,7 +7,7 @@ use rand::RngExt;
 use thresh_onnx::ImportOptions;
 
 /// Graphs of one run.
-const GRAPHS: u64 = 300;
+const GRAPHS: u64 = 600;
 
 /// A value of the graph under construction.
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ impl Maker {
         attributes.push(if largest {
             int("ceil_mode", up.into())
         } else {
-            int("count_include_pad", 1)
+            int("count_include_pad", self.m.rng.random_range(0..2))
         });
         let name = self.m.node(op, &[&from.name], &attributes);
         let side = |axis: usize| {
@@ -122,7 +122,24 @@ impl Maker {
     fn pointwise(&mut self) {
         let from = self.source();
         let channels = from.shape[0];
-        let name = match self.m.rng.random_range(0..7) {
+        let name = match self.m.rng.random_range(0..9) {
+            7 => {
+                let (op, limit) = (
+                    self.pick(&["Min", "Max"]),
+                    self.m.rng.random_range(-0.5..0.5),
+                );
+                let limit = self.m.floats(&[], vec![limit]);
+                self.m.node(op, &[&limit, &from.name], &[])
+            }
+            8 => {
+                let low = self.m.rng.random_range(-0.6..0.3);
+                let high = low + self.m.rng.random_range(0.1..0.7);
+                let (low, high) = (
+                    self.m.floats(&[], vec![low]),
+                    self.m.floats(&[], vec![high]),
+                );
+                self.m.node("Clip", &[&from.name, &low, &high], &[])
+            }
             0 | 1 => self.m.node("Relu", &[&from.name], &[]),
             2 => self
                 .m
@@ -148,6 +165,31 @@ impl Maker {
             }
         };
         self.maps.push(Map { name, ..from });
+    }
+
+    fn pad(&mut self) {
+        let from = self.source();
+        let pads = [0; 4].map(|_: i64| self.pick(&[0, 0, 1, 2]));
+        let [top, left, bottom, right] = pads;
+        let list = self.m.ints(&[0, 0, top, left, 0, 0, bottom, right]);
+        let name = self.m.node("Pad", &[&from.name, &list], &[]);
+        let [channels, height, width] = from.shape;
+        let shape = [channels, height + top + bottom, width + left + right];
+        self.maps.push(Map { name, shape });
+    }
+
+    fn cut(&mut self) {
+        let from = self.source();
+        let axis = self.m.rng.random_range(0..3);
+        let size = from.shape[axis];
+        let (first, step) = (self.m.rng.random_range(0..size), self.pick(&[1, 1, 2]));
+        let last = self.m.rng.random_range(first..size) + 1;
+        let lists = [first, last, axis as i64 + 1, step].map(|number| self.m.ints(&[number]));
+        let [a, b, c, d] = lists.each_ref().map(String::as_str);
+        let name = self.m.node("Slice", &[&from.name, a, b, c, d], &[]);
+        let mut shape = from.shape;
+        shape[axis] = (last - first + step - 1) / step;
+        self.maps.push(Map { name, shape });
     }
 
     fn sum(&mut self) {
@@ -235,7 +277,9 @@ fn random_graphs_compute_what_they_did() {
             }],
         };
         for _ in 0..maker.m.rng.random_range(2..12) {
-            match maker.m.rng.random_range(0..10) {
+            match maker.m.rng.random_range(0..13) {
+                10 | 11 => maker.pad(),
+                12 => maker.cut(),
                 0..4 => maker.conv(),
                 4 => maker.pool(),
                 5..8 => maker.pointwise(),

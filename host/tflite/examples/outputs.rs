@@ -55,7 +55,10 @@ fn describe(network: &Network) {
     let shared = |layer: &&thresh_model::network::Layer| {
         matches!(layer.weights, thresh_model::network::Weights::Shared { .. })
     };
-    let weighted = network.layers.iter().filter(|layer| !layer.weights.is_empty());
+    let weighted = network
+        .layers
+        .iter()
+        .filter(|layer| !layer.weights.is_empty());
     let without: Vec<&str> = network
         .layers
         .iter()

@@ -15,6 +15,7 @@ pub const OPERATORS: &[&str] = &[
     "DIV (by a constant)",
     "EXPAND_DIMS",
     "FULLY_CONNECTED",
+    "GATHER (of a shape)",
     "LEAKY_RELU",
     "LOG_SOFTMAX (last)",
     "LOGISTIC (last)",
@@ -59,7 +60,9 @@ pub enum TfliteError {
         source: std::io::Error,
     },
     /// The file is no TensorFlow Lite model, or a damaged one.
-    #[error("not a sound TensorFlow Lite model ({0}); expected a file that the converter has written")]
+    #[error(
+        "not a sound TensorFlow Lite model ({0}); expected a file that the converter has written"
+    )]
     Format(String),
     /// An operator that is not known.
     #[error(

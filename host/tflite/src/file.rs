@@ -153,12 +153,22 @@ impl<'a> File<'a> {
             return Err(TfliteError::model("version of the schema", version, 3));
         }
         let codes = match model.operator_codes()? {
-            Some(codes) => codes.iter().take(MOST_ENDS).map(code).collect::<Result<_>>()?,
+            Some(codes) => codes
+                .iter()
+                .take(MOST_ENDS)
+                .map(code)
+                .collect::<Result<_>>()?,
             None => vec![],
         };
         let graph = match model.subgraphs()?.and_then(|graphs| graphs.get(0)) {
             Some(graph) => graph?,
-            None => return Err(TfliteError::model("graphs", "none", "one; convert the model again")),
+            None => {
+                return Err(TfliteError::model(
+                    "graphs",
+                    "none",
+                    "one; convert the model again",
+                ));
+            }
         };
         let buffers = model.buffers()?;
         // Lists may be shared, but not so much that a small file becomes a large one.
@@ -166,12 +176,17 @@ impl<'a> File<'a> {
         let tensors: Vec<Tensor> = each("tensors", graph.tensors()?, MOST_TENSORS, |tensor| {
             read_tensor(tensor, buffers, bytes, &mut budget)
         })?;
-        let operators = each("operators", graph.operators()?, MOST_OPERATORS, |operator| {
-            read_operator(operator, &codes, tensors.len())
-        })?;
+        let operators = each(
+            "operators",
+            graph.operators()?,
+            MOST_OPERATORS,
+            |operator| read_operator(operator, &codes, tensors.len()),
+        )?;
         let ends = |what: &str, ends: Option<Vector<'a, i32>>| -> Result<Vec<usize>> {
             let ends = list(what, ends, MOST_ENDS)?;
-            ends.into_iter().map(|end| index(end, tensors.len())).collect()
+            ends.into_iter()
+                .map(|end| index(end, tensors.len()))
+                .collect()
         };
         Ok(File {
             inputs: ends("inputs of the model", graph.inputs()?)?,
@@ -261,18 +276,28 @@ fn read_tensor<'a>(
             *budget = left;
             Ok(())
         }
-        None => Err(TfliteError::Format("lists that are shared too often".into())),
+        None => Err(TfliteError::Format(
+            "lists that are shared too often".into(),
+        )),
     };
     take(name.len())?;
     let sides = |sides| list(&format!("sides of {place}"), sides, MOST_RANK);
     let shape = sides(tensor.shape()?)?;
     let signature = sides(tensor.shape_signature()?)?;
     if tensor.sparsity()?.is_some() {
-        return Err(TfliteError::model(place, "sparse", "all values; convert without sparsity"));
+        return Err(TfliteError::model(
+            place,
+            "sparse",
+            "all values; convert without sparsity",
+        ));
     }
     if tensor.external_buffer()?.unwrap_or(0) != 0 {
         let expected = "values in this file; convert without external weights";
-        return Err(TfliteError::model(place, "values in another file", expected));
+        return Err(TfliteError::model(
+            place,
+            "values in another file",
+            expected,
+        ));
     }
     let quantisation = match tensor.quantization()? {
         Some(parameters) => {
@@ -288,7 +313,13 @@ fn read_tensor<'a>(
     let data = match buffers.and_then(|buffers| buffers.get(buffer as usize)) {
         Some(buffer) => contents(&place, buffer?, bytes)?,
         None if buffer == 0 => None,
-        None => return Err(TfliteError::model(place, format!("buffer {buffer}"), "one of the file")),
+        None => {
+            return Err(TfliteError::model(
+                place,
+                format!("buffer {buffer}"),
+                "one of the file",
+            ));
+        }
     };
     Ok(Tensor {
         name,
@@ -318,14 +349,21 @@ fn quantisation(
         zero = vec![zero[0]; scale.len()];
     }
     let wrong = |what: &str, got: String, expected: &str| {
-        Err(TfliteError::model(format!("{what} of {place}"), got, expected))
+        Err(TfliteError::model(
+            format!("{what} of {place}"),
+            got,
+            expected,
+        ))
     };
     if zero.len() != scale.len() {
         let got = format!("{} for {} scales", zero.len(), scale.len());
         return wrong("zero points", got, "one for each scale");
     }
     // A channel of zeros may have the scale 0.
-    if let Some(bad) = scale.iter().find(|scale| !(scale.is_finite() && **scale >= 0.0)) {
+    if let Some(bad) = scale
+        .iter()
+        .find(|scale| !(scale.is_finite() && **scale >= 0.0))
+    {
         return wrong("scale", bad.to_string(), "a finite number above 0");
     }
     let Ok(axis) = usize::try_from(axis) else {
@@ -352,7 +390,11 @@ fn contents(place: &str, buffer: Buffer<'_>, bytes: &Bytes) -> Result<Option<Byt
         None => {
             let got = format!("{size} bytes from {offset}");
             let expected = format!("bytes of this file of {}", bytes.len());
-            Err(TfliteError::model(format!("values of {place}"), got, expected))
+            Err(TfliteError::model(
+                format!("values of {place}"),
+                got,
+                expected,
+            ))
         }
     }
 }

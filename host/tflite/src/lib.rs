@@ -49,12 +49,16 @@ pub fn import_with_warnings(path: &Path, options: &ImportOptions) -> Result<Impo
     };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(io)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    file.take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
     if bytes.len() as u64 > MOST_BYTES {
         let expected = format!("at most {MOST_BYTES} bytes");
         return Err(TfliteError::model("file", "a larger one", expected));
     }
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     read(bytes.into(), name.as_deref(), options)
 }
 

@@ -216,6 +216,8 @@ pub(crate) const OPERATORS: &[&str] = &[
 
 /// The name of operator `code`.
 pub(crate) fn name(code: i32) -> String {
-    let known = usize::try_from(code).ok().and_then(|code| OPERATORS.get(code));
+    let known = usize::try_from(code)
+        .ok()
+        .and_then(|code| OPERATORS.get(code));
     known.map_or_else(|| format!("number {code}"), |name| name.to_string())
 }

@@ -2,9 +2,9 @@
 //!
 //! Every access is checked against the bytes; fields that are not listed are skipped.
 
-use planus::{Error, Vector, VectorReadInner};
 use planus::errors::ErrorKind;
 use planus::table_reader::Table;
+use planus::{Error, Vector, VectorReadInner};
 use planus::{ReadAsRoot, SliceWithStartOffset, TableRead};
 
 /// A table whose fields are read by number.

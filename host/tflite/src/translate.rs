@@ -192,13 +192,21 @@ impl<'a> Translator<'a> {
     fn output(&self, name: Option<&str>) -> Result<usize> {
         let names = |tensors: &[usize]| {
             let names = tensors.iter().map(|&t| self.file.tensors[t].name.as_str());
-            format!("{}: {}", tensors.len(), names.collect::<Vec<_>>().join(", "))
+            format!(
+                "{}: {}",
+                tensors.len(),
+                names.collect::<Vec<_>>().join(", ")
+            )
         };
         match (name, self.file.outputs.as_slice()) {
             (None, &[output]) => Ok(output),
             (None, outputs) => {
                 let expected = "one; name the one to import";
-                Err(TfliteError::model("outputs of the model", names(outputs), expected))
+                Err(TfliteError::model(
+                    "outputs of the model",
+                    names(outputs),
+                    expected,
+                ))
             }
             (Some(name), outputs) => {
                 let all = 0..self.file.tensors.len();
@@ -206,7 +214,8 @@ impl<'a> Translator<'a> {
                 let named = |&tensor: &usize| self.file.tensors[tensor].name == name;
                 let found = all.into_iter().find(named);
                 let wrong = || {
-                    let expected = format!("a tensor of the model; its outputs are {}", names(outputs));
+                    let expected =
+                        format!("a tensor of the model; its outputs are {}", names(outputs));
                     TfliteError::model("output to import", name, expected)
                 };
                 found.ok_or_else(wrong)
@@ -217,7 +226,10 @@ impl<'a> Translator<'a> {
     /// `error` at the first of `operators`, with the advice to end before it where no weights follow.
     fn with_hint(&self, operators: &[&Operator<'_>], error: TfliteError) -> TfliteError {
         let weighted = |operator: &&Operator<'_>| WEIGHTED.contains(&operator.name.as_str());
-        let refused = matches!(error, TfliteError::Operator { .. } | TfliteError::Node { .. });
+        let refused = matches!(
+            error,
+            TfliteError::Operator { .. } | TfliteError::Node { .. }
+        );
         let inputs = operators.first().map_or(&[][..], |first| &first.inputs);
         let mut inputs = inputs.iter().flatten();
         let before = inputs.find(|tensor| self.values.contains_key(tensor));
@@ -263,7 +275,11 @@ impl<'a> Translator<'a> {
     fn node(&mut self, operator: &'a Operator<'a>) -> Result<Node<'a>> {
         let Some(&output) = operator.outputs.first() else {
             let what = format!("outputs of {}", operator.name);
-            return Err(TfliteError::model(what, "none", "one; convert the model again"));
+            return Err(TfliteError::model(
+                what,
+                "none",
+                "one; convert the model again",
+            ));
         };
         // A fused operator has the names of all that it was made of.
         let full = self.file.tensors[output].name.as_str();
@@ -272,7 +288,9 @@ impl<'a> Translator<'a> {
         if name.is_empty() || self.places.operators.contains_key(&name) {
             name = format!("{short}.{output}");
         }
-        self.places.operators.insert(name.clone(), operator.name.clone());
+        self.places
+            .operators
+            .insert(name.clone(), operator.name.clone());
         Ok(Node {
             file: self.file,
             operator,

@@ -11,7 +11,9 @@ use thresh_tflite::import;
 const TOLERANCE: f32 = 1e-4;
 
 fn data(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(name)
 }
 
 fn expected(name: &str) -> Value {
@@ -21,7 +23,9 @@ fn expected(name: &str) -> Value {
 
 fn numbers(value: &Value) -> Vec<f32> {
     let numbers = value.as_array().unwrap().iter();
-    numbers.map(|number| number.as_f64().unwrap() as f32).collect()
+    numbers
+        .map(|number| number.as_f64().unwrap() as f32)
+        .collect()
 }
 
 /// The model as a network whose input is 1 for byte 1 where it is float.
@@ -72,15 +76,32 @@ fn agrees(name: &str, tolerance: f32) -> Network {
 fn quantised(name: &str, steps: f64) -> Network {
     let network = agrees(name, TOLERANCE);
     for layer in &network.layers {
-        let [least, most] = layer.range.unwrap_or_else(|| panic!("no range of {}", layer.name));
-        assert!(least < most && least <= 0.0, "{}: {least} to {most}", layer.name);
+        let [least, most] = layer
+            .range
+            .unwrap_or_else(|| panic!("no range of {}", layer.name));
+        assert!(
+            least < most && least <= 0.0,
+            "{}: {least} to {most}",
+            layer.name
+        );
         if let Activation::Clipped(limit) = layer.activation {
-            assert!((0.0..=limit).contains(&least) && most <= limit, "{}", layer.name);
+            assert!(
+                (0.0..=limit).contains(&least) && most <= limit,
+                "{}",
+                layer.name
+            );
         }
     }
     let expected = expected(name);
     let step = expected["step"].as_f64().unwrap() as f32;
-    let pairs = |key: &str| expected[key].as_array().unwrap().iter().flat_map(numbers).collect::<Vec<f32>>();
+    let pairs = |key: &str| {
+        expected[key]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(numbers)
+            .collect::<Vec<f32>>()
+    };
     for (real, rounded) in pairs("outputs").iter().zip(pairs("rounded")) {
         let error = (real - rounded).abs() / step;
         assert!(error <= steps as f32, "{name}: {error} steps");
@@ -89,7 +110,8 @@ fn quantised(name: &str, steps: f64) -> Network {
 }
 
 fn shared(network: &Network) -> usize {
-    let shared = |layer: &&thresh_model::network::Layer| matches!(layer.weights, Weights::Shared { .. });
+    let shared =
+        |layer: &&thresh_model::network::Layer| matches!(layer.weights, Weights::Shared { .. });
     network.layers.iter().filter(shared).count()
 }
 
@@ -109,7 +131,10 @@ fn models_of_8_bits() {
     let separable = quantised("separable-int8", 16.0);
     let first = &separable.layers[0];
     assert!(matches!(first.activation, Activation::Clipped(limit) if limit <= 6.0));
-    assert_eq!(quantised("residual-int8", 8.0).provenance["format"], "TensorFlow Lite");
+    assert_eq!(
+        quantised("residual-int8", 8.0).provenance["format"],
+        "TensorFlow Lite"
+    );
     quantised("activations-int8", 16.0);
     quantised("line-int8", 8.0);
     quantised("padded-int8", 8.0);
@@ -119,13 +144,20 @@ fn models_of_8_bits() {
 fn bytes_of_an_unsigned_input() {
     let network = quantised("separable-uint8", 16.0);
     // From 0 to 1, as the converter saw it.
-    assert!((network.input_scale - 1.0 / 255.0).abs() < 1e-4, "{}", network.input_scale);
+    assert!(
+        (network.input_scale - 1.0 / 255.0).abs() < 1e-4,
+        "{}",
+        network.input_scale
+    );
 }
 
 #[test]
 fn one_scale_for_all_weights_makes_a_codebook() {
     let network = quantised("separable-whole", 16.0);
-    let weighted = network.layers.iter().filter(|layer| !layer.weights.is_empty());
+    let weighted = network
+        .layers
+        .iter()
+        .filter(|layer| !layer.weights.is_empty());
     assert_eq!(shared(&network), weighted.count());
 }
 
@@ -168,7 +200,10 @@ fn an_output_is_taken_by_name() {
         ..ImportOptions::default()
     };
     let error = import(&data("line-float.tflite"), &options).unwrap_err();
-    assert!(error.to_string().contains("output to import: got nowhere"), "{error}");
+    assert!(
+        error.to_string().contains("output to import: got nowhere"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -178,12 +213,19 @@ fn operators_are_refused_by_their_own_name() {
         error.unwrap_err().to_string()
     };
     let inside = refused("tanh-inside.tflite");
-    assert!(inside.contains("got operator TANH, expected one of"), "{inside}");
+    assert!(
+        inside.contains("got operator TANH, expected one of"),
+        "{inside}"
+    );
     assert!(!inside.contains("--logits"), "{inside}");
     let last = refused("tanh-last.tflite");
-    let (_, advice) = last.split_once("; --logits ").unwrap_or_else(|| panic!("{last}"));
+    let (_, advice) = last
+        .split_once("; --logits ")
+        .unwrap_or_else(|| panic!("{last}"));
     let options = ImportOptions {
-        output: advice.split_once(" imports").map(|(name, _)| name.to_string()),
+        output: advice
+            .split_once(" imports")
+            .map(|(name, _)| name.to_string()),
         ..ImportOptions::default()
     };
     let network = import(&data("tanh-last.tflite"), &options).unwrap();

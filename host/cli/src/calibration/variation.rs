@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use std::collections::HashSet;
-use std::fmt;
+use thresh_compress::Statistics;
 use thresh_model::Network;
 
 /// Different inputs that are enough for ranges: with fewer the largest activations of others are often beyond them.
@@ -10,9 +10,6 @@ const ENOUGH: usize = 8;
 
 /// Mean deviation of a value over all inputs, in steps of a byte, below which they are as good as equal.
 const LEAST_DEVIATION: f64 = 2.0;
-
-/// Inputs that silent layers are looked for with, at most.
-const LOOKED_AT: usize = 8;
 
 /// How calibration inputs vary.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -93,10 +90,13 @@ pub struct Calibrated {
 }
 
 impl Calibrated {
-    /// Looks at the inputs that calibrate `network`.
-    pub fn new(network: &Network, images: &[&[u8]]) -> Calibrated {
+    /// Looks at the inputs that calibrate `network`; `statistics` are what they say of it, if that is known.
+    pub fn new(network: &Network, images: &[&[u8]], statistics: Option<&Statistics>) -> Calibrated {
         let variation = Variation::of(images);
-        let silent = silent(network, images);
+        let silent = match statistics {
+            Some(statistics) => silent(network, statistics),
+            None => silent(network, &Statistics::measured(network, images)),
+        };
         let mut parts = Vec::from_iter(variation.fault());
         if !silent.is_empty() {
             let names = silent
@@ -128,31 +128,14 @@ impl Calibrated {
     }
 }
 
-impl fmt::Display for Calibrated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.warning {
-            Some(warning) => write!(f, "warning: {warning}"),
-            None => write!(f, "{} calibration inputs", self.variation.inputs),
-        }
-    }
-}
-
-/// Names of the hidden layers of which every value is zero on some of the inputs, evenly spaced ones.
-fn silent(network: &Network, images: &[&[u8]]) -> Vec<String> {
-    let hidden = network.layers.len() - 1;
-    let count = images.len().min(LOOKED_AT);
-    let mut silent = vec![count > 0; hidden];
-    let prepared = network.prepare();
-    for index in 0..count {
-        let values = prepared.forward(images[index * images.len() / count]);
-        for (silent, values) in silent.iter_mut().zip(&values[1..]) {
-            *silent &= values.iter().all(|value| *value == 0.0);
-        }
-    }
-    let layers = network.layers.iter().zip(silent);
+/// Names of the hidden layers that are zero on all inputs that were measured.
+fn silent(network: &Network, statistics: &Statistics) -> Vec<String> {
+    let hidden = &network.layers[..network.layers.len() - 1];
+    let zero = |value: usize| statistics.most(value).iter().all(|most| *most == 0.0);
+    let layers = hidden.iter().enumerate();
     layers
-        .filter(|(_, silent)| *silent)
-        .map(|(layer, _)| layer.name.clone())
+        .filter(|(index, _)| statistics.inputs() > 0 && zero(index + 1))
+        .map(|(_, layer)| layer.name.clone())
         .collect()
 }
 

@@ -22,7 +22,7 @@ use thresh_regs::Config;
 
 pub use model::ModelArgs;
 
-/// Import a trained network from an ONNX file.
+/// Import a trained network from a file of ONNX or TensorFlow Lite.
 ///
 /// The value that the model reads is (byte x scale - mean) / std of its channel; that and batch
 /// normalisation go into the weights. With --keep and --bits the network is compressed at once,
@@ -86,6 +86,16 @@ struct Known {
     what: Option<String>,
 }
 
+/// What an image is made for and from, beside the network.
+struct Packing<'a> {
+    config: &'static Config,
+    images: &'a [&'a [u8]],
+    /// What the images are in a sentence, where the command does not say it.
+    what: Option<&'a str>,
+    /// Images to measure on, and how many of them.
+    test: Option<(&'a Dataset, usize)>,
+}
+
 impl Paths for Import {
     fn reads(&self) -> Vec<PathBuf> {
         let mut paths = self.data.paths();
@@ -118,15 +128,30 @@ impl Import {
         let known = self.inputs(&network, output)?;
         let images: Vec<&[u8]> = known.images.iter().map(Vec::as_slice).collect();
         let compressed = self.post_training.apply(network, &images, output);
-        let Compressed { before, network } = compressed.with_context(place)?;
+        let Compressed {
+            before,
+            network,
+            statistics,
+        } = compressed.with_context(place)?;
         let accuracies = match &test {
             None => None,
             Some((test, count)) => Some(Accuracies::new(before.as_ref(), &network, test, *count)?),
         };
         match self.config {
             Some(config) => {
-                let test = test.as_ref().map(|(test, count)| (test, *count));
-                self.pack(network, config, command, &known, accuracies, test, output)
+                let calibrated = Calibrated::new(&network, &images, statistics.as_ref());
+                let extras = Extras {
+                    accuracies,
+                    calibrated: Some(calibrated),
+                };
+                let what = known.what.as_deref();
+                let packing = Packing {
+                    config,
+                    images: &images,
+                    what,
+                    test: test.as_ref().map(|(test, count)| (test, *count)),
+                };
+                self.pack(network, command, &packing, extras, output)
             }
             None => {
                 files::save_network(&self.output, &network)?;
@@ -138,20 +163,19 @@ impl Import {
     /// What calibrates: what was asked for, or training images where they are needed or known to be there.
     fn inputs(&self, network: &Network, output: &Output) -> Result<Known> {
         let asked = self.data.data != Source::default();
-        let known = match &self.calibrate {
-            Some(calibration) => Some(calibration.clone()),
-            // A quantised network says its ranges; only how often values are zero is left to measure.
-            None if self.config.is_some() && !asked && has_ranges(network) => {
-                Some(Calibration::any())
-            }
-            None => None,
-        };
-        if let Some(calibration) = known {
+        if let Some(calibration) = &self.calibrate {
             let inputs = calibration.load(network, self.data.layout)?;
             output.note(format!("calibrating with {}", inputs.what));
             return Ok(Known {
                 images: inputs.images,
                 what: Some(inputs.what),
+            });
+        }
+        if self.config.is_some() && !asked && has_ranges(network) {
+            output.note("the model says the ranges of its activations: nothing is to be measured");
+            return Ok(Known {
+                images: vec![],
+                what: Some("ranges of the model".into()),
             });
         }
         if self.config.is_none() && self.test.is_none() && !asked {
@@ -168,43 +192,40 @@ impl Import {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what the steps before found")]
     fn pack(
         &self,
         mut network: Network,
-        config: &Config,
         command: String,
-        known: &Known,
-        accuracies: Option<Accuracies>,
-        test: Option<(&Dataset, usize)>,
+        packing: &Packing<'_>,
+        mut extras: Extras,
         output: &Output,
     ) -> Result<Verdict> {
+        let Packing {
+            config,
+            images,
+            what,
+            test,
+        } = *packing;
         let options = PackOptions {
             overlap: self.overlap,
             ..PackOptions::default()
         };
         network.provenance = provenance::of_image(&network.provenance, command);
-        let text = known
-            .what
-            .clone()
-            .map(|what| ("calibration".to_string(), what));
+        let text = what.map(|what| ("calibration".to_string(), what.to_string()));
         network.provenance.extend(text);
-        let images: Vec<&[u8]> = known.images.iter().map(Vec::as_slice).collect();
-        let calibrated = Calibrated::new(&network, &images);
-        if calibrated.warning.is_some() {
-            output.note(&calibrated);
-        }
-        let packed = pack::pack_shown(&network, config, &images, &options)
+        extras.warn(output);
+        let packed = pack::pack_shown(&network, config, images, &options)
             .with_context(|| self.model.display().to_string())?;
-        let mut extras = Extras {
-            accuracies,
-            calibrated: Some(calibrated),
-        };
         if let (Some(accuracies), Some((test, count))) = (&mut extras.accuracies, test) {
             accuracies.packed = Some(accuracy::of_image(&packed.image, test, count)?);
         }
         if self.plan {
-            let samples = &images[..images.len().min(plan::INPUTS)];
+            let random = random::inputs(network.input, plan::INPUTS, 1);
+            let random: Vec<&[u8]> = random.iter().map(Vec::as_slice).collect();
+            let samples = match images.len() {
+                0 => &random,
+                count => &images[..count.min(plan::INPUTS)],
+            };
             return pack::save_plan(
                 &packed,
                 config,

@@ -141,38 +141,28 @@ impl Pack {
         let images = calibration_images(&network, &data, self.calibration)?;
         let place = || input.display().to_string();
         // What is shared already is left as it is.
-        let unchanged = Compressed {
-            before: None,
-            network,
-        };
         let Compressed {
             before,
             mut network,
+            statistics,
         } = match self.post_training.compresses() {
-            true => self
-                .post_training
-                .apply(unchanged.network, &images, output)
-                .with_context(place)?,
-            false => unchanged,
-        };
-        let calibrated = Calibrated::new(&network, &images);
-        if calibrated.warning.is_some() {
-            output.note(&calibrated);
+            true => self.post_training.apply(network, &images, output),
+            false => Ok(Compressed::unchanged(network)),
         }
-        network.provenance = provenance::of_image(&network.provenance, command);
-        let packed = pack_shown(&network, self.config, &images, &options).with_context(place)?;
-        let accuracies = match &test {
-            None => None,
-            Some((test, count)) => {
-                let mut accuracies = Accuracies::new(before.as_ref(), &network, test, *count)?;
-                accuracies.packed = Some(accuracy::of_image(&packed.image, test, *count)?);
-                Some(accuracies)
-            }
-        };
-        let extras = Extras {
-            accuracies,
+        .with_context(place)?;
+        let calibrated = Calibrated::new(&network, &images, statistics.as_ref());
+        let mut extras = Extras {
+            accuracies: None,
             calibrated: Some(calibrated),
         };
+        extras.warn(output);
+        network.provenance = provenance::of_image(&network.provenance, command);
+        let packed = pack_shown(&network, self.config, &images, &options).with_context(place)?;
+        if let Some((test, count)) = &test {
+            let mut accuracies = Accuracies::new(before.as_ref(), &network, test, *count)?;
+            accuracies.packed = Some(accuracy::of_image(&packed.image, test, *count)?);
+            extras.accuracies = Some(accuracies);
+        }
         if self.plan {
             let inputs = &images[..images.len().min(plan::INPUTS)];
             return save_plan(
@@ -197,6 +187,14 @@ pub struct Extras {
 }
 
 impl Extras {
+    /// Says what is wrong with the inputs that calibrate.
+    pub fn warn(&self, output: &Output) {
+        let warning = self.calibrated.as_ref().and_then(|c| c.warning.as_ref());
+        if let Some(warning) = warning {
+            output.note(format!("warning: {warning}"));
+        }
+    }
+
     fn add_to(&self, value: &mut serde_json::Value) {
         if let Some(accuracies) = &self.accuracies {
             value["accuracies"] = json!(accuracies);
@@ -310,6 +308,18 @@ pub fn save(
     let sum = |get: fn(&thresh_model::image::Size) -> u64| sizes.iter().map(get).sum::<u64>();
     let (parameters, float) = (sum(|s| s.parameters), sum(|s| s.float_bytes()));
     let (nonzeros, padding) = (sum(|s| s.nonzeros), sum(|s| s.padding));
+    let (copies, repeated) = (sum(|s| s.copies), sum(|s| s.repeated));
+    let others = [
+        (copies, "entries of copies and means"),
+        (repeated, "entries loaded again for other windows"),
+        (padding, "padding zeros"),
+    ];
+    let others = others
+        .iter()
+        .filter(|(count, what)| *count > 0 || *what == "padding zeros");
+    let others: Vec<String> = others
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
     let times = ratio(float as f64, bytes.len() as f64);
     let mut lines = vec![
         ("image", format!("{} for {}", image.name, config.name)),
@@ -322,7 +332,10 @@ pub fn save(
         ),
         (
             "weights",
-            format!("{nonzeros} stored of {parameters} parameters, and {padding} padding zeros"),
+            format!(
+                "{nonzeros} stored of {parameters} parameters, and {}",
+                others.join(", ")
+            ),
         ),
     ];
     lines.extend(extras.lines());
@@ -336,6 +349,8 @@ pub fn save(
         "ratio": times,
         "parameters": parameters,
         "nonzeros": nonzeros,
+        "copies": copies,
+        "repeated": repeated,
         "padding": padding,
         "provenance": image.provenance,
     });

@@ -61,10 +61,7 @@ impl PostTrainingArgs {
         output: &Output,
     ) -> Result<Compressed> {
         if self.no_equalise && !self.compresses() {
-            return Ok(Compressed {
-                before: None,
-                network,
-            });
+            return Ok(Compressed::unchanged(network));
         }
         let mut statistics = Statistics::measured(&network, images);
         if !self.no_equalise {
@@ -72,8 +69,8 @@ impl PostTrainingArgs {
         }
         if !self.compresses() {
             return Ok(Compressed {
-                before: None,
-                network,
+                statistics: Some(statistics),
+                ..Compressed::unchanged(network)
             });
         }
         if images.is_empty() {
@@ -90,6 +87,7 @@ impl PostTrainingArgs {
         Ok(Compressed {
             before: Some(network),
             network: small,
+            statistics: Some(statistics),
         })
     }
 }
@@ -100,4 +98,17 @@ pub struct Compressed {
     pub before: Option<Network>,
     /// The network as it is.
     pub network: Network,
+    /// What is known of the values of the float network, if that was asked for.
+    pub statistics: Option<Statistics>,
+}
+
+impl Compressed {
+    /// As it is.
+    pub fn unchanged(network: Network) -> Compressed {
+        Compressed {
+            before: None,
+            network,
+            statistics: None,
+        }
+    }
 }

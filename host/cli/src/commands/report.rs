@@ -1,5 +1,6 @@
 //! `thresh report`.
 
+use super::post_training::PostTrainingArgs;
 use super::{pack, recipe_parser, train};
 use crate::data::{DataArgs, HoldOut, Wanted, check_measurable};
 use crate::output::{Output, Verdict};
@@ -51,6 +52,8 @@ pub struct ReportCommand {
     /// Number of training images that calibrate, the first ones.
     #[arg(long, value_name = "COUNT", default_value_t = pack::CALIBRATION)]
     calibration: usize,
+    #[command(flatten)]
+    post_training: PostTrainingArgs,
 }
 
 /// The engine of reports and budgets, unless another one is asked for.
@@ -91,6 +94,13 @@ impl ReportCommand {
         let whole = self.data.read(&Wanted::by(&network))?;
         let measured = HoldOut::apply(self.hold_out, &whole)?;
         check_measurable(&self.data, &measured)?;
+        let network = match self.post_training.compresses() {
+            true => {
+                let images = pack::calibration_images(&network, &whole, self.calibration)?;
+                self.post_training.apply(network, &images, output)?.network
+            }
+            false => network,
+        };
         let subject = Subject {
             network: &network,
             config: self.config,

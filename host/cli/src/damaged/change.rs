@@ -83,7 +83,10 @@ pub fn repair_png(bytes: &mut Vec<u8>) {
     let mut at = 8;
     while let Some(length) = bytes.get(at..at + 4) {
         let length = u32::from_be_bytes(std::array::from_fn(|i| length[i])) as usize;
-        let Some(end) = at.checked_add(8 + length).filter(|end| end + 4 <= bytes.len()) else {
+        let Some(end) = at
+            .checked_add(8 + length)
+            .filter(|end| end + 4 <= bytes.len())
+        else {
             return;
         };
         let sum = crc32fast::hash(&bytes[at + 4..end]).to_be_bytes();

@@ -23,7 +23,20 @@ fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
 /// Models that hold their own weights.
 pub fn onnx() -> Vec<Vec<u8>> {
     let mut models = files("../onnx/tests/data", "onnx");
-    models.retain(|model| thresh_onnx::import_bytes(model.clone(), &ImportOptions::default()).is_ok());
+    models.extend(files("../onnx/tests/data/quantised", "onnx"));
+    models.retain(|model| {
+        thresh_onnx::import_bytes(model.clone(), &ImportOptions::default()).is_ok()
+    });
+    assert!(models.len() > 3);
+    models
+}
+
+/// Models of TensorFlow Lite.
+pub fn tflite() -> Vec<Vec<u8>> {
+    let mut models = files("../tflite/tests/data", "tflite");
+    models.retain(|model| {
+        thresh_tflite::import_bytes(model.clone(), &ImportOptions::default()).is_ok()
+    });
     assert!(models.len() > 3);
     models
 }

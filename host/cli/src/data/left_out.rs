@@ -9,7 +9,7 @@ const NAMED: usize = 3;
 
 /// Files and folders that are not read, by their endings.
 #[derive(Debug, Default)]
-pub(super) struct LeftOut(BTreeMap<String, Vec<PathBuf>>);
+pub struct LeftOut(BTreeMap<String, Vec<PathBuf>>);
 
 impl LeftOut {
     pub fn add(&mut self, path: &Path) {
@@ -21,14 +21,14 @@ impl LeftOut {
         self.0.entry(kind).or_default().push(path.into());
     }
 
-    /// Says what of `folder` was left out, if anything was.
-    pub fn tell(&self, folder: &Path) {
-        if let Some(text) = self.text(folder) {
+    /// Says what of `folder` was left out, if anything was, and what is read of it.
+    pub fn tell(&self, folder: &Path, read: &str) {
+        if let Some(text) = self.text(folder, read) {
             notice(text);
         }
     }
 
-    fn text(&self, folder: &Path) -> Option<String> {
+    fn text(&self, folder: &Path, read: &str) -> Option<String> {
         let kinds: Vec<String> = self
             .0
             .iter()
@@ -50,7 +50,7 @@ impl LeftOut {
         let all: usize = self.0.values().map(Vec::len).sum();
         (all > 0).then(|| {
             format!(
-                "{}: {all} left out, as pictures are PNG or JPEG files in a folder of their class in train or test: {}",
+                "{}: {all} left out, as {read}: {}",
                 folder.display(),
                 kinds.join("; ")
             )
@@ -66,7 +66,7 @@ mod tests {
     fn what_is_left_out_is_counted_and_named() {
         let root = Path::new("photos");
         let mut left_out = LeftOut::default();
-        assert_eq!(left_out.text(root), None);
+        assert_eq!(left_out.text(root, "pictures are PNG"), None);
         for name in [
             "train/cat/a.gif",
             "train/cat/b.GIF",
@@ -76,8 +76,11 @@ mod tests {
         ] {
             left_out.add(&root.join(name));
         }
-        let text = left_out.text(root).unwrap();
-        assert!(text.starts_with("photos: 5 left out"), "{text}");
+        let text = left_out.text(root, "pictures are PNG").unwrap();
+        assert!(
+            text.starts_with("photos: 5 left out, as pictures are PNG: "),
+            "{text}"
+        );
         let end =
             "4 .gif (train/cat/a.gif, train/cat/b.GIF, test/c.gif, ...); 1 without ending (x)";
         assert!(text.ends_with(end), "{text}");

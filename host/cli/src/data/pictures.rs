@@ -31,7 +31,10 @@ pub(super) fn read(folder: &Path, wanted: &Wanted<'_>) -> Result<Splits> {
         true => Some(by_class(&test, &mut left_out)?),
         false => None,
     };
-    left_out.tell(folder);
+    left_out.tell(
+        folder,
+        "pictures are PNG or JPEG files in a folder of their class in train or test",
+    );
     let names = |classes: &Classes| -> Vec<String> {
         classes.iter().map(|(name, _)| name.clone()).collect()
     };

@@ -136,7 +136,7 @@ fn random_networks(seed: u64) -> Vec<Network> {
 
 /// The class of an image in these tests.
 fn label(network: &Network, image: usize) -> usize {
-    image % network.outputs()
+    image % network.head.classes(network.outputs())
 }
 
 fn batch(network: &Network, net: &Net, images: &[Vec<u8>]) -> Batch {
@@ -208,7 +208,9 @@ fn loss(network: &Network, images: &[Vec<u8>]) -> f64 {
         let logits: Vec<f64> = prepared.logits(image).into_iter().map(f64::from).collect();
         let label = label(network, index);
         if network.head == Head::Sigmoid {
-            let sign = |output: usize| if output == label { -1.0 } else { 1.0 };
+            // One output alone stands for the second class.
+            let own = |output: usize| output + usize::from(logits.len() == 1);
+            let sign = |output: usize| if own(output) == label { -1.0 } else { 1.0 };
             let each = logits.iter().enumerate();
             return each.map(|(o, x)| (sign(o) * x).exp().ln_1p()).sum();
         }
@@ -250,11 +252,19 @@ fn gradients_are_the_slopes_of_the_loss() {
         let batch = batch(&network, &net, &images);
         let (mean, gradients) = net.gradients(&layers_of(&network), &batch);
         let expected = loss(&network, &images);
-        assert!(
-            (f64::from(mean) - expected).abs() < 1e-4 * (1.0 + expected),
-            "{}: {mean} {expected}",
-            network.name
-        );
+        let near = |mean: f64| (mean - expected).abs() < 1e-4 * (1.0 + expected);
+        assert!(near(f64::from(mean)), "{}: {mean} {expected}", network.name);
+        let set = Dataset {
+            shape: network.input,
+            labels: (0..images.len())
+                .map(|at| label(&network, at) as u8)
+                .collect(),
+            images: images.concat(),
+        };
+        let (right, measured) = net.measure(&layers_of(&network), &set);
+        assert!(near(measured), "{}: {measured} {expected}", network.name);
+        let share = net.accuracy(&layers_of(&network), &set);
+        assert_eq!(right as f64 / images.len() as f64, share);
         let weighted = network
             .layers
             .iter()

@@ -6,8 +6,8 @@ use crate::statistics::{Statistics, Value};
 use thresh_model::{Layer, Network, Operator, Shape, Weights, Window, network::FRAME_MARK};
 
 /// Adds to the biases of layer `index`, whose weights were `old`, the mean of what the new ones take away from its sums: over the inputs
-/// and over all positions of the output, padding included. Of the network's input that is exact where the network says its mean.
-/// `statistics` are those of the network with its old weights. Nothing is added where only an estimate is known.
+/// and over all positions of the output, padding included. `statistics` are those of the network with its old weights. Nothing is added where the mean
+/// is only estimated: measured, that is worse than nothing.
 pub(super) fn correct(network: &mut Network, index: usize, old: &[f32], statistics: &Statistics) {
     let layer = &network.layers[index];
     let read = layer.inputs[0];
@@ -104,7 +104,7 @@ fn tap_means(value: &Value, input: Shape, window: &Window) -> Vec<f64> {
 
 /// Where the frame of the input is marked: gives the weights of the mark in layer `index` what the new weights of the image, which
 /// were `old`, take back there, as near as the codebook comes.
-pub(super) fn mark(network: &mut Network, index: usize, old: &mut [f32]) {
+pub(super) fn mark(network: &mut Network, index: usize, old: &[f32]) {
     let marked = network.frame.marked && !network.input_mean.is_empty();
     let Network {
         input_mean,
@@ -129,10 +129,8 @@ pub(super) fn mark(network: &mut Network, index: usize, old: &mut [f32]) {
     let value = f64::from(FRAME_MARK) * f64::from(*input_scale);
     let mut new = layer.weights.to_dense();
     let length = input.channels * taps;
-    for (old, new) in old
-        .chunks_exact_mut(length)
-        .zip(new.chunks_exact_mut(length))
-    {
+    let rows = old.chunks_exact(length).zip(new.chunks_exact_mut(length));
+    for (old, new) in rows {
         for tap in 0..taps {
             let change = |channel: usize| {
                 let at = channel * taps + tap;
@@ -141,7 +139,6 @@ pub(super) fn mark(network: &mut Network, index: usize, old: &mut [f32]) {
             let wanted =
                 f64::from(old[image * taps + tap]) + (0..image).map(change).sum::<f64>() / value;
             let mark = &mut new[image * taps + tap];
-            old[image * taps + tap] = wanted as f32;
             // One that was pruned stays so.
             if *mark != 0.0 {
                 *mark = wanted as f32;

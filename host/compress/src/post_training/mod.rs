@@ -5,6 +5,7 @@
 
 mod bias;
 mod cost;
+mod feedback;
 mod prune;
 mod share;
 
@@ -44,8 +45,8 @@ pub fn compress_after_training(network: &Network, options: &PostTraining) -> Res
 }
 
 /// As [`compress_after_training`], with what is known of the network's values. Shared values are chosen by what an error of each weight costs at the
-/// outputs: the variance of what it multiplies, times the gain from its sum to the outputs. What the other weights make of
-/// the *mean* of their inputs goes into the biases.
+/// outputs: the variance of what it multiplies, times the gain from its sum to the outputs. Where inputs were measured, weights take up what those
+/// before them lose, as far as their inputs go together. What the other weights make of the *mean* of their inputs goes into the biases.
 ///
 /// # Errors
 ///
@@ -59,29 +60,38 @@ pub fn compress_with(
     options.check()?;
     let mut small = network.clone();
     prune(&mut small, options)?;
-    let statistics = statistics.with_input_mean(network);
+    let statistics = match statistics.inputs() {
+        0 => statistics.with_input_mean(network),
+        _ => statistics.clone(),
+    };
     let gains = cost::gains(network);
     for index in 0..network.layers.len() {
         let before = &network.layers[index];
         if before.weights.is_empty() {
             continue;
         }
-        if let Some(bits) = options.bits {
-            let weights = &small.layers[index].weights;
-            let values = weights.stored().to_dense();
-            let most = (1 << bits) - 1;
-            let values = match weights {
-                Weights::Hashed(_) => shared_pool(&values, most),
-                _ => {
-                    let costs = cost::costs(network, before, &gains[index + 1], &statistics);
-                    share::shared(&values, &costs, most)
-                }
-            };
-            small.layers[index].weights = weights.with_stored(values);
-        }
+        let weights = &small.layers[index].weights;
+        let values = weights.stored().to_dense();
+        let most = options.bits.map(|bits| (1 << bits) - 1);
+        let settled = match (weights, most) {
+            (Weights::Hashed(_), Some(most)) => shared_pool(&values, most),
+            (weights, None) => weights.stored().clone(),
+            (_, Some(most)) => {
+                let costs = cost::costs(network, before, &gains[index + 1], &statistics);
+                share::shared(&values, &costs, most)
+            }
+        };
+        let settled = match weights {
+            Weights::Hashed(_) => weights.with_stored(settled),
+            _ => fed_back(before, settled, &statistics),
+        };
+        small.layers[index].weights = settled;
         if small.layers[index].weights != before.weights {
-            let mut old = before.weights.to_dense();
-            bias::mark(&mut small, index, &mut old);
+            let old = before.weights.to_dense();
+            // What is fed back has taken care of the frame.
+            if statistics.inputs() == 0 {
+                bias::mark(&mut small, index, &old);
+            }
             bias::correct(&mut small, index, &old, &statistics);
         }
     }
@@ -90,6 +100,37 @@ pub fn compress_with(
         .insert("post-training".into(), options.line());
     small.check()?;
     Ok(small)
+}
+
+/// The pruned or shared weights `settled` of a layer, where those that are left take up what others lose.
+fn fed_back(layer: &Layer, settled: Weights, statistics: &Statistics) -> Weights {
+    let old = layer.weights.to_dense();
+    let pruned = settled.to_dense();
+    if statistics.samples(layer.inputs[0]).is_empty() || pruned == old {
+        return settled;
+    }
+    match settled {
+        Weights::Shared { codebook, .. } => {
+            let value = |index: usize, wanted: f32| match pruned[index] {
+                0.0 => 0.0,
+                _ => codebook[usize::from(share::code(&codebook, wanted)) - 1],
+            };
+            let new = feedback::settle(layer, &old, statistics, value);
+            let code = |(new, pruned): (&f32, &f32)| match *pruned {
+                0.0 => 0,
+                _ => share::code(&codebook, *new),
+            };
+            let codes = new.iter().zip(&pruned).map(code).collect();
+            Weights::Shared { codebook, codes }
+        }
+        _ => {
+            let value = |index: usize, wanted: f32| match pruned[index] {
+                0.0 => 0.0,
+                _ => wanted,
+            };
+            Weights::Float(feedback::settle(layer, &old, statistics, value))
+        }
+    }
 }
 
 /// Prunes the layers of a network.

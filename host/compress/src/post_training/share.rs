@@ -11,6 +11,15 @@ pub(super) const SAMPLE: usize = 1 << 18;
 /// The weights that are not zero as at most `count` shared values; `cost` says for each weight what a squared error of it costs, empty
 /// where all cost the same. No more than `count` different values are kept as they are.
 pub(super) fn shared(weights: &[f32], cost: &[f64], count: usize) -> Weights {
+    shared_by(weights, cost, |values| values.k_means(count), count)
+}
+
+fn shared_by(
+    weights: &[f32],
+    cost: &[f64],
+    centroids: impl Fn(&Values) -> Vec<f32>,
+    count: usize,
+) -> Weights {
     let cost_of = |index: usize| cost.get(index).copied().unwrap_or(1.0);
     let alive = weights
         .iter()
@@ -28,7 +37,7 @@ pub(super) fn shared(weights: &[f32], cost: &[f64], count: usize) -> Weights {
                 .collect(),
             false => alive,
         };
-        Values::new(&sample).k_means(count)
+        centroids(&Values::new(&sample))
     });
     let codes = weights.iter().map(|&weight| match weight {
         0.0 => 0,
@@ -73,10 +82,13 @@ pub(super) fn code(codebook: &[f32], weight: f32) -> u8 {
 /// The values of a pool as at most `count` shared ones and their negatives, which a hash asks for as often.
 pub(crate) fn shared_pool(values: &[f32], count: usize) -> Weights {
     let sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
+    let most = count.div_ceil(2);
+    // What a linear start leaves without a member is not stored.
+    let shared = shared_by(&sizes, &[], |values| values.linear(most), most);
     let Weights::Shared {
         mut codebook,
         codes,
-    } = shared(&sizes, &[], count.div_ceil(2))
+    } = shared
     else {
         return Weights::Float(values.to_vec());
     };

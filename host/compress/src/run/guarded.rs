@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The first steps of an epoch that a rate is tried with: one in so many of them, but not fewer and not more than these.
-const TRIAL: (usize, usize, usize) = (8, 10, 100);
+const TRIAL: (usize, usize, usize) = (4, 10, 100);
 
 impl Run<'_, '_> {
     /// All epochs as [`Self::plain`]; nothing if the loss is no number, or a network that was better than a guess is so no longer.

@@ -141,9 +141,11 @@ fn positive(Moments { mean, variance }: Moments) -> [f64; 2] {
         return [mean.max(0.0), mean.max(0.0).powi(2)];
     }
     let z = mean / deviation;
-    // The logistic curve comes within 0.01 of the normal distribution.
-    let share = 1.0 / (1.0 + (-1.702 * z).exp());
-    let density = (-0.5 * z * z).exp() / (2.0 * std::f64::consts::PI).sqrt();
+    let pi = std::f64::consts::PI;
+    let density = (-0.5 * z * z).exp() / (2.0 * pi).sqrt();
+    // Boyd's approximation of the tail (1959), within 1 % of it everywhere.
+    let tail = density * pi / ((pi - 1.0) * z.abs() + (z * z + 2.0 * pi).sqrt());
+    let share = if z < 0.0 { tail } else { 1.0 - tail };
     let first = mean * share + deviation * density;
     let second = (mean * mean + variance) * share + mean * deviation * density;
     [first.max(0.0), second.max(0.0)]

@@ -130,18 +130,22 @@ fn estimates_are_near_what_is_measured_on_random_inputs() {
         Statistics::measured(&network, &images),
         Statistics::estimated(&network),
     );
-    let variances = |s: &Statistics| s.value(1).channel_variances(4);
-    let pairs = variances(&measured).into_iter().zip(variances(&estimated));
-    let most = measured
-        .most(1)
-        .iter()
-        .zip(estimated.most(1))
-        .map(|(a, b)| (f64::from(*a), f64::from(*b)));
-    for (measured, estimated) in pairs.chain(most) {
-        let times = (estimated + 1e-3) / (measured + 1e-3);
-        assert!(
-            (0.3..3.0).contains(&times),
-            "{measured} measured, {estimated} estimated"
-        );
+    let deviations = |s: &Statistics| -> Vec<f64> {
+        let variances = s.value(1).channel_variances(4);
+        variances.iter().map(|variance| variance.sqrt()).collect()
+    };
+    let most = |s: &Statistics| -> Vec<f64> { s.most(1).iter().map(|&most| most.into()).collect() };
+    let lists: [fn(&Statistics) -> Vec<f64>; 2] = [deviations, most];
+    for list in lists {
+        let (measured, estimated) = (list(&measured), list(&estimated));
+        // Channels that are nearly silent do not count.
+        let little = 0.05 * measured.iter().copied().fold(0.0, f64::max);
+        for (measured, estimated) in measured.iter().zip(&estimated) {
+            let times = (estimated + little) / (measured + little);
+            assert!(
+                (0.4..2.5).contains(&times),
+                "{measured} measured, {estimated} estimated"
+            );
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{Image, ImageError, Pass};
 use crate::geometry::Geometry;
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use thresh_regs::{DESCRIPTOR_WORDS, MAX_CODE_LENGTH, Table};
 
 /// What a bit of the file is for.
@@ -70,8 +72,12 @@ pub struct Account {
 pub struct Size {
     /// Weights and biases before compression.
     pub parameters: u64,
-    /// Entries with a weight other than zero.
+    /// Entries that hold parameters of the network other than zero, each counted once.
     pub nonzeros: u64,
+    /// Entries of the packer's own weights: copies of values, means, and those that add values as they are.
+    pub copies: u64,
+    /// Entries that hold parameters once more, since they are loaded for several windows of a map.
+    pub repeated: u64,
     /// Padding zeros.
     pub padding: u64,
     /// Bits in the file.
@@ -83,6 +89,11 @@ pub struct Size {
 }
 
 impl Size {
+    /// Entries with a weight other than zero.
+    pub fn stored(&self) -> u64 {
+        self.nonzeros + self.copies + self.repeated
+    }
+
     /// Bytes before compression, four a parameter.
     pub fn float_bytes(&self) -> u64 {
         4 * self.parameters
@@ -138,7 +149,13 @@ impl Image {
                 sizes[layer].bits += account.bits;
             }
         }
+        // Weights of the layer so far.
+        let mut seen: HashSet<u64> = HashSet::new();
+        let mut last = 0;
         for (pass, layer) in self.passes.iter().zip(self.pass_layers()) {
+            if std::mem::replace(&mut last, layer) != layer {
+                seen.clear();
+            }
             let size = &mut sizes[layer];
             if pass.reuse > 0 {
                 size.resident_bytes += 4 * DESCRIPTOR_WORDS as u64;
@@ -150,15 +167,31 @@ impl Image {
             if let Some(geometry) = &pass.geometry {
                 halves += 2 * table_words(pass, geometry);
             }
+            let (mut nonzeros, mut digest) = (0, DefaultHasher::new());
             for (data, decoded) in pass.pes.iter().zip(pass.decoded()) {
                 let decoded = decoded?;
+                for column in &decoded.columns {
+                    let entries = column.iter();
+                    let weight = |code: u8| pass.codebook[usize::from(code)];
+                    digest.write_usize(column.len());
+                    entries.for_each(|e| (e.step, weight(e.code)).hash(&mut digest));
+                }
                 let codes = decoded.columns.iter().flatten().map(|entry| entry.code);
                 let zeros = codes
                     .filter(|&code| pass.codebook[usize::from(code)] == 0)
                     .count();
-                size.nonzeros += (data.entries - zeros) as u64;
+                nonzeros += (data.entries - zeros) as u64;
                 size.padding += zeros as u64;
                 halves += data.entries + data.biases.len() + pass.pointers();
+            }
+            let digest = digest.finish();
+            if pass.parameters > 0 {
+                seen.insert(digest);
+                size.nonzeros += nonzeros;
+            } else if seen.contains(&digest) {
+                size.repeated += nonzeros;
+            } else {
+                size.copies += nonzeros;
             }
             size.resident_bytes += 2 * halves as u64 + 4 * DESCRIPTOR_WORDS as u64;
             size.link_bytes += pass.link_bytes();

@@ -142,7 +142,7 @@ mod tests {
                 assert_eq!(coding.bits(), size.bits);
                 assert_eq!(
                     (coding.nonzeros, coding.padding),
-                    (size.nonzeros, size.padding)
+                    (size.stored(), size.padding)
                 );
                 let entries = coding.nonzeros + coding.padding;
                 assert_eq!(coding.table(Table::Run).symbols, entries);

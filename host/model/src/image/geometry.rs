@@ -163,7 +163,10 @@ fn in_range(
 const MOST_PADDING: i32 = 1 << 24;
 
 fn padding(pad: [i32; 2]) -> Result<(), ImageError> {
-    match pad.iter().find(|pad| pad.abs_diff(0) > MOST_PADDING.unsigned_abs()) {
+    match pad
+        .iter()
+        .find(|pad| pad.abs_diff(0) > MOST_PADDING.unsigned_abs())
+    {
         Some(&pad) => {
             let expected = format!("-{MOST_PADDING} to {MOST_PADDING}");
             Err(ImageError::value("the padding", pad, expected))

@@ -224,7 +224,9 @@ pub(super) fn geometry<E>(
             Kernel::Whole { .. } | Kernel::Shared => 1,
             Kernel::Slides { size, stride, pad } => {
                 let side = g.input[axis] as i64 + 2 * i64::from(pad[axis]);
-                let room = usize::try_from(side).unwrap_or(0).saturating_sub(size[axis]);
+                let room = usize::try_from(side)
+                    .unwrap_or(0)
+                    .saturating_sub(size[axis]);
                 room.checked_div(stride[axis]).unwrap_or(0) + 1
             }
         };

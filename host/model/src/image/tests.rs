@@ -243,7 +243,7 @@ fn unsound_images_are_refused_by_name() {
 
 #[test]
 fn one_output_of_a_sigmoid_tells_two_classes_apart() {
-    let mut image = random::image(config("tiny"), 1);
+    let mut image = random::image(Config::named("tiny").unwrap(), 1);
     image.logit_scale = 0.5;
     assert_eq!(image.class(&[-3, 7, 7]), 1);
     assert_eq!(image.probabilities(&[-3, 7]), None);

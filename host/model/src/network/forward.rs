@@ -1,6 +1,6 @@
 //! The float forward pass.
 
-use super::{Head, Layer, Network, Operator, conv, dense, pool, shuffled};
+use super::{Activation, Head, Layer, Network, Operator, conv, dense, pool, shuffled};
 
 impl Network {
     /// The outputs for an input of `self.input.len()` bytes.
@@ -23,6 +23,7 @@ impl Network {
                     window,
                     ..
                 } => conv::spread(*groups, window, *outputs, &layer.weights.to_dense()),
+                Operator::Dense { inputs, .. } => dense::spread(*inputs, &layer.weights.to_dense()),
                 _ => layer.weights.to_dense(),
             })
             .collect();
@@ -142,9 +143,18 @@ fn run(layer: &Layer, weights: &[f32], all: &[Vec<f32>]) -> Vec<f32> {
             }
         }
     }
-    let channels = output.channels;
-    for (index, sum) in sums.iter_mut().enumerate() {
-        *sum = layer.activation.apply(*sum, index % channels);
+    match &layer.activation {
+        Activation::None => {}
+        Activation::Leaky(slopes) if slopes.len() > 1 => {
+            for position in sums.chunks_exact_mut(output.channels.max(1)) {
+                for (channel, sum) in position.iter_mut().enumerate() {
+                    *sum = layer.activation.apply(*sum, channel);
+                }
+            }
+        }
+        activation => sums
+            .iter_mut()
+            .for_each(|sum| *sum = activation.apply(*sum, 0)),
     }
     sums
 }

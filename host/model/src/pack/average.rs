@@ -9,25 +9,34 @@ use crate::network::{Shape, Window};
 struct Share {
     /// None: all.
     place: Option<usize>,
+    /// Positions that the mean of most places is over.
+    usual: usize,
     weight: f64,
 }
 
 /// What positions count by place, as the share of all places and what others are more or less.
 fn shares(counted: &[usize]) -> Vec<Share> {
     let times = |count: usize| counted.iter().filter(|&&other| other == count).count();
-    let usual = counted.iter().copied().max_by_key(|&count| (times(count), count));
-    let usual = 1.0 / usual.expect("a place") as f64;
-    let others = counted.iter().enumerate().map(|(place, &count)| Share {
+    let usual = counted
+        .iter()
+        .copied()
+        .max_by_key(|&count| (times(count), count));
+    let usual = usual.expect("a place");
+    let others = counted
+        .iter()
+        .enumerate()
+        .filter(|(_, count)| **count != usual);
+    let others = others.map(|(place, &count)| Share {
         place: Some(place),
-        weight: 1.0 / count as f64 - usual,
+        usual,
+        weight: 1.0 / count as f64 - 1.0 / usual as f64,
     });
     let all = Share {
         place: None,
-        weight: usual,
+        usual,
+        weight: 1.0 / usual as f64,
     };
-    std::iter::once(all)
-        .chain(others.filter(|share| share.weight != 0.0))
-        .collect()
+    std::iter::once(all).chain(others).collect()
 }
 
 /// On one axis the kernel, stride, and padding before and behind of a window that meets a map only at one of its `places`,
@@ -59,6 +68,7 @@ pub(super) fn terms(input: Shape, window: &Window, excluded: [usize; 4]) -> Vec<
             codes: vec![1; input.channels * window.kernel[0] * window.kernel[1]],
             codebook: vec![weight],
             pool: None,
+            trained: false,
         }
     };
     let counted = window.counted(size, excluded);
@@ -78,7 +88,12 @@ pub(super) fn terms(input: Shape, window: &Window, excluded: [usize; 4]) -> Vec<
                     own.pads[axis + 2] = after;
                 }
             }
-            terms.push(term(own, y.weight * x.weight));
+            let all = y.place.is_none() && x.place.is_none();
+            let weight = match all {
+                true => 1.0 / (y.usual * x.usual) as f64,
+                false => y.weight * x.weight,
+            };
+            terms.push(term(own, weight));
         }
     }
     terms

@@ -1,8 +1,9 @@
 //! From real numbers to the engine's integers.
 
 use super::unit::{Clip, Term, Unit};
-use super::{PackError, Step};
+use super::{PackError, Step, ranges};
 use crate::network::Network;
+use crate::random;
 use thresh_regs::bias_shift;
 
 /// Biases are rounded to this part of an output unit, log2: a finer one costs bytes and, measured,
@@ -55,37 +56,59 @@ pub(super) struct Measured {
     pub activity: Vec<Vec<f64>>,
 }
 
-/// Runs the network on `calibration`.
+/// Inputs that say how often channels are not zero where there are none to calibrate with, and their seed.
+const GUESSES: usize = 4;
+const GUESS_SEED: u64 = 1;
+
+/// Runs the network on `calibration`; without any, ranges are those that the network says, and random inputs tell how often channels are
+/// not zero.
+///
+/// # Errors
+/// Without calibration inputs, the first layer of whose values nothing says the range.
 pub(super) fn measure(
     network: &Network,
     units: &[Unit],
     calibration: &[&[u8]],
     percentile: f64,
     progress: &dyn Fn(Step),
-) -> Measured {
+) -> Result<Measured, PackError> {
     let prepared = network.prepare();
     let hidden = &units[..units.len() - 1];
+    let said = ranges::said(network);
+    let guesses = match calibration.is_empty() {
+        true => random::inputs(network.input, GUESSES, GUESS_SEED),
+        false => Vec::new(),
+    };
+    let inputs: Vec<&[u8]> = match calibration.is_empty() {
+        true => guesses.iter().map(Vec::as_slice).collect(),
+        false => calibration.to_vec(),
+    };
     let mut values: Vec<Vec<f32>> = vec![Vec::new(); hidden.len()];
     let mut activity: Vec<Vec<f64>> = std::iter::once(network.value(0).channels)
         .chain(hidden.iter().map(Unit::channels))
         .map(|channels| vec![0.0; channels])
         .collect();
-    for (done, input) in calibration.iter().enumerate() {
-        progress(Step::Calibrate(done, calibration.len()));
+    let live = |unit: &Unit| -> Vec<bool> {
+        let per = if unit.halves { 2 } else { 1 };
+        let channels = unit.dead.chunks(per);
+        channels.map(|dead| dead.contains(&false)).collect()
+    };
+    let live: Vec<Vec<bool>> = hidden.iter().map(live).collect();
+    for (done, input) in inputs.iter().enumerate() {
+        progress(Step::Calibrate(done, inputs.len()));
         let all = prepared.forward(input);
-        count(&mut activity[0], &all[0], false, calibration.len());
+        count(&mut activity[0], &all[0], false, inputs.len());
         for (activity, unit) in activity[1..].iter_mut().zip(hidden) {
-            count(activity, &all[unit.value], unit.halves, calibration.len());
+            count(activity, &all[unit.value], unit.halves, inputs.len());
         }
-        for (values, unit) in values.iter_mut().zip(hidden) {
-            let per = if unit.halves { 2 } else { 1 };
-            let channels = unit.channels() / per;
-            let live = |i: &usize| {
-                let first = i % channels * per;
-                unit.dead[first..first + per].contains(&false)
-            };
-            let output = &all[unit.value];
-            let magnitudes = (0..output.len()).filter(live).map(|i| output[i].abs());
+        for ((values, unit), live) in values.iter_mut().zip(hidden).zip(&live) {
+            let positions = all[unit.value].chunks_exact(live.len().max(1));
+            let magnitudes = positions.flat_map(|position| {
+                let pairs = position.iter().zip(live);
+                pairs
+                    .filter(|(_, live)| **live)
+                    .map(|(value, _)| value.abs())
+            });
             if percentile >= 100.0 {
                 let most = magnitudes.fold(values.pop().unwrap_or(0.0), f32::max);
                 values.push(most);
@@ -97,21 +120,37 @@ pub(super) fn measure(
     let range = |(mut values, unit): (Vec<f32>, &Unit)| {
         let share = (percentile / 100.0).clamp(0.0, 1.0);
         let index = ((values.len().max(1) - 1) as f64 * share).round() as usize;
-        let range = match values.is_empty() {
+        let measured = match values.is_empty() {
             true => 0.0,
             false => f64::from(*values.select_nth_unstable_by(index, f32::total_cmp).1),
+        };
+        let own = said[unit.value].map(ranges::largest);
+        // What a quantiser of the model clips counts no more than what it lets through.
+        let range = match (own, calibration.is_empty()) {
+            (Some(said), true) => said,
+            (Some(said), false) if said > 0.0 => measured.min(said),
+            (_, false) => measured,
+            (None, true) => match unit.clip {
+                Clip::Relu(Some(limit)) => limit,
+                _ => {
+                    return Err(PackError::NoCalibration {
+                        layer: ranges::missing(network, &said, unit.value).name.clone(),
+                    });
+                }
+            },
         };
         let range = match unit.clip {
             Clip::Relu(Some(limit)) => range.min(limit),
             _ => range,
         };
         // A unit that is silent on every calibration input may have any range.
-        if range > 0.0 { range } else { 1.0 }
+        Ok(if range > 0.0 { range } else { 1.0 })
     };
-    Measured {
-        ranges: values.into_iter().zip(hidden).map(range).collect(),
+    let ranges = values.into_iter().zip(hidden).map(range);
+    Ok(Measured {
+        ranges: ranges.collect::<Result<_, _>>()?,
         activity,
-    }
+    })
 }
 
 /// Adds to each channel's share of values other than zero that of one of `inputs` inputs.
@@ -122,13 +161,15 @@ fn count(activity: &mut [f64], values: &[f32], halves: bool, inputs: usize) {
         activity.len()
     };
     let share = channels as f64 / values.len().max(1) as f64 / inputs as f64;
-    for (i, &value) in values.iter().enumerate() {
-        let channel = match halves {
-            true => 2 * (i % channels) + usize::from(value < 0.0),
-            false => i % channels,
-        };
-        if value != 0.0 {
-            activity[channel] += share;
+    for position in values.chunks(channels.max(1)) {
+        for (channel, &value) in position.iter().enumerate() {
+            if value != 0.0 {
+                let half = match halves {
+                    true => channel + usize::from(value < 0.0),
+                    false => 0,
+                };
+                activity[channel + half] += share;
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::image::{
 };
 use crate::network::Network;
 use crate::stream::{self, Entry, NO_FREQUENCIES};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use thresh_regs::{Config, PassDescriptor, Table, WeightStore};
 
@@ -31,11 +32,22 @@ pub(super) struct Job<'a> {
 pub(super) enum Misfit {
     /// A memory is too small for a unit.
     Memory(usize, Shortage),
-    /// A unit does what the configuration cannot.
-    Unit(usize, &'static str),
+    /// A unit does what the configuration cannot, and what helps where none can.
+    Unit(usize, Refusal),
     /// The image is not sound.
     Image(ImageError),
 }
+
+/// What a configuration cannot do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub what: &'static str,
+    /// What helps if no configuration can.
+    pub advice: &'static str,
+}
+
+/// Terms' readings, a cut, and the slices that it makes of the terms.
+type Cutted = (Vec<Reading>, tile::Cut, Vec<Slice>);
 
 impl From<ImageError> for Misfit {
     fn from(error: ImageError) -> Self {
@@ -153,7 +165,7 @@ pub(super) struct Draft {
 impl Job<'_> {
     /// Packs for `config`: all on the chip if it fits, else run by run through the host's memory, each of as many units as fit together.
     pub fn emit(&self, config: &Config) -> Result<Image, Misfit> {
-        let layouts = self.layouts(config);
+        let layouts = self.layouts(config, true);
         let mut weights = Vec::new();
         let stretches = self.stretches(config, &layouts, &mut weights)?;
         let resident = matches!(&stretches[..], [all] if all.place == Place::Together);
@@ -164,6 +176,12 @@ impl Job<'_> {
             }
         }
         self.assemble(config, &layouts, stretches, &weights)
+    }
+
+    /// Whether every unit can be cut for `config`: what there is to know before anything is coded.
+    pub fn takes(&self, config: &Config) -> bool {
+        let layouts = self.layouts(config, false);
+        (0..self.units.len()).all(|unit| self.cut(config, &layouts, unit, Place::Alone, 0).is_ok())
     }
 
     /// Packs pass by pass, each for one half of the memories.
@@ -221,8 +239,8 @@ impl Job<'_> {
         Ok(image)
     }
 
-    /// The layouts of the input and of every unit's output.
-    fn layouts(&self, config: &Config) -> Vec<Layout> {
+    /// The layouts of the input and of every unit's output; `balanced` such that PEs have about the same to do.
+    fn layouts(&self, config: &Config, balanced: bool) -> Vec<Layout> {
         let pes = config.num_pes;
         let input = self.network.value(0);
         let reads = || {
@@ -265,7 +283,7 @@ impl Job<'_> {
         }
         let counted = self.counted(config);
         for (i, unit) in self.units.iter().enumerate() {
-            let deal = if i + 1 == self.units.len() {
+            let deal = if i + 1 == self.units.len() || !balanced {
                 deal::natural(unit.channels(), pes)
             } else if counted[i + 1] {
                 deal::hashed(unit.channels())
@@ -328,16 +346,15 @@ impl Job<'_> {
         }
     }
 
-    /// Cuts a unit into passes.
-    pub(super) fn draft(
+    /// How a unit is cut; `pass` is the number of its first pass.
+    fn cut(
         &self,
         config: &Config,
         layouts: &[Layout],
         index: usize,
         place: Place,
-        weights: &mut Vec<Weights>,
-        drafts: &mut Vec<Draft>,
-    ) -> Result<(), Misfit> {
+        pass: usize,
+    ) -> Result<Cutted, Misfit> {
         let unit = &self.units[index];
         let own = &layouts[index + 1];
         let wide = index + 1 == self.units.len();
@@ -351,13 +368,17 @@ impl Job<'_> {
                 let reading = tile::reading(term, source, unit, config, pool.is_some())?;
                 match pool.is_none_or(|pool| in_order(pool, term, source, reading, config.num_pes)) {
                     true => Ok(reading),
-                    false => Err("its input does not lie as its hash counts, since another layer reads it as a map"),
+                    false => Err(Refusal {
+                        what: "its input does not lie as its hash counts, since another layer reads it as a map",
+                        advice: "compress it without a hash",
+                    }),
                 }
             })
             .collect::<Result<Vec<_>, _>>()
             .map_err(|what| Misfit::Unit(index, what))?;
-        let count =
-            |term: usize, taps: &Taps| self.counts(config, layouts, index, term, readings[term], taps);
+        let count = |term: usize, taps: &Taps| {
+            self.counts(config, layouts, index, term, readings[term], taps)
+        };
         let used = |term: usize| {
             let (t, quantised) = (&unit.terms[term], &self.quantised[index].terms[term]);
             let mut used = vec![false; t.window.kernel[0] * t.window.kernel[1]];
@@ -388,15 +409,32 @@ impl Job<'_> {
         let cut = subject.cut(&limits).map_err(|(memory, need)| {
             let have = limits.words(memory);
             let shortage = Shortage {
-                pass: drafts.len(),
+                pass,
                 memory,
                 need,
                 have,
             };
             Misfit::Memory(index, shortage)
         })?;
-        let mut first = true;
         let slices = subject.slices(&cut, &limits);
+        Ok((readings, cut, slices))
+    }
+
+    /// Cuts a unit into passes.
+    pub(super) fn draft(
+        &self,
+        config: &Config,
+        layouts: &[Layout],
+        index: usize,
+        place: Place,
+        weights: &mut Vec<Weights>,
+        drafts: &mut Vec<Draft>,
+    ) -> Result<(), Misfit> {
+        let unit = &self.units[index];
+        let own = &layouts[index + 1];
+        let (readings, cut, slices) = self.cut(config, layouts, index, place, drafts.len())?;
+        let mut first = true;
+        let before = drafts.len();
         let cutting = Cutting {
             unit: index,
             readings: &readings,
@@ -417,13 +455,11 @@ impl Job<'_> {
                     let pass =
                         self.pass(config, layouts, index, slice, reading, &rows, &area, keep);
                     let begins_layer = std::mem::take(&mut first);
-                    let parameters = if begins_layer { unit.parameters } else { 0 };
                     drafts.push(Draft {
                         unit: index,
                         weights: known + of[k],
                         pass: Pass {
                             begins_layer,
-                            parameters: u32::try_from(parameters).unwrap_or(u32::MAX),
                             ..pass
                         },
                         slice: slice.clone(),
@@ -433,6 +469,7 @@ impl Job<'_> {
                 }
             }
         }
+        count_parameters(unit, &mut drafts[before..]);
         Ok(())
     }
 
@@ -485,14 +522,19 @@ impl Job<'_> {
             let t = &self.units[subject.unit].terms[term];
             let alike = |s: &&Slice| s.term == term && (t.shared || s.taps == slices[at].taps);
             let end = at + slices[at..].iter().take_while(alike).count();
-            let mut ranges: Vec<&Range<usize>> = slices[at..end].iter().map(|s| &s.groups).collect();
+            let mut ranges: Vec<&Range<usize>> =
+                slices[at..end].iter().map(|s| &s.groups).collect();
             let known = weights.len();
             if t.shared {
                 // All parts of the map have the same weights.
                 ranges.dedup();
             }
             let which = |s: &Slice| ranges.iter().position(|&groups| *groups == s.groups);
-            of.extend(slices[at..end].iter().map(|s| known + which(s).unwrap_or(0)));
+            of.extend(
+                slices[at..end]
+                    .iter()
+                    .map(|s| known + which(s).unwrap_or(0)),
+            );
             if let Some(pool) = hashed(config, t) {
                 let pooled = || self.pooled(config, subject.unit, term, pool);
                 weights.extend(ranges.iter().map(|_| pooled()));
@@ -877,6 +919,23 @@ impl Job<'_> {
                 Default::default()
             },
         }
+    }
+}
+
+/// Says of which passes of a unit the weights are parameters of the network, in the first pass that has them: all
+/// parameters in the first of these, but one for each other.
+fn count_parameters(unit: &Unit, drafts: &mut [Draft]) {
+    let mut seen = BTreeSet::new();
+    let mut own: Vec<usize> = Vec::new();
+    for (i, draft) in drafts.iter().enumerate() {
+        if unit.terms[draft.slice.term].trained && seen.insert(draft.weights) {
+            own.push(i);
+        }
+    }
+    for (k, &i) in own.iter().enumerate() {
+        let first = unit.parameters.saturating_sub(own.len() - 1).max(1);
+        let parameters = if k == 0 { first } else { 1 };
+        drafts[i].pass.parameters = u32::try_from(parameters).unwrap_or(u32::MAX);
     }
 }
 

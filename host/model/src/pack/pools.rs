@@ -45,7 +45,9 @@ impl Axis {
             .rev()
             .filter(divides)
             .flat_map(|step| (step..=MOST_TAPS).rev().map(move |kernel| (kernel, step)))
-            .filter(|(kernel, step)| *kernel < self.kernel && (self.kernel - kernel) % step == 0)
+            .filter(|(kernel, step)| {
+                *kernel < self.kernel && (self.kernel - kernel).is_multiple_of(*step)
+            })
             .min_by_key(|(kernel, step)| {
                 // As few pools as there can be, then as few values as there can be.
                 let left = (self.kernel - kernel) / step + 1;
@@ -107,7 +109,9 @@ pub(super) fn chain(window: &Window, size: [usize; 2]) -> Vec<Window> {
     });
     let length = chains[0].len().max(chains[1].len());
     let at = |i: usize| {
-        let [y, x] = chains.each_ref().map(|c| c.get(i).copied().unwrap_or(Axis::NONE));
+        let [y, x] = chains
+            .each_ref()
+            .map(|c| c.get(i).copied().unwrap_or(Axis::NONE));
         Window {
             kernel: [y.kernel, x.kernel],
             stride: [y.stride, x.stride],

@@ -345,24 +345,30 @@ fn centroids_that_round_alike_are_merged_and_unused_ones_dropped() {
     assert_eq!(image.sizes().unwrap()[0].nonzeros, 12);
 }
 
-/// The mean of a map of one channel and `width` columns.
-fn with_average(width: usize) -> Network {
-    let mut network = random(&[width, 1], 0.5, 3, 1);
-    let input = network.input;
-    network.layers = vec![Layer {
-        name: "average".into(),
-        inputs: vec![0],
-        operator: Operator::AveragePool {
-            input,
-            window: Window::whole([1, width]),
-            excluded: [0; 4],
+/// The largest of `side` x `side` values of a map that a convolution of this stride makes.
+fn with_pool(side: usize, stride: usize) -> Network {
+    let shape = |side| Shape {
+        channels: 1,
+        height: side,
+        width: side,
+    };
+    let mut first = conv("pool", 0, shape(side * stride), 1, stride);
+    if let Operator::Conv { window, .. } = &mut first.operator {
+        (window.stride, window.pads) = ([stride; 2], [0; 4]);
+    }
+    let largest = Layer {
+        name: "largest".into(),
+        inputs: vec![1],
+        operator: Operator::MaxPool {
+            input: shape(side),
+            window: Window::whole([side; 2]),
         },
         weights: Weights::Float(vec![]),
         bias: vec![],
         activation: Activation::None,
         range: None,
-    }];
-    network
+    };
+    of_layers(shape(side * stride), vec![first, largest])
 }
 
 /// A convolution with a weight of `values` distinct values.
@@ -669,30 +675,33 @@ fn errors_say_what_is_wrong_and_what_to_do() {
         packed(&network, "tiny", &[vec![0; 3]]),
         &["got 3 bytes, expected 20"],
     );
-    let long = with_average(100);
+    let wide = with_pool(12, 1);
     says(
-        packed(&long, "tiny", &[vec![7; 100]]),
+        packed(&wide, "tiny", &[vec![7; 144]]),
         &[
-            "layer average",
+            "layer pool",
             "tiny",
-            "needs 100 words in a geometry table",
-            "there are 64",
+            "activations in a bank, there are 128",
             "fit solo, ulx3s-25f, versa-45f, ulx3s-85f, ulx3s-85f-32",
         ],
     );
     says(
-        packed(&long, "icebreaker", &[vec![7; 100]]),
+        packed(&wide, "icebreaker", &[vec![7; 144]]),
         &[
-            "layer average",
+            "layer pool",
             "icebreaker",
             "no fully connected layer",
             "fit solo",
         ],
     );
-    says(
-        packed(&with_average(2000), "tiny", &[vec![7; 2000]]),
-        &["no configuration"],
+    let far = with_pool(15, 9);
+    let inputs = [vec![7; 135 * 135]];
+    let text = packed(&far, "ulx3s-85f", &inputs).unwrap_err().to_string();
+    assert!(
+        text.contains("no configuration runs this network; train it with a smaller pool"),
+        "{text}"
     );
+    assert!(!text.contains("prune"), "{text}");
 
     let mut many = random(&[20, 20], 0.5, 3, 1);
     many.layers[0].weights = Weights::Float((0..400).map(|i| i as f32).collect());
@@ -969,4 +978,144 @@ fn unsound_hashed_passes_are_refused_by_name() {
     let mut plain = image.clone();
     plain.passes[0].descriptor.hash_rows = 1;
     assert!(plain.check().is_err());
+}
+
+#[test]
+fn ranges_that_the_network_says_take_the_place_of_calibration() {
+    let mut network = fire(true);
+    for layer in &mut network.layers {
+        layer.range = match layer.operator {
+            // Keeps those of what it joins.
+            Operator::Concat { .. } => None,
+            _ => Some([0.0, 3.0]),
+        };
+    }
+    let inputs = inputs(&network, 8, 2);
+    let image = packed(&network, "ulx3s-85f", &[]).unwrap();
+    let error_of = error(&network, &image, &inputs);
+    assert!(error_of < 0.05, "{error_of}");
+    // The last layer's values are whole sums.
+    let last = network.layers.len() - 1;
+    network.layers[last].range = None;
+    assert_eq!(packed(&network, "ulx3s-85f", &[]).unwrap(), image);
+    network.layers[1].range = None;
+    let error = packed(&network, "ulx3s-85f", &[]).unwrap_err().to_string();
+    assert!(
+        error.contains("layer one") && error.contains("no calibration inputs"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_range_that_the_network_says_limits_what_was_measured() {
+    let mut network = random(&[20, 10, 5], 1.0, 15, 3);
+    let inputs = inputs(&network, 20, 1);
+    let free = packed(&network, "tiny", &inputs).unwrap();
+    network.layers[0].range = Some([0.0, 1000.0]);
+    assert_eq!(packed(&network, "tiny", &inputs).unwrap(), free);
+    network.layers[0].range = Some([0.0, 0.01]);
+    assert_ne!(packed(&network, "tiny", &inputs).unwrap(), free);
+}
+
+#[test]
+fn every_stored_entry_is_counted_for_what_it_is() {
+    // A sum adds the values of the layer before as they are.
+    let shape = Shape {
+        channels: 4,
+        height: 9,
+        width: 9,
+    };
+    let mut layers = vec![
+        conv("first", 0, shape, 4, 3),
+        conv("second", 1, shape, 4, 3),
+    ];
+    layers[1].activation = Activation::None;
+    layers.push(Layer {
+        name: "sum".into(),
+        inputs: vec![1, 2],
+        operator: Operator::Add { shape },
+        weights: Weights::Float(vec![]),
+        bias: vec![],
+        activation: Activation::None,
+        range: None,
+    });
+    let network = of_layers(shape, layers);
+    let inputs = inputs(&network, 3, 1);
+    let weights: u64 = network.layers[..2]
+        .iter()
+        .map(|l| l.weights.nonzeros() as u64)
+        .sum();
+    for (config, windows) in [("ulx3s-85f", false), ("tiny", true)] {
+        let image = packed(&network, config, &inputs).unwrap();
+        let sizes = image.sizes().unwrap();
+        let sum = |get: fn(&crate::image::Size) -> u64| sizes.iter().map(get).sum::<u64>();
+        assert_eq!(sum(|s| s.nonzeros), weights, "{config}");
+        assert_eq!(
+            sum(|s| s.parameters),
+            network.parameters() as u64,
+            "{config}"
+        );
+        assert!(sum(|s| s.copies) >= 4, "{config}");
+        assert_eq!(sum(|s| s.repeated) > 0, windows, "{config}");
+        let entries: usize = image
+            .passes
+            .iter()
+            .flat_map(|p| &p.pes)
+            .map(|pe| pe.entries)
+            .sum();
+        assert_eq!(sum(|s| s.stored() + s.padding), entries as u64, "{config}");
+    }
+}
+
+#[test]
+fn configurations_that_would_take_a_network_do() {
+    let mut hints = 0;
+    for seed in 0..40 {
+        let network = crate::random::network(seed);
+        let inputs = inputs(&network, 2, seed);
+        let calibration: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+        let pack = |config: &Config| pack(&network, config, &calibration, &PackOptions::default());
+        for config in CONFIGS {
+            let others = match pack(config) {
+                Err(PackError::Unsupported { others, .. } | PackError::TooLarge { others, .. }) => {
+                    others
+                }
+                _ => continue,
+            };
+            let takes = |other: &&Config| {
+                other.feature.is_none() && other.name != config.name && pack(other).is_ok()
+            };
+            let expected: Vec<&str> = CONFIGS
+                .iter()
+                .filter(takes)
+                .map(|other| other.name)
+                .collect();
+            assert_eq!(others, expected, "seed {seed}, {}", config.name);
+            hints += 1;
+        }
+    }
+    assert!(hints > 20, "{hints}");
+}
+
+#[test]
+fn behind_a_leaky_layer_a_codebook_may_be_full() {
+    let mut network = random(&[30, 24, 20], 1.0, 15, 3);
+    for slopes in [
+        vec![0.2],
+        (0..24)
+            .map(|i| if i % 3 == 0 { -0.2 } else { 0.1 })
+            .collect(),
+    ] {
+        network.layers[0].activation = Activation::Leaky(slopes);
+        network.layers[1].weights = Weights::Shared {
+            codebook: (1..=255).map(|i| (i as f32 - 128.4) / 255.0).collect(),
+            codes: (0..480).map(|i| (i % 256) as u8).collect(),
+        };
+        let inputs = inputs(&network, 20, 3);
+        for config in ["tiny", "solo", "ulx3s-85f"] {
+            let image = packed(&network, config, &inputs).unwrap();
+            let terms = error_of_terms(&network, &image, &inputs);
+            assert!(terms < MOST_OF_TERMS, "{config}: {terms}");
+        }
+    }
 }

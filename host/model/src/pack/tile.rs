@@ -2,6 +2,7 @@
 //! input channels.
 
 use super::deal::Deal;
+use super::emit::Refusal;
 use super::slice::{self, Slice, Taps};
 use super::unit::{Order, Term, Unit};
 use crate::geometry::{Geometry, Kernel, MOST_SEGMENTS, MOST_SIDE, Places};
@@ -87,7 +88,7 @@ pub(super) fn reading(
     unit: &Unit,
     config: &Config,
     hashed: bool,
-) -> Result<Reading, &'static str> {
+) -> Result<Reading, Refusal> {
     let single = unit.sums == [1, 1] && !term.shared;
     let [height, width] = term.window.kernel;
     let whole = single && term.order == Order::ChannelsLast;
@@ -106,12 +107,25 @@ pub(super) fn reading(
         return if whole && unit.pool.is_none() {
             Ok(Reading::Flat)
         } else {
-            Err("it is no fully connected layer, and this configuration runs nothing else")
+            Err(Refusal {
+                what: "it is no fully connected layer, and this configuration runs nothing else",
+                advice: "",
+            })
         };
     }
     let pool = unit.pool.map_or([1, 1], |pool| pool.stride);
-    if !single && term.window.stride.iter().chain(&pool).any(|&stride| stride > MOST_SIDE) {
-        return Err("a stride is larger than 65535");
+    if !single
+        && term
+            .window
+            .stride
+            .iter()
+            .chain(&pool)
+            .any(|&stride| stride > MOST_SIDE)
+    {
+        return Err(Refusal {
+            what: "a stride is larger than 65535",
+            advice: "use a smaller stride",
+        });
     }
     Ok(Reading::Map)
 }
@@ -249,7 +263,7 @@ impl Area {
         // Between places there are positions that none meets.
         let mut met = (first..=last).filter_map(|place| of(place, place));
         let start = met.next()?;
-        Some(start.start..met.last().map_or(start.end, |end| end.end))
+        Some(start.start..met.next_back().map_or(start.end, |end| end.end))
     }
 
     /// The geometry of the pass that adds a slice of a term to the window's sums.
@@ -386,7 +400,8 @@ impl Subject<'_> {
             let taps = self.taps(term, cut, limits);
             if t.shared {
                 // Passes over parts of a map have the same weights, which are loaded once.
-                slices.extend(ranges.flat_map(|g| taps.iter().map(move |taps| of(taps, g.clone()))));
+                slices
+                    .extend(ranges.flat_map(|g| taps.iter().map(move |taps| of(taps, g.clone()))));
             } else {
                 let of = |taps| ranges.clone().map(move |groups| of(taps, groups));
                 slices.extend(taps.iter().flat_map(of));
@@ -438,8 +453,14 @@ impl Subject<'_> {
             // A hash counts rows from the first.
             let rows_stay = self.pools.iter().any(Option::is_some);
             let half_rows = |rows: &mut usize| !rows_stay && half(rows);
-            let half_kernel = |taps: &mut [usize; 2]| half(&mut taps[0]) || half(&mut taps[1]);
-            let half_taps = |taps: &mut [usize; 2]| half(&mut taps[usize::from(taps[1] > taps[0])]);
+            // What only fits kernel by kernel is not cut for overlap too: it would be loaded many times.
+            let whole = limits.overlap;
+            let half_kernel =
+                |taps: &mut [usize; 2]| !whole && (half(&mut taps[0]) || half(&mut taps[1]));
+            let half_taps = |taps: &mut [usize; 2]| {
+                let [height, width] = *taps;
+                !whole && half(&mut taps[usize::from(width > height)])
+            };
             let spilled = limits.spilled;
             let large = self.outputs(&cut, limits) > limits.words(memory) / 2;
             let [height, width] = &mut cut.window;
@@ -467,9 +488,7 @@ impl Subject<'_> {
                 Memory::Rows => half_rows(&mut cut.rows),
                 Memory::WeightStore => {
                     spilled
-                        && (half_rows(&mut cut.rows)
-                            || half(&mut cut.groups)
-                            || half_kernel(taps))
+                        && (half_rows(&mut cut.rows) || half(&mut cut.groups) || half_kernel(taps))
                 }
                 Memory::Codebook | Memory::Passes => false,
             };

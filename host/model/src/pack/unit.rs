@@ -6,8 +6,8 @@
 
 use super::PackError;
 use super::share::{self, Shared};
-use super::{average, pools};
 use super::slice::Taps;
+use super::{average, pools};
 use crate::network::{Activation, Layer, Network, Operator, Shape, Weights, Window, shuffled};
 
 /// Where the weights of a position stand in a term's codes.
@@ -37,6 +37,8 @@ pub(super) struct Term {
     pub codebook: Vec<f64>,
     /// The pool that a hash picks the codes from, if they are still as it does.
     pub pool: Option<Pool>,
+    /// Its weights are parameters of the network, not those of a copy or a mean.
+    pub trained: bool,
 }
 
 /// The pool of a term.
@@ -65,6 +67,7 @@ impl Term {
             codes: vec![1; shape.channels],
             codebook: vec![1.0],
             pool: None,
+            trained: false,
         }
     }
 
@@ -361,9 +364,9 @@ impl Lowering<'_> {
         let source = layer.inputs[0];
         match &layer.operator {
             Operator::Dense { .. } | Operator::Conv { .. } => {
-                let term = self.weighted(layer)?;
+                let terms = self.weighted(layer)?;
                 let bias = layer.bias.iter().map(|&b| f64::from(b)).collect();
-                self.push(layer, vec![term], bias, value);
+                self.push(layer, terms, bias, value);
             }
             Operator::Select { channels, .. } => {
                 let from = |output: usize| Some(channels[output]);
@@ -395,9 +398,16 @@ impl Lowering<'_> {
     /// one behind the other where a window is too large for one drain.
     fn largest(&mut self, layer: &Layer, input: Shape, window: &Window, value: usize) {
         let source = layer.inputs[0];
-        for (i, window) in pools::chain(window, [input.height, input.width]).iter().enumerate() {
+        for (i, window) in pools::chain(window, [input.height, input.width])
+            .iter()
+            .enumerate()
+        {
             let before = self.units.last().map(|unit| unit.output);
-            let input = if i == 0 { input } else { before.unwrap_or(input) };
+            let input = if i == 0 {
+                input
+            } else {
+                before.unwrap_or(input)
+            };
             let side = [input.height, input.width];
             let [height, width] = window.places(side).expect("a network that was checked");
             // One position that becomes several, with padding, is copied: fully connected passes do not pool.
@@ -534,6 +544,7 @@ impl Lowering<'_> {
             codes,
             codebook,
             pool: None,
+            trained: false,
         };
         self.units.push(Unit {
             name: format!("{} (parts)", layer.name),
@@ -635,7 +646,7 @@ impl Lowering<'_> {
         wide
     }
 
-    fn weighted(&self, layer: &Layer) -> Result<Term, PackError> {
+    fn weighted(&self, layer: &Layer) -> Result<Vec<Term>, PackError> {
         let source = layer.inputs[0];
         let Shared {
             codebook,
@@ -652,17 +663,6 @@ impl Lowering<'_> {
             }),
             _ => None,
         };
-        let (limit, halves) = (
-            usize::from(u8::MAX) / 2,
-            self.views[source].halves.is_some(),
-        );
-        if halves && codebook.len() > limit {
-            return Err(PackError::Codebook {
-                layer: layer.name.clone(),
-                got: codebook.len(),
-                limit,
-            });
-        }
         let (input, outputs, groups, window, order) = match &layer.operator {
             Operator::Conv {
                 input,
@@ -687,8 +687,51 @@ impl Lowering<'_> {
             codes,
             codebook,
             pool,
+            trained: true,
         };
-        Ok(self.see(term, source))
+        Ok(self.see_all(term, source))
+    }
+
+    /// As [`Self::see`], as two terms where weights and their negatives are too many for one codebook.
+    fn see_all(&self, term: Term, value: usize) -> Vec<Term> {
+        let view = &self.views[value];
+        let room = 2 * term.codebook.len() <= usize::from(u8::MAX);
+        let Some(signs) = view.halves.as_ref().filter(|_| !room) else {
+            return vec![self.see(term, value)];
+        };
+        let input = Shape {
+            channels: 2 * term.input.channels,
+            ..term.input
+        };
+        // What is added: positive parts, and negative ones that count as they are. What is subtracted: the other negative parts.
+        let part = |added: bool| {
+            let sign = if added { 1.0 } else { -1.0 };
+            let mut part = Term {
+                source: view.value,
+                input,
+                codes: vec![0; 2 * term.codes.len()],
+                codebook: term.codebook.iter().map(|w| sign * w).collect(),
+                pool: None,
+                ..term.clone()
+            };
+            let outputs_of_group = term.outputs / term.groups;
+            for output in 0..term.outputs {
+                let first = output / outputs_of_group * term.group_inputs();
+                for (channel, tap, code) in term.row(output) {
+                    let within = 2 * (channel - first);
+                    if added {
+                        let at = part.index(output, within, tap);
+                        part.codes[at] = code;
+                    }
+                    if added == signs[channel] {
+                        let at = part.index(output, within + 1, tap);
+                        part.codes[at] = code;
+                    }
+                }
+            }
+            part
+        };
+        vec![part(true), part(false)]
     }
 
     /// A sum takes over the terms of the units before it that give its values for nothing else.
@@ -799,6 +842,7 @@ impl Lowering<'_> {
             codes,
             codebook: vec![1.0],
             pool: None,
+            trained: false,
         };
         self.see(term, value)
     }

@@ -11,11 +11,15 @@ use std::collections::BTreeMap;
 /// can be packed.
 pub fn network(seed: u64) -> Network {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x6772_6170_6873);
-    let input = Shape {
+    let mut input = Shape {
         channels: rng.random_range(1..=5),
         height: rng.random_range(1..=13),
         width: rng.random_range(1..=13),
     };
+    if rng.random_bool(0.15) {
+        // Room for windows that no pass takes whole.
+        (input.height, input.width) = [(1, 50), (33, 4), (21, 21)][rng.random_range(0..3)];
+    }
     let frame = match rng.random_range(0..5) {
         0 => Frame {
             pads: std::array::from_fn(|_| rng.random_range(0..=2)),
@@ -61,13 +65,14 @@ struct Graph {
 
 impl Graph {
     fn layer(&mut self) {
-        match self.rng.random_range(0..15) {
+        match self.rng.random_range(0..16) {
             0..6 => self.conv(),
             6 | 7 => self.pool(true),
             8 => self.pool(false),
             9 | 10 => self.add(),
             11 | 12 => self.concat(),
             13 => self.shuffle(),
+            14 => self.select(),
             _ => self.dense(false),
         }
     }
@@ -168,15 +173,27 @@ impl Graph {
         })
     }
 
-    /// A window with a place on a map of these sides, whose padding is smaller than its kernel.
-    fn window(&mut self, side: [usize; 2], most: usize) -> Window {
+    /// A window with a place on a map of these sides; now and then one as large as the map, or with padding as wide as the kernel or wider.
+    fn window(&mut self, side: [usize; 2], most: usize, wide: bool) -> Window {
         let mut window = Window::valid([1, 1]);
+        let chance = if side.iter().any(|&side| side > 15) {
+            0.6
+        } else {
+            0.1
+        };
+        let most = if self.rng.random_bool(chance) {
+            50
+        } else {
+            most
+        };
+        let wide = wide && self.rng.random_bool(0.1);
         for (axis, &side) in side.iter().enumerate() {
             let kernel = self.rng.random_range(1..=most.min(side));
             window.kernel[axis] = kernel;
             window.stride[axis] = self.rng.random_range(1..=3);
-            window.pads[axis] = self.rng.random_range(0..kernel);
-            window.pads[axis + 2] = self.rng.random_range(0..kernel);
+            let pads = if wide { kernel + 3 } else { kernel.min(6) };
+            window.pads[axis] = self.rng.random_range(0..pads);
+            window.pads[axis + 2] = self.rng.random_range(0..pads);
         }
         window
     }
@@ -184,7 +201,7 @@ impl Graph {
     fn conv(&mut self) {
         let source = self.source();
         let input = self.shapes[source];
-        let window = self.window([input.height, input.width], 5);
+        let window = self.window([input.height, input.width], 5, true);
         let (groups, outputs) = match self.rng.random_range(0..5) {
             // Depthwise, with a multiplier.
             0 => (
@@ -206,7 +223,7 @@ impl Graph {
     fn pool(&mut self, largest: bool) {
         let source = self.source();
         let input = self.shapes[source];
-        let mut window = self.window([input.height, input.width], 4);
+        let mut window = self.window([input.height, input.width], 4, !largest);
         let operator = if largest {
             // Every window meets the map.
             for axis in 0..2 {
@@ -223,10 +240,16 @@ impl Graph {
             if self.rng.random_bool(0.4) {
                 window = Window::whole([input.height, input.width]);
             }
+            let some = window.pads.map(|pad| self.rng.random_range(0..=pad));
+            let all = [[0; 4], window.pads, some][self.rng.random_range(0..3)];
+            let counted = window.counted([input.height, input.width], all);
+            // Every window has a position that counts.
+            let none = counted.iter().flatten().any(|&count| count == 0);
+            let excluded = if none { [0; 4] } else { all };
             Operator::AveragePool {
                 input,
                 window,
-                excluded: [0; 4],
+                excluded,
             }
         };
         self.push(operator, vec![source]);
@@ -290,6 +313,15 @@ impl Graph {
         let groups: Vec<usize> = (1..=shape.channels).filter(divides).collect();
         let groups = groups[self.rng.random_range(0..groups.len())];
         self.push(Operator::Shuffle { shape, groups }, vec![source]);
+    }
+
+    fn select(&mut self) {
+        let source = self.source();
+        let input = self.shapes[source];
+        let count = self.rng.random_range(1..=input.channels + 1);
+        let channels = (0..count).map(|_| self.rng.random_range(0..input.channels));
+        let channels = channels.collect();
+        self.push(Operator::Select { input, channels }, vec![source]);
     }
 
     fn dense(&mut self, end: bool) {

@@ -65,3 +65,36 @@ fn the_same_seed_gives_the_same_image() {
     assert_eq!(image(&CONFIGS[0], 7), image(&CONFIGS[0], 7));
     assert_ne!(image(&CONFIGS[0], 7), image(&CONFIGS[0], 8));
 }
+
+#[test]
+fn graphs_have_windows_of_every_kind() {
+    use crate::network::{Operator, Window};
+    let mut seen = BTreeMap::<&str, usize>::new();
+    for seed in 0..400 {
+        for layer in network(seed).layers {
+            let mut see = |what, is: bool| *seen.entry(what).or_default() += usize::from(is);
+            let large = |window: &Window| window.kernel.iter().any(|&side| side > 15);
+            let wide = |window: &Window| {
+                let pads = [0, 1, 2, 3].map(|i| window.pads[i] >= window.kernel[i % 2]);
+                pads.contains(&true)
+            };
+            match &layer.operator {
+                Operator::Conv { window, .. } => {
+                    see("kernel over 15", large(window));
+                    see("padding as wide as a kernel", wide(window));
+                }
+                Operator::MaxPool { window, .. } => see("pool over 15", large(window)),
+                Operator::AveragePool {
+                    window, excluded, ..
+                } => {
+                    see("mean over more than 15", large(window));
+                    see("padding that does not count", *excluded != [0; 4]);
+                }
+                Operator::Select { .. } => see("chosen channels", true),
+                _ => {}
+            }
+        }
+    }
+    println!("{seen:?}");
+    assert!(seen.values().all(|&count| count >= 3), "{seen:?}");
+}

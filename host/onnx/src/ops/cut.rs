@@ -1,11 +1,11 @@
 //! Parts of a map: `Slice`, `Split` and `Gather` of channels, rows or columns.
 
 use super::shape::integers;
-use super::window::Plane;
 use super::{constant, each};
 use crate::error::Result;
 use crate::importer::{Importer, Value, open};
 use crate::node::Node;
+use crate::tensor::{MOST_RANK, Tensor};
 use crate::view::{Axis, Padding, Preprocessing, Side, View};
 use std::rc::Rc;
 use thresh_model::{Operator, Shape, Window};
@@ -82,24 +82,35 @@ fn gather<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
     let side = node.axis(node.int("axis", 0), view.sides.len())?;
     let size = dims(importer, &view)[side];
     importer.budget.take(Some(indices.data.len()))?;
-    let single = indices.dims.is_empty();
-    let ok = indices.dims.len() <= 1 && indices.data.len() > 0;
+    let mut indices = Tensor::clone(&indices);
+    // Of `GatherND`, a list of places on the first side alone.
+    if node.operator() == "GatherND" {
+        let ok = matches!(indices.dims.as_slice(), [_, 1]) && node.int("batch_dims", 0) == 0;
+        let got = format!("{:?}", indices.dims);
+        node.expect(ok, "shape of the indices", got, "[count, 1]; batch_dims 0")?;
+        indices.dims.pop();
+    }
     let got = format!("{:?}", indices.dims);
-    node.expect(
-        ok,
-        "shape of the indices",
-        got,
-        "one index, or a list of them",
-    )?;
-    let list = match single {
-        true => vec![constant::integer(node, &indices)?],
-        false => integers(node, &indices)?,
+    let (some, most) = (indices.data.len() > 0, indices.dims.len() <= MOST_RANK);
+    let expected = "at least one index";
+    node.expect(some && most, "shape of the indices", &got, expected)?;
+    let list = Tensor {
+        dims: vec![indices.data.len()],
+        data: indices.data,
     };
+    let list = integers(node, &list)?;
     let kept: Result<Vec<usize>> = list.iter().map(|&index| node.axis(index, size)).collect();
     let mut view = part(importer, node, view, side, kept?)?;
-    if single {
-        view.sides.remove(side);
+    if indices.dims.len() == 1 {
+        return Ok(view);
     }
+    // The sides of the indices stand in the place of the one that they are taken from.
+    let mut sizes = view.dims();
+    sizes.splice(side..=side, indices.dims);
+    let expected = "one that the values can be regrouped to";
+    view.sides = view
+        .regrouped(&sizes)
+        .ok_or_else(|| node.wrong("shape of the indices", got, expected))?;
     Ok(view)
 }
 
@@ -110,44 +121,6 @@ pub(super) fn dims(importer: &Importer<'_>, view: &View) -> Vec<usize> {
         *first = importer.batch;
     }
     dims
-}
-
-/// `SpaceToDepth`: the positions of a block as channels, by a kernel that picks one each.
-pub(super) fn blocks<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
-    let view = importer.view(node, 0)?;
-    let view = importer.plain(view)?;
-    let ok = Plane::of(node, &view)? == Plane::Both;
-    node.expect(
-        ok,
-        "shape of the input",
-        format!("{:?}", view.dims()),
-        "[1, channels, height, width]",
-    )?;
-    let size = usize::try_from(node.int("blocksize", 0)).unwrap_or(0);
-    let divides = |side: usize| size > 0 && side.is_multiple_of(size);
-    let ok = divides(view.shape.height) && divides(view.shape.width);
-    node.expect(ok, "blocksize", size, "a divisor of height and width")?;
-    let (count, area) = (view.shape.channels, size * size);
-    let outputs = count * area;
-    importer.budget.take(outputs.checked_mul(outputs))?;
-    let mut weights = vec![0.0; outputs * outputs];
-    for output in 0..outputs {
-        let (place, channel) = (output / count, output % count);
-        weights[output * outputs + channel * area + place] = 1.0;
-    }
-    let operator = Operator::Conv {
-        input: view.shape,
-        outputs,
-        groups: 1,
-        window: Window::whole([size, size]),
-    };
-    importer.push_weights(
-        node.name(),
-        vec![view.value],
-        operator,
-        weights,
-        vec![0.0; outputs],
-    )
 }
 
 /// The view with these indices of side `side`.
@@ -167,8 +140,7 @@ fn part<'a>(
         Some(_) => view,
     };
     let got = || format!("{} of side {side} of {:?}", kept.len(), view.dims());
-    let batch = side == 0 && view.sides.len() > 1;
-    let Some(axis) = view.axis_of(side).filter(|_| !batch) else {
+    let Some(axis) = view.axis_of(side) else {
         let expected = "a part of the channels, the rows or the columns alone";
         return Err(node.wrong("part", got(), expected));
     };
@@ -191,7 +163,7 @@ pub(super) fn pick<'a>(
     let index = usize::from(axis == Axis::Column);
     let size = axis.of(view.shape);
     let step = match kept.as_slice() {
-        &[first, second, ..] => second.checked_sub(first).unwrap_or(0),
+        &[first, second, ..] => second.saturating_sub(first),
         _ => 1,
     };
     let even = step > 0 && kept.windows(2).all(|pair| pair[0] + step == pair[1]);
@@ -263,19 +235,13 @@ fn less_padding(
     }
     let plain = view.padding == Padding::default();
     let layer = importer.layer_of(view).filter(|_| plain)?;
-    let Operator::Conv { window, input, .. } = &mut layer.operator else {
+    let Operator::Conv { window, .. } = &mut layer.operator else {
         return None;
     };
     let stride = window.stride[index];
-    let size = [input.height, input.width][index] + window.pads[index] + window.pads[index + 2];
-    // What the last place leaves over goes too.
-    let rest = (size - window.kernel[index]) % stride;
     let mut pads = window.pads;
-    let after = match after {
-        0 => 0,
-        after => after.checked_mul(stride)?.checked_add(rest)?,
-    };
-    less(&mut pads, before.checked_mul(stride)?, after)?;
+    let [before, after] = [before.checked_mul(stride)?, after.checked_mul(stride)?];
+    less(&mut pads, before, after)?;
     window.pads = pads;
     Some(view.clone().resized(shape))
 }

@@ -96,12 +96,12 @@ fn multiplied<'a>(
     };
     let mut weights = Vec::new();
     let mut bias = matrix.bias.clone();
-    for output in 0..matrix.outputs {
+    for (output, bias) in bias.iter_mut().enumerate() {
         weights.extend((0..matrix.inputs).map(|input| {
             let weight = matrix.at(output, input);
             match &view.preprocessing {
                 Some(p) => {
-                    bias[output] += weight * p.shift[input];
+                    *bias += weight * p.shift[input];
                     weight * p.scale[input]
                 }
                 None => weight,

@@ -91,9 +91,7 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<
     });
     let views = views.collect::<Result<Vec<View>>>()?;
     let first = views[0].clone();
-    let along = first
-        .axis_of(axis)
-        .filter(|_| axis > 0 || first.sides.len() == 1);
+    let along = first.axis_of(axis);
     for view in &views {
         let others = |view: &View| {
             let mut sides = view.sides.clone();

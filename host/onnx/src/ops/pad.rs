@@ -62,8 +62,7 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         if pads == [0, 0] {
             continue;
         }
-        let batch = side == 0 && rank > 1;
-        let Some(axis) = view.axis_of(side).filter(|_| !batch) else {
+        let Some(axis) = view.axis_of(side) else {
             return Err(node.wrong("pads", got, "sides of channels, rows or columns"));
         };
         let index = Axis::ALL.iter().position(|&a| a == axis).unwrap_or(0);

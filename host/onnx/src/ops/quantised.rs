@@ -278,6 +278,7 @@ fn clip<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Option<Value>
             let limits = integers(importer, node)?;
             let output = node.proto.output.first().map_or("", String::as_str);
             importer.quantised.marks.insert(output, mark);
+            count(importer, limits);
             let limits = limits.map(|integer| (integer - mark.zero) * mark.scale);
             let rises = limits[0] < limits[1];
             let got = format!("{limits:?}");
@@ -288,6 +289,21 @@ fn clip<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Option<Value>
         (Value::View(_), None) => Ok(None),
     }
 }
+
+/// Warns where activations have fewer integers than 8 bits have.
+fn count<'a>(importer: &mut Importer<'a>, integers: [f32; 2]) {
+    let count = integers[1] - integers[0] + 1.0;
+    let warning = format!(
+        "activations of {count} values are computed with finer steps here; \
+         a network that was trained with few bits may answer otherwise"
+    );
+    if count < FEW && !importer.warnings.contains(&warning) {
+        importer.warnings.push(warning);
+    }
+}
+
+/// Values that the narrowest 8 bits have.
+const FEW: f32 = 254.0;
 
 /// The limits of a `Clip`.
 fn integers<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<[f32; 2]> {

@@ -41,15 +41,24 @@ pub(super) fn gated(finder: &Finder<'_>, node: &NodeProto) -> Option<Vec<NodePro
     })
 }
 
-/// `x * (1 + erf(x / sqrt(2)))`, of which `Erf` tells.
+/// `x * (1 + erf(x / sqrt(2)))`, of which `Erf` tells, or what is near to it with the third power of `x`.
 pub(super) fn gelu(finder: &Finder<'_>, node: &NodeProto) -> Option<Vec<NodeProto>> {
-    if node.op_type != "Erf" {
-        return None;
+    let input = node.input.first()?;
+    match node.op_type.as_str() {
+        "Erf" => {
+            let scaled = finder
+                .by_number(input, "Div")
+                .or_else(|| finder.by_number(input, "Mul"));
+            Some(vec![instead(node, "GELU (Erf)", &[scaled?.1], vec![])])
+        }
+        "Pow" if finder.number(node.input.get(1)?) == Some(3.0) => Some(vec![instead(
+            node,
+            "third power (GELU by Tanh)",
+            &[input],
+            vec![],
+        )]),
+        _ => None,
     }
-    let x = finder
-        .by_number(node.input.first()?, "Div")
-        .or_else(|| finder.by_number(node.input.first()?, "Mul"))?;
-    Some(vec![instead(node, "GELU (Erf)", &[x.1], vec![])])
 }
 
 /// `x - mean(x)`, with which a normalisation by the values themselves begins.

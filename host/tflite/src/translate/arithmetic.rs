@@ -69,12 +69,26 @@ impl Translator<'_> {
         let (&[scale], &[zero]) = (quantisation.scale.as_slice(), quantisation.zero.as_slice())
         else {
             let got = quantisation.scale.len();
-            return Err(node.wrong("scales of the output", got, "1; quantise activations as a whole"));
+            return Err(node.wrong(
+                "scales of the output",
+                got,
+                "1; quantise activations as a whole",
+            ));
         };
-        node.expect(scale > 0.0, "scale of the output", scale, "a finite number above 0")?;
+        node.expect(
+            scale > 0.0,
+            "scale of the output",
+            scale,
+            "a finite number above 0",
+        )?;
         let [least, most] = tensor.kind.limits().unwrap_or([0, 0]);
         let ok = (least..=most).contains(&zero);
-        node.expect(ok, "zero point of the output", zero, format!("{least} to {most}"))?;
+        node.expect(
+            ok,
+            "zero point of the output",
+            zero,
+            format!("{least} to {most}"),
+        )?;
         let scale = self.initializer(numbers(&[scale], true));
         let zero = self.initializer(TensorProto {
             data_type: element,
@@ -82,7 +96,12 @@ impl Translator<'_> {
             ..Default::default()
         });
         let integers = self.emit(node, "QuantizeLinear", &[&name, &scale, &zero], vec![]);
-        Ok(self.emit(node, "DequantizeLinear", &[&integers, &scale, &zero], vec![]))
+        Ok(self.emit(
+            node,
+            "DequantizeLinear",
+            &[&integers, &scale, &zero],
+            vec![],
+        ))
     }
 
     /// `name` inside two limits, the lower of which is 0 or below.
@@ -140,7 +159,12 @@ pub(super) fn binary(translator: &mut Translator<'_>, node: &Node<'_>) -> Result
     for at in 0..rank {
         let (a, b) = (side(&left.dims, at), side(&right.dims, at));
         let got = format!("{:?} and {:?}", left.dims, right.dims);
-        node.expect(a == b || a == 1 || b == 1, "shapes", got, "sides that are equal, or 1")?;
+        node.expect(
+            a == b || a == 1 || b == 1,
+            "shapes",
+            got,
+            "sides that are equal, or 1",
+        )?;
         dims.push(a.max(b));
     }
     let output = translator.emit(node, operator, &[&left.name, &right.name], vec![]);

@@ -40,7 +40,10 @@ fn transposed(data: &[u8], size: usize, dims: &[usize], order: &[usize]) -> Vec<
     for axis in (1..dims.len()).rev() {
         strides[axis - 1] = strides[axis] * dims[axis];
     }
-    let turned: Vec<(usize, usize)> = order.iter().map(|&axis| (dims[axis], strides[axis])).collect();
+    let turned: Vec<(usize, usize)> = order
+        .iter()
+        .map(|&axis| (dims[axis], strides[axis]))
+        .collect();
     let mut bytes = Vec::with_capacity(data.len());
     for mut at in 0..data.len() / size.max(1) {
         let mut from = 0;
@@ -145,10 +148,21 @@ impl<'a> Translator<'a> {
         let Quantisation { scale, zero, .. } = quantisation;
         let alone = scale.len() == 1;
         let got = quantisation.axis;
-        node.expect(alone || axis.is_some(), "quantised side", got, "one of the constant")?;
+        node.expect(
+            alone || axis.is_some(),
+            "quantised side",
+            got,
+            "one of the constant",
+        )?;
         self.take(scale.len().saturating_mul(2))?;
         // Weights of a channel of zeros have any scale.
-        let least = |&scale: &f32| if scale > 0.0 { scale } else { f32::MIN_POSITIVE };
+        let least = |&scale: &f32| {
+            if scale > 0.0 {
+                scale
+            } else {
+                f32::MIN_POSITIVE
+            }
+        };
         let scales: Vec<f32> = scale.iter().map(least).collect();
         let scales = self.initializer(numbers(&scales, alone));
         let mut zeros = integers(zero.clone());
@@ -157,7 +171,12 @@ impl<'a> Translator<'a> {
         }
         let zeros = self.initializer(zeros);
         let axis = int("axis", axis.unwrap_or(0) as i64);
-        Ok(self.emit(node, "DequantizeLinear", &[values, &scales, &zeros], vec![axis]))
+        Ok(self.emit(
+            node,
+            "DequantizeLinear",
+            &[values, &scales, &zeros],
+            vec![axis],
+        ))
     }
 
     /// The bias at input `index`: real numbers, or integers whose scale is `scale` where they have none themselves.
@@ -183,7 +202,12 @@ impl<'a> Translator<'a> {
             let rank = bias.dims()?.len();
             let order: Vec<usize> = (0..rank).collect();
             let (name, dims) = self.weights(node, at, &order)?;
-            node.expect(dims == [outputs], "shape of the bias", format!("{dims:?}"), outputs)?;
+            node.expect(
+                dims == [outputs],
+                "shape of the bias",
+                format!("{dims:?}"),
+                outputs,
+            )?;
             return Ok(Some(name));
         }
         let Some(scale) = scale else {
@@ -198,6 +222,7 @@ impl<'a> Translator<'a> {
             scale,
             axis: 0,
         };
-        self.dequantised(node, &values, &quantisation, Some(0)).map(Some)
+        self.dequantised(node, &values, &quantisation, Some(0))
+            .map(Some)
     }
 }

@@ -1,8 +1,8 @@
 //! Integers that are known: constants, shapes, and what converters make of them.
 
+use super::Translator;
 use super::node::Node;
 use super::shape::option_list;
-use super::Translator;
 use crate::error::Result;
 use crate::file::{Kind, MOST_RANK};
 
@@ -27,7 +27,11 @@ fn known(translator: &Translator<'_>, tensor: usize) -> Result<Option<Known>> {
     if !integers || constant.data.is_none() || translator.values.contains_key(&tensor) {
         return Ok(None);
     }
-    if constant.data.as_ref().is_some_and(|data| data.len() > 8 * MOST) {
+    if constant
+        .data
+        .as_ref()
+        .is_some_and(|data| data.len() > 8 * MOST)
+    {
         return Ok(None);
     }
     Ok(Some(Known {
@@ -37,11 +41,7 @@ fn known(translator: &Translator<'_>, tensor: usize) -> Result<Option<Known>> {
 }
 
 /// The list of integers at input `index`.
-pub(super) fn list(
-    translator: &Translator<'_>,
-    node: &Node<'_>,
-    index: usize,
-) -> Result<Vec<i64>> {
+pub(super) fn list(translator: &Translator<'_>, node: &Node<'_>, index: usize) -> Result<Vec<i64>> {
     let known = known(translator, node.input(index)?)?;
     let expected = "integers that are known; convert the model for inference";
     let wrong = || node.wrong(format!("input {index}"), "computed", expected);
@@ -72,7 +72,7 @@ pub(super) fn run(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<bo
             })
         }
         "PACK" | "CONCATENATION" | "STRIDED_SLICE" | "REDUCE_PROD" | "MUL" | "ADD" | "SUB"
-        | "CAST" | "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => {
+        | "CAST" | "GATHER" | "RESHAPE" | "SQUEEZE" | "EXPAND_DIMS" => {
             let mut inputs = Vec::new();
             for tensor in node.operator.inputs.iter().flatten() {
                 match known(translator, *tensor)? {
@@ -88,7 +88,12 @@ pub(super) fn run(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<bo
         return Ok(false);
     };
     let count = made.values.len();
-    node.expect(count <= MOST, "number of values", count, format!("at most {MOST}"))?;
+    node.expect(
+        count <= MOST,
+        "number of values",
+        count,
+        format!("at most {MOST}"),
+    )?;
     translator.known.insert(node.output, made);
     Ok(true)
 }
@@ -99,7 +104,12 @@ fn computed(node: &Node<'_>, inputs: &[Known]) -> Result<Option<Known>> {
         return Ok(None);
     };
     let alone = first.alone;
-    let all = || inputs.iter().flat_map(|known| known.values.clone()).collect();
+    let all = || {
+        inputs
+            .iter()
+            .flat_map(|known| known.values.clone())
+            .collect()
+    };
     Ok(Some(match node.operator() {
         "PACK" => Known {
             values: all(),
@@ -124,6 +134,17 @@ fn computed(node: &Node<'_>, inputs: &[Known]) -> Result<Option<Known>> {
                 alone: masks.shrinks(0),
             }
         }
+        "GATHER" => {
+            let Some(second) = inputs.get(1) else {
+                return Ok(None);
+            };
+            let size = first.values.len();
+            let place = |&at: &i64| node.axis(at, size).map(|at| first.values[at]);
+            Known {
+                values: second.values.iter().map(place).collect::<Result<_>>()?,
+                alone: second.alone,
+            }
+        }
         "REDUCE_PROD" => {
             let product = first.values.iter().try_fold(1i64, |n, &v| n.checked_mul(v));
             let wrong = || node.wrong("product", "too large", "one of 63 bits");
@@ -140,7 +161,8 @@ fn computed(node: &Node<'_>, inputs: &[Known]) -> Result<Option<Known>> {
             let got = format!("{} and {}", a.len(), b.len());
             let ok = a.len() == b.len() || a.len() == 1 || b.len() == 1;
             node.expect(ok, "values", got, "as many, or one")?;
-            let at = |values: &[i64], index: usize| values[if values.len() == 1 { 0 } else { index }];
+            let at =
+                |values: &[i64], index: usize| values[if values.len() == 1 { 0 } else { index }];
             let value = |index: usize| {
                 let (x, y) = (at(a, index), at(b, index));
                 let value = match node.operator() {
@@ -150,7 +172,11 @@ fn computed(node: &Node<'_>, inputs: &[Known]) -> Result<Option<Known>> {
                 };
                 value.ok_or_else(|| node.wrong("integers", format!("{x} and {y}"), "a result"))
             };
-            let count = if a.is_empty() || b.is_empty() { 0 } else { a.len().max(b.len()) };
+            let count = if a.is_empty() || b.is_empty() {
+                0
+            } else {
+                a.len().max(b.len())
+            };
             Known {
                 values: (0..count).map(value).collect::<Result<_>>()?,
                 alone: alone && second.alone,
@@ -197,7 +223,12 @@ pub(super) fn sides(
         "EXPAND_DIMS" => {
             let axis = list(translator, node, 1)?;
             let axis = axis.first().copied().unwrap_or(0);
-            node.expect(rank < MOST_RANK, "sides", rank, format!("below {MOST_RANK}"))?;
+            node.expect(
+                rank < MOST_RANK,
+                "sides",
+                rank,
+                format!("below {MOST_RANK}"),
+            )?;
             let axis = node.axis(axis, rank + 1)?;
             let mut more = dims.to_vec();
             more.insert(axis, 1);

@@ -55,7 +55,10 @@ fn layer(
     let scale = bias_scale(translator, node)?;
     let bias = translator.bias(node, 2, outputs, scale)?;
     let mut attributes = window.attributes();
-    attributes.extend([ints("dilations", &window.dilation), int("group", groups as i64)]);
+    attributes.extend([
+        ints("dilations", &window.dilation),
+        int("group", groups as i64),
+    ]);
     let input = translator.channels_first(node, &value);
     let mut inputs = vec![input.as_str(), weights];
     inputs.extend(bias.as_deref());
@@ -92,8 +95,13 @@ pub(super) fn fully_connected(translator: &mut Translator<'_>, node: &Node<'_>) 
         let expected = "[outputs, inputs]";
         return Err(node.wrong("shape of the weights", format!("{sides:?}"), expected));
     };
-    let count: Option<usize> = value.dims.iter().try_fold(1usize, |n, &side| n.checked_mul(side));
-    let rows = count.filter(|count| count.is_multiple_of(inputs)).map(|count| count / inputs);
+    let count: Option<usize> = value
+        .dims
+        .iter()
+        .try_fold(1usize, |n, &side| n.checked_mul(side));
+    let rows = count
+        .filter(|count| count.is_multiple_of(inputs))
+        .map(|count| count / inputs);
     let Some(rows) = rows.filter(|&rows| rows > 0) else {
         let expected = format!("a multiple of {inputs} values, as the weights have it");
         return Err(node.wrong("shape of input 0", format!("{:?}", value.dims), expected));

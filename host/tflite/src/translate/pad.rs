@@ -22,7 +22,11 @@ pub(super) fn pad(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<()
         return translator.finish(node, value.name, dims, None);
     }
     // A map has its channels first there, as the operators around it.
-    let order: Vec<usize> = if rank == 4 { vec![0, 3, 1, 2] } else { (0..rank).collect() };
+    let order: Vec<usize> = if rank == 4 {
+        vec![0, 3, 1, 2]
+    } else {
+        (0..rank).collect()
+    };
     let part = |at: usize| order.iter().map(move |&side| side * 2 + at);
     let pads = part(0).chain(part(1)).map(|at| pads[at]).collect();
     let pads = list(translator, pads);
@@ -36,7 +40,10 @@ pub(super) fn pad(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<()
         4 => translator.channels_first(node, &value),
         _ => value.name,
     };
-    let all: Vec<&str> = std::iter::once(&input).chain(&inputs).map(String::as_str).collect();
+    let all: Vec<&str> = std::iter::once(&input)
+        .chain(&inputs)
+        .map(String::as_str)
+        .collect();
     let mut output = translator.emit(node, "Pad", &all, vec![]);
     if rank == 4 {
         output = translator.channels_last(node, &output);

@@ -22,10 +22,18 @@ pub(super) fn moved(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<
             let mut sorted = order.clone();
             sorted.sort_unstable();
             let ok = sorted.into_iter().eq(0..rank);
-            node.expect(ok, "order", format!("{order:?}"), format!("each of {rank} sides once"))?;
+            node.expect(
+                ok,
+                "order",
+                format!("{order:?}"),
+                format!("each of {rank} sides once"),
+            )?;
             let dims = order.iter().map(|&side| value.dims[side]).collect();
             let order = vec![ints("perm", &order)];
-            (translator.emit(node, "Transpose", &[&value.name], order), dims)
+            (
+                translator.emit(node, "Transpose", &[&value.name], order),
+                dims,
+            )
         }
         _ => {
             let dims = known::sides(translator, node, &value.dims)?;
@@ -164,7 +172,12 @@ pub(super) fn slice(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<
             (start, end)
         };
         let got = format!("{start} to {end} of {size}");
-        node.expect(start < end && end <= size, "range", got, "a part of the side")?;
+        node.expect(
+            start < end && end <= size,
+            "range",
+            got,
+            "a part of the side",
+        )?;
         ranges.push((start, end));
         if !masks.shrinks(side) {
             dims.push(end - start);
@@ -204,6 +217,11 @@ pub(super) fn option_list(node: &Node<'_>, slot: usize) -> Result<Option<Vec<i64
         return Ok(None);
     };
     let got = format!("{} sides", list.len());
-    node.expect(list.len() <= MOST_RANK, "options", got, format!("at most {MOST_RANK}"))?;
+    node.expect(
+        list.len() <= MOST_RANK,
+        "options",
+        got,
+        format!("at most {MOST_RANK}"),
+    )?;
     Ok(Some(list.iter().map(i64::from).collect()))
 }

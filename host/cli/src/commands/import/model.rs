@@ -1,16 +1,18 @@
 //! How a model of another program is read.
 
-use crate::{files, kind};
+use crate::files;
+use crate::kind::{self, Kind};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use std::io::Write;
 use std::path::Path;
 use thresh_model::{Network, Shape};
 use thresh_onnx::ImportOptions;
 
 /// Where the help of these options stands.
-const MODEL: &str = "How an ONNX model is read";
+const MODEL: &str = "How a model is read";
 
-/// How an ONNX model is to be read.
+/// How a model of ONNX or TensorFlow Lite is to be read.
 #[derive(Clone, Debug, Args)]
 pub struct ModelArgs {
     /// Mean of the input, one for all channels or one each.
@@ -25,7 +27,7 @@ pub struct ModelArgs {
     /// Standard deviation of the input, one for all channels or one each.
     #[arg(long, help_heading = MODEL, value_name = "STD,...", value_delimiter = ',')]
     std: Vec<f32>,
-    /// Value of byte 1 before mean and deviation [default: 1/255].
+    /// Value of byte 1 before mean and deviation [default: what an input of integers says, else 1/255].
     #[arg(long, help_heading = MODEL, value_name = "SCALE")]
     scale: Option<f32>,
     /// The model wants blue first.
@@ -42,13 +44,14 @@ pub struct ModelArgs {
     labels: Vec<String>,
 }
 
-/// Whether a path is named as an ONNX model.
+/// Whether a path is named as a model.
 fn is_model(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "onnx")
+    path.extension()
+        .is_some_and(|end| end == "onnx" || end == "tflite")
 }
 
 impl ModelArgs {
-    /// Reads a network or, as these options say, an ONNX model.
+    /// Reads a network or, as these options say, a model.
     pub fn network(&self, path: &Path) -> Result<Network> {
         if is_model(path) {
             return self.import(path, None);
@@ -72,15 +75,26 @@ impl ModelArgs {
             command,
             ..default
         };
-        thresh_onnx::import(model, &options).with_context(|| model.display().to_string())
+        let imported = match Kind::at(model) {
+            Some(Kind::TfLite) => {
+                thresh_tflite::import_with_warnings(model, &options).map_err(anyhow::Error::from)
+            }
+            _ => thresh_onnx::import_with_warnings(model, &options).map_err(anyhow::Error::from),
+        };
+        let imported = imported.with_context(|| model.display().to_string())?;
+        for warning in &imported.warnings {
+            // A message that nobody can read is no reason to stop.
+            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        }
+        Ok(imported.network)
     }
 
-    /// Refuses these options for `network`, which is no ONNX model.
+    /// Refuses these options for `network`, which is no model.
     fn check_unused(&self, network: &Path) -> Result<()> {
         let words = self.words();
         ensure!(
             words.is_empty(),
-            "got {} for {}, expected an ONNX model with it: a network says itself how its input is read; leave it out",
+            "got {} for {}, expected an ONNX or TFLite model with it: a network says itself how its input is read; leave it out",
             words.join(" "),
             network.display()
         );

@@ -63,12 +63,17 @@ impl Values {
         if self.values.is_empty() || count == 0 {
             return Vec::new();
         }
-        let linear = self.settle(linear_start(&self.values, count));
+        let linear = self.linear(count);
         let halved = self.settle(self.halved(count));
         match self.loss(&halved) < self.loss(&linear) {
             true => halved,
             false => linear,
         }
+    }
+
+    /// What follows from a linear start alone.
+    pub fn linear(&self, count: usize) -> Vec<f32> {
+        self.settle(linear_start(&self.values, count))
     }
 
     /// The mean of a row; none if nothing of it costs anything.

@@ -182,7 +182,10 @@ fn bound(network: &Network, inputs: &[Vec<u8>], hidden: usize) -> f32 {
         layers: Layer::in_sequence(layers.clone()),
         ..network.clone()
     };
-    let values: Vec<_> = inputs.iter().map(|input| sizes.prepare().forward(input)).collect();
+    let values: Vec<_> = inputs
+        .iter()
+        .map(|input| sizes.prepare().forward(input))
+        .collect();
     let mut off = vec![0.0; network.value(0).len()];
     for (i, mut layer) in layers.into_iter().enumerate() {
         layer.bias.fill(0.0);
@@ -194,7 +197,12 @@ fn bound(network: &Network, inputs: &[Vec<u8>], hidden: usize) -> f32 {
             ..network.clone()
         };
         off = one.prepare().values(off).pop().unwrap();
-        let range = |i: usize| values.iter().map(|values| most(&values[i])).fold(0.0, f32::max);
+        let range = |i: usize| {
+            values
+                .iter()
+                .map(|values| most(&values[i]))
+                .fold(0.0, f32::max)
+        };
         // Biases are rounded to a part of the largest sum that there could be anywhere.
         let fan = one.layers[0].operator.biases().max(1);
         let weights = one.layers[0].weights.to_dense();
@@ -276,7 +284,7 @@ fn small_networks_of_any_shape_are_packed_right_or_refused() {
 
 #[test]
 fn windows_of_any_size_are_packed_right() {
-    for seed in 0..60 {
+    for seed in 0..36 {
         let most = [[40, 20, 34], [1, 0, 1], [70, 9, 50]][seed as usize % 3];
         let mut draw = Draw::new(seed, most);
         let mut network = draw.network();
@@ -286,7 +294,9 @@ fn windows_of_any_size_are_packed_right() {
             network = draw.row();
         }
         // A window of a pool is drained by one pass, which must hold it.
-        check(&network, seed, |config| takes(config) && config.act_addr_bits > 7);
+        check(&network, seed, |config| {
+            takes(config) && config.act_addr_bits > 7
+        });
     }
 }
 
@@ -320,4 +330,70 @@ fn of_a_padded_kernel_on_one_position_the_centre_counts() {
             assert!(image.sizes().unwrap()[0].nonzeros <= 4);
         }
     }
+}
+
+/// A fully connected layer behind a map of this side.
+fn behind(side: usize) -> Network {
+    let shape = |channels| Shape {
+        channels,
+        height: side,
+        width: side,
+    };
+    let first = conv("first", 0, shape(1), 20, 3);
+    let inputs = 20 * side * side;
+    let codes = (0..4 * inputs).map(|i| (i * 7 % 11) as u8).collect();
+    let last = Layer {
+        name: "last".into(),
+        inputs: vec![1],
+        operator: Operator::Dense { inputs, outputs: 4 },
+        weights: Weights::Shared {
+            codebook: (1..=10).map(|i| i as f32 / 5.0 - 1.1).collect(),
+            codes,
+        },
+        bias: vec![0.0; 4],
+        activation: Activation::None,
+        range: None,
+    };
+    of_layers(shape(1), vec![first, last])
+}
+
+#[test]
+fn a_fully_connected_layer_reads_a_map_of_any_size() {
+    for side in [6, 8, 12, 20] {
+        let network = behind(side);
+        assert_eq!(
+            check(&network, 1, takes),
+            CONFIGS.iter().filter(|c| takes(c)).count()
+        );
+    }
+}
+
+#[test]
+fn rectangles_of_a_kernel_without_weights_take_no_pass() {
+    // Three taps, dilated by 16, on a map of one row.
+    let input = Shape {
+        channels: 2,
+        height: 1,
+        width: 60,
+    };
+    let window = Window {
+        kernel: [1, 33],
+        stride: [1, 1],
+        pads: [0, 32, 0, 0],
+    };
+    let mut layer = conv("dilated", 0, input, 2, 1);
+    layer.operator = Operator::Conv {
+        input,
+        outputs: 2,
+        groups: 1,
+        window,
+    };
+    let weights = (0..4 * 33).map(|i| if i % 33 % 16 == 0 { 0.5 } else { 0.0 });
+    layer.weights = Weights::Float(weights.collect());
+    layer.activation = Activation::None;
+    let network = of_layers(input, vec![layer]);
+    check(&network, 1, takes);
+    let image = packed(&network, "ulx3s-85f", &probes(&network, 1)).unwrap();
+    assert_eq!((image.passes.len(), image.runs.len()), (3, 1));
+    assert!(image.passes.iter().all(|pass| pass.segments() == 1));
 }

@@ -1,7 +1,7 @@
 //! Operators that compute on integers, in those that compute on real numbers with quantisers around them.
 
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, data_type};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The nodes that stand for one.
 struct Nodes {
@@ -11,6 +11,8 @@ struct Nodes {
     list: Vec<NodeProto>,
     /// Whether there must be a constant of 1.
     one: bool,
+    /// Scale and zero point of tensors of integers.
+    scales: HashMap<String, [String; 2]>,
 }
 
 /// Writes operators with integers (`QLinearConv`, `QGemm`, `MatMulInteger` ...) of `graph` as `DequantizeLinear`, the same
@@ -21,10 +23,12 @@ pub(crate) fn expand(graph: &mut GraphProto) {
         count: 0,
         list: Vec::with_capacity(graph.node.len()),
         one: false,
+        scales: HashMap::new(),
     };
     for node in std::mem::take(&mut graph.node) {
         let ours = matches!(node.domain.as_str(), "" | "ai.onnx" | "com.microsoft");
-        if !(ours && nodes.expand(&node)) {
+        if !(ours && (nodes.expand(&node) || nodes.padded(&node))) {
+            nodes.follow(&node);
             nodes.list.push(node);
         }
     }
@@ -109,10 +113,62 @@ impl Nodes {
             "" => {}
             scale => {
                 let inputs = [value, scale, at(index + 1)];
+                self.scaled(of, [scale, at(index + 1)]);
                 self.add(of, "QuantizeLinear", &inputs, vec![]);
             }
         }
         self.end(of);
+    }
+
+    /// Notes by what the outputs of `of` are quantised.
+    fn scaled(&mut self, of: &NodeProto, scale: [&str; 2]) {
+        for output in &of.output {
+            self.scales
+                .insert(output.clone(), scale.map(str::to_string));
+        }
+    }
+
+    /// Notes by what the outputs of a node are quantised that makes integers or moves them.
+    fn follow(&mut self, node: &NodeProto) {
+        let at = |index: usize| node.input.get(index).map_or("", String::as_str);
+        if node.op_type == "QuantizeLinear" {
+            self.scaled(node, [at(1), at(2)]);
+        } else if super::MOVES.contains(&node.op_type.as_str()) {
+            let scale = node
+                .input
+                .first()
+                .and_then(|name| self.scales.get(name))
+                .cloned();
+            if let Some(scale) = scale {
+                self.scaled(node, [&scale[0], &scale[1]]);
+            }
+        }
+    }
+
+    /// Adds the nodes for a `Pad` of integers, whose constant is one of them; `false` if it is another node.
+    fn padded(&mut self, node: &NodeProto) -> bool {
+        let (Some(input), "Pad") = (node.input.first(), node.op_type.as_str()) else {
+            return false;
+        };
+        let Some([scale, zero]) = self.scales.get(input).cloned() else {
+            return false;
+        };
+        let at = |index: usize| node.input.get(index).map_or("", String::as_str);
+        let real = |nodes: &mut Nodes, name: &str| {
+            nodes.add(node, "DequantizeLinear", &[name, &scale, &zero], vec![])
+        };
+        // Left out it is the integer 0, which may be any number.
+        if at(2).is_empty() {
+            return false;
+        }
+        let (x, value) = (real(self, input), real(self, at(2)));
+        let inputs = [x.as_str(), at(1), &value, at(3)];
+        let count = node.input.len().min(inputs.len());
+        let y = self.add(node, "Pad", &inputs[..count], node.attribute.clone());
+        self.add(node, "QuantizeLinear", &[&y, &scale, &zero], vec![]);
+        self.scaled(node, [&scale, &zero]);
+        self.end(node);
+        true
     }
 
     /// Adds the nodes for `node`; `false` if it computes on no integers, or its inputs are too few.

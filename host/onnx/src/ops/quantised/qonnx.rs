@@ -143,6 +143,7 @@ fn quant<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Value> {
         Value::View(view) => {
             node.expect(!signs, "bit width of an activation", 1, SIGNS)?;
             let [least, most] = integers(node, bits)?;
+            super::count(importer, [least, most]);
             let (view, scales) = affine::channels(node, view, &scale)?;
             let (view, zeros) = affine::channels(node, view, &zero)?;
             limit(importer, node, view, &scales, |channel| {

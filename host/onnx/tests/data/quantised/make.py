@@ -78,7 +78,8 @@ def plain():
     b = net.conv(b, 6, 6, 1, 1)
     c = net.node("Relu", net.node("Add", a, b))
     c = net.node("MaxPool", c, kernel_shape=[2, 2], strides=[2, 2])
-    d = net.node("Relu", net.conv(c, 5, 6, 3, 3))
+    d = net.node("Pad", c, net.constant([0, 0, 1, 1, 0, 0, 0, 1], np.int64), net.constant(0.0))
+    d = net.node("Relu", net.conv(d, 5, 6, 4, 5))
     c = net.node("AveragePool", c, kernel_shape=[3, 3], strides=[1, 1])
     d = net.node("Concat", c, d, axis=1)
     e = net.node("Flatten", net.node("GlobalAveragePool", d))
@@ -205,6 +206,9 @@ def real_operators(model):
             names[node.output[0]] = names.get(node.input[0], node.input[0])
         elif node.op_type == "DequantizeLinear":
             names[node.output[0]] = take(node, 0)
+        elif node.op_type == "Pad":
+            pads = net.constant(values[node.input[1]], np.int64)
+            names[node.output[0]] = net.node("Pad", names[node.input[0]], pads)
         else:
             inputs = [names.get(node.input[0], node.input[0]), *node.input[1:]]
             for name in inputs[1:]:
