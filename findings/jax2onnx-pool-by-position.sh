@@ -6,8 +6,10 @@
 # a network that runs ends in a TypeError about a function that the user never called. avg_pool is the same.
 #
 # Versions: jax 0.10.2, flax 0.12.8, jax2onnx 0.17.1, onnx 1.23.2, numpy 2.4.6, Python 3.11.
-# Seen:     runs (1, 2, 2, 1); by name: MaxPool is written; by position: TypeError: ... takes 1 positional argument but 2 positional
-#           arguments ... were given
+# Seen:     runs: (1, 2, 2, 1) the same by name: True
+#           by name: Transpose MaxPool Transpose
+#           by position: MaxPoolPlugin._make_patch.<locals>.patched_max_pool() takes 1 positional argument but 2 positional
+#           arguments (and 1 keyword-only argument) were given
 # Means:    write window_shape=... in networks that are to be converted.
 # Status 1 if something else is seen.
 set -euo pipefail

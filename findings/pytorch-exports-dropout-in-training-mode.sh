@@ -6,8 +6,9 @@
 # same input gives other outputs at every call.
 #
 # Versions: torch 2.15.0, onnxscript 0.7.2, onnx 1.23.2, onnxruntime 1.32.0, numpy 2.4.6, Python 3.11. PyTorch is a download of 3 GB.
-# Seen:     default: Gemm Dropout, training_mode True, two runs differ
-#           dynamo=False: Gemm, two runs are the same
+# Seen (kinds of nodes, training_mode of each Dropout, whether two runs of one input differ):
+#           default:      ['Gemm', 'Dropout'] [True] True
+#           dynamo=False: ['Gemm'] [] False
 # Means:    an importer for inference takes Dropout as the identity whatever its third input says, and warns; whoever exports must
 #           call model.eval() before.
 # Status 1 if something else is seen.
