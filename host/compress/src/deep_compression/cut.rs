@@ -52,6 +52,9 @@ fn fold_constants(net: &Net, grids: &mut [Grid], biases: &mut [Vec<f32>]) {
                 let from = |channel| read[shuffled(read.len(), *groups, channel)];
                 (0..read.len()).map(from).collect()
             }
+            (Operator::Select { channels, .. }, _) => {
+                channels.iter().map(|&channel| read[channel]).collect()
+            }
             (operator, None) => read
                 .iter()
                 .map(|constant| constant.filter(|&value| even(operator, value)))
@@ -128,6 +131,12 @@ fn clear_unread(net: &Net, grids: &mut [Grid]) {
                 let read = &mut read[step.inputs[0]];
                 for (channel, &wanted) in wanted.iter().enumerate() {
                     read[shuffled(count, *groups, channel)] |= wanted;
+                }
+            }
+            (Operator::Select { channels, .. }, _) => {
+                let read = &mut read[step.inputs[0]];
+                for (&channel, &wanted) in channels.iter().zip(&wanted) {
+                    read[channel] |= wanted;
                 }
             }
             _ => step
