@@ -47,7 +47,7 @@ proptest! {
         let sizes = image.sizes().unwrap();
         prop_assert_eq!(sizes.iter().map(|s| s.bits).sum::<u64>(), layers);
         let entries: usize = image.passes.iter().flat_map(|p| &p.pes).map(|pe| pe.entries).sum();
-        prop_assert_eq!(sizes.iter().map(|s| s.nonzeros + s.padding).sum::<u64>(), entries as u64);
+        prop_assert_eq!(sizes.iter().map(|s| s.stored() + s.padding).sum::<u64>(), entries as u64);
         let streams: u64 = accounts.iter().filter(|a| matches!(a.part, Part::Symbols(_))).map(|a| a.bits).sum();
         let stored: usize = image.passes.iter().flat_map(|p| &p.pes).map(|pe| pe.bits).sum();
         prop_assert_eq!(streams, stored as u64);
