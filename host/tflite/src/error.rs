@@ -7,6 +7,7 @@ use thresh_onnx::ImportError;
 pub const OPERATORS: &[&str] = &[
     "ADD",
     "AVERAGE_POOL_2D",
+    "BATCH_TO_SPACE_ND",
     "CAST",
     "CONCATENATION",
     "CONV_2D",
@@ -39,6 +40,7 @@ pub const OPERATORS: &[&str] = &[
     "SHAPE",
     "SLICE",
     "SOFTMAX (last)",
+    "SPACE_TO_BATCH_ND",
     "SPLIT",
     "SQUEEZE",
     "STRIDED_SLICE",

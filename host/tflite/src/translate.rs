@@ -12,6 +12,7 @@ mod layers;
 mod node;
 mod pad;
 mod shape;
+mod spread;
 mod window;
 
 use crate::error::{Result, TfliteError};
@@ -110,6 +111,8 @@ pub(crate) struct Translator<'a> {
     aliases: HashMap<usize, usize>,
     /// Sides and values of integers that are known, as those of shapes.
     known: HashMap<usize, known::Known>,
+    /// Of values between `SPACE_TO_BATCH_ND` and `BATCH_TO_SPACE_ND`.
+    spread: HashMap<usize, spread::Spread>,
     /// Names of constants that stand in the graph, by tensor and order of sides.
     constants: HashMap<(usize, Vec<usize>), String>,
     names: usize,
@@ -127,6 +130,7 @@ pub(crate) fn translate<'a>(file: &'a File<'a>, options: &ImportOptions) -> Resu
         values: HashMap::new(),
         aliases: HashMap::new(),
         known: HashMap::new(),
+        spread: HashMap::new(),
         constants: HashMap::new(),
         names: 0,
         budget: options.most_values,
@@ -150,6 +154,11 @@ pub(crate) fn translate<'a>(file: &'a File<'a>, options: &ImportOptions) -> Resu
         let expected = "one that depends on the input";
         return Err(TfliteError::model(what, "a constant", expected));
     };
+    if translator.spread.contains_key(&output) {
+        let what = format!("output {name}");
+        let expected = "one before SPACE_TO_BATCH_ND or behind BATCH_TO_SPACE_ND";
+        return Err(TfliteError::model(what, "a divided map", expected));
+    }
     translator.graph.output = vec![ValueInfoProto {
         name: value.name,
         r#type: None,
@@ -245,7 +254,7 @@ impl<'a> Translator<'a> {
     /// Adds what `operator` computes.
     fn operator(&mut self, operator: &'a Operator<'a>) -> Result<()> {
         let node = self.node(operator)?;
-        if known::run(self, &node)? {
+        if spread::run(self, &node)? || known::run(self, &node)? {
             return Ok(());
         }
         match node.operator() {

@@ -11,6 +11,8 @@ use thresh_tflite::{import_bytes, is_tflite};
 const MODELS: &[&str] = &[
     "activations-int8",
     "any-batch-float",
+    "causal-float",
+    "dilated-int8",
     "large-hybrid",
     "line-float",
     "padded-int8",

@@ -141,6 +141,33 @@ fn models_of_8_bits() {
 }
 
 #[test]
+fn dilation_that_moves_positions_to_the_batch_is_one_convolution() {
+    for name in ["dilated", "causal"] {
+        let float = agrees(&format!("{name}-float"), TOLERANCE);
+        let int8 = quantised(&format!("{name}-int8"), 16.0);
+        for network in [&float, &int8] {
+            let weighted = network.layers.iter().filter(|l| !l.weights.is_empty());
+            assert_eq!(weighted.count(), 4, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_divided_map_is_no_output() {
+    let ending_at = |output: &str| {
+        let options = ImportOptions {
+            output: Some(format!("functional_1/conv2d_1/{output}")),
+            ..ImportOptions::default()
+        };
+        import(&data("dilated-float.tflite"), &options).map_err(|error| error.to_string())
+    };
+    let error = ending_at("convolution1").unwrap_err();
+    assert!(error.contains("got a divided map"), "{error}");
+    let network = ending_at("convolution/BatchToSpaceND").unwrap();
+    assert_eq!(network.outputs(), 11 * 8 * 4);
+}
+
+#[test]
 fn bytes_of_an_unsigned_input() {
     let network = quantised("separable-uint8", 16.0);
     // From 0 to 1, as the converter saw it.

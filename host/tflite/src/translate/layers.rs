@@ -50,6 +50,10 @@ fn layer(
     let [batch, height, width, _] = map(node, &value.dims)?;
     let stride = [node.count("stride", 2, 0)?, node.count("stride", 1, 0)?];
     let sides = [kernel[2], kernel[3]];
+    let blocks = translator.blocks(node.input(0)?);
+    let dilation = [dilation[0] * blocks[0], dilation[1] * blocks[1]];
+    let most = dilation[0].max(dilation[1]);
+    node.expect(most <= 1 << 20, "dilation", most, "1 to 1048576")?;
     let window = Window::new(node, [height, width], sides, stride, dilation)?;
     let outputs = kernel[0];
     let scale = bias_scale(translator, node)?;

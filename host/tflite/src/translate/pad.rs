@@ -1,15 +1,35 @@
 //! `PAD` and `PADV2`.
 
-use super::Translator;
 use super::arithmetic::list;
 use super::known;
 use super::node::Node;
+use super::{Translator, Value};
 use crate::error::Result;
 
 pub(super) fn pad(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<()> {
     let value = translator.value(node, 0)?;
-    let rank = value.dims.len();
     let pads = known::list(translator, node, 1)?;
+    let with = match node.operator() {
+        "PADV2" => {
+            let at = translator.constant(node, 2)?;
+            let sides: Vec<usize> = (0..translator.file.tensors[at].dims()?.len()).collect();
+            Some(translator.weights(node, at, &sides)?.0)
+        }
+        _ => None,
+    };
+    let (name, dims) = padded(translator, node, value, &pads, with)?;
+    translator.finish(node, name, dims, None)
+}
+
+/// `value` with `pads` before and behind each side, of the constant `with` or 0; and its sides then.
+pub(super) fn padded(
+    translator: &mut Translator<'_>,
+    node: &Node<'_>,
+    value: Value,
+    pads: &[i64],
+    with: Option<String>,
+) -> Result<(String, Vec<usize>)> {
+    let rank = value.dims.len();
     let got = format!("{} numbers for {rank} sides", pads.len());
     node.expect(pads.len() == 2 * rank, "padding", got, "two for each side")?;
     let mut dims = Vec::new();
@@ -19,7 +39,7 @@ pub(super) fn pad(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<()
         dims.push(side + (pads[0] + pads[1]) as usize);
     }
     if pads.iter().all(|&pad| pad == 0) {
-        return translator.finish(node, value.name, dims, None);
+        return Ok((value.name, dims));
     }
     // A map has its channels first there, as the operators around it.
     let order: Vec<usize> = if rank == 4 {
@@ -29,24 +49,19 @@ pub(super) fn pad(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<()
     };
     let part = |at: usize| order.iter().map(move |&side| side * 2 + at);
     let pads = part(0).chain(part(1)).map(|at| pads[at]).collect();
-    let pads = list(translator, pads);
-    let mut inputs = vec![pads];
-    if node.operator() == "PADV2" {
-        let at = translator.constant(node, 2)?;
-        let sides: Vec<usize> = (0..translator.file.tensors[at].dims()?.len()).collect();
-        inputs.push(translator.weights(node, at, &sides)?.0);
-    }
+    let pads = Some(list(translator, pads));
     let input = match rank {
         4 => translator.channels_first(node, &value),
         _ => value.name,
     };
     let all: Vec<&str> = std::iter::once(&input)
-        .chain(&inputs)
+        .chain(&pads)
+        .chain(&with)
         .map(String::as_str)
         .collect();
     let mut output = translator.emit(node, "Pad", &all, vec![]);
     if rank == 4 {
         output = translator.channels_last(node, &output);
     }
-    translator.finish(node, output, dims, None)
+    Ok((output, dims))
 }

@@ -44,7 +44,7 @@ pub(super) fn moved(translator: &mut Translator<'_>, node: &Node<'_>) -> Result<
 }
 
 /// Takes `name` for the tensor that `node` makes of values of input 0: no quantiser is needed where it is the same one.
-fn same(
+pub(super) fn same(
     translator: &mut Translator<'_>,
     node: &Node<'_>,
     name: String,
@@ -116,7 +116,7 @@ pub(super) fn concatenation(translator: &mut Translator<'_>, node: &Node<'_>) ->
 }
 
 /// The part of `value` from `from` to `to` of each side.
-fn part(
+pub(super) fn part(
     translator: &mut Translator<'_>,
     node: &Node<'_>,
     value: &Value,

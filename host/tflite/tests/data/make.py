@@ -124,6 +124,25 @@ def free():
     return model(i, L.Dense(3)(x))
 
 
+def dilated():
+    """With a batch that is not fixed, dilation is SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND around a convolution."""
+    x = i = L.Input((11, 8, 2))
+    x = L.Conv2D(4, 3, dilation_rate=(3, 2), padding="same", activation="relu")(x)
+    x = L.DepthwiseConv2D((2, 3), dilation_rate=2, activation="relu")(x)
+    x = L.Conv2D(4, 2, dilation_rate=2)(x)
+    x = L.GlobalAveragePooling2D()(x)
+    return model(i, L.Dense(3)(x))
+
+
+def causal():
+    x = i = L.Input((14, 2))
+    x = L.Conv1D(4, 3, padding="causal", activation="relu")(x)
+    x = L.Conv1D(4, 3, padding="causal", dilation_rate=2, activation="relu")(x)
+    x = L.Conv1D(5, 2, padding="same", dilation_rate=4)(x)
+    x = L.GlobalMaxPooling1D()(x)
+    return model(i, L.Dense(3)(x))
+
+
 def tanh_inside():
     x = i = L.Input((4, 4, 2), batch_size=1)
     x = L.Activation("tanh")(L.Conv2D(3, 3)(x))
@@ -267,6 +286,10 @@ def main():
     add("large-hybrid", large(), "hybrid")
     add("any-batch-float", any_batch(), "float")
     add("free-float", free(), "float")
+    for net in (dilated, causal):
+        made = net()
+        add(f"{net.__name__}-float", made, "float")
+        add(f"{net.__name__}-int8", made, "int8")
     for net in (tanh_inside, tanh_last):
         name = net.__name__.replace("_", "-")
         (HERE / f"{name}.tflite").write_bytes(convert(net(), "float", []))
