@@ -10,7 +10,7 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// If it is not sound, or no layer has weights.
+    /// If it is not sound, or no layer that the output depends on has weights.
     pub fn new(network: &Network) -> Result<Self> {
         network.check()?;
         let mut weighted = 0..;
@@ -37,11 +37,12 @@ impl Net {
             live: None,
             steps,
         };
-        if net.sizes().is_empty() {
+        let trained = |step: &Step| step.wanted && step.weights.is_some();
+        if !net.steps.iter().any(trained) {
             return Err(Error::Network {
                 network: network.name.clone(),
-                reason: "no layer has weights, expected a convolution or a fully connected layer: there is nothing to \
-                         train; choose another network"
+                reason: "no layer that the output depends on has weights, expected a convolution or a fully connected \
+                         layer: there is nothing to train; choose another network"
                     .into(),
             });
         }
