@@ -11,6 +11,7 @@
 //! folder, and the values that it can ask for are limited.
 
 mod budget;
+mod cause;
 mod error;
 mod external;
 mod functions;
