@@ -77,11 +77,24 @@ pub(crate) fn of(input: &str, nodes: &[Node<'_>], at: usize, error: ImportError)
 
 /// Whether `node` is one of the operators that are taken in some form.
 fn is_known(node: &Node<'_>) -> bool {
-    if !matches!(node.proto.domain.as_str(), "" | "ai.onnx") {
-        return node.proto.domain == "ai.onnx.ml";
+    let operator = node.operator();
+    match node.proto.domain.as_str() {
+        "" | "ai.onnx" => {
+            let known = |known: &&str| known.split(' ').next() == Some(operator);
+            // Of constants, or as a part of several nodes that are one.
+            let others = ["DynamicQuantizeLinear", "Exp", "Log", "Size", "Where"];
+            OPERATORS.iter().any(known) || others.contains(&operator)
+        }
+        "ai.onnx.ml" => true,
+        // Quantisers.
+        _ => [
+            "BipolarQuant",
+            "DequantizeLinear",
+            "IntQuant",
+            "Quant",
+            "QuantizeLinear",
+            "Trunc",
+        ]
+        .contains(&operator),
     }
-    let name = |known: &&str| known.split(' ').next() == Some(node.operator());
-    // Of constants, or as a part of several nodes that are one.
-    let others = ["Exp", "Log", "Size", "Where"];
-    OPERATORS.iter().any(|known| name(&known)) || others.contains(&node.operator())
 }

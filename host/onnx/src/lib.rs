@@ -28,7 +28,7 @@ mod rewrite;
 mod tensor;
 mod view;
 
-pub use error::{ImportError, OPERATORS};
+pub use error::{ImportError, OPERATORS, near};
 pub use external::external_files;
 pub use options::ImportOptions;
 

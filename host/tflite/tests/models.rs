@@ -241,7 +241,7 @@ fn operators_are_refused_by_their_own_name() {
     };
     let inside = refused("tanh-inside.tflite");
     assert!(
-        inside.contains("got operator TANH, expected one of"),
+        inside.contains("got operator TANH, expected one of those in docs/quantised.md; convert"),
         "{inside}"
     );
     assert!(!inside.contains("--logits"), "{inside}");
