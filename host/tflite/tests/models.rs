@@ -153,6 +153,16 @@ fn dilation_that_moves_positions_to_the_batch_is_one_convolution() {
 }
 
 #[test]
+fn sides_that_the_file_computes_are_known() {
+    for network in [
+        agrees("timed-float", TOLERANCE),
+        quantised("timed-int8", 16.0),
+    ] {
+        assert_eq!(network.layers.len(), 2);
+    }
+}
+
+#[test]
 fn a_divided_map_is_no_output() {
     let ending_at = |output: &str| {
         let options = ImportOptions {
