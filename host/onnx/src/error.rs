@@ -74,8 +74,8 @@ pub enum ImportError {
     Format(String),
     /// An operator that is not known.
     #[error(
-        "node {node}: got operator {operator}, expected one of {list}; export the model without it",
-        list = OPERATORS.join(", ")
+        "node {node}: got operator {operator}, expected one of those in docs/import.md{near}; export the model without it",
+        near = near(operator, OPERATORS)
     )]
     Operator {
         /// Its type, with its domain if that is not ONNX's own.
@@ -177,5 +177,36 @@ impl ImportError {
         }
     }
 }
+
+/// Up to three of `known` whose names are near that of `operator`, the nearest first, as the end of a list in an error;
+/// empty if there are none.
+pub fn near(operator: &str, known: &[&str]) -> String {
+    let plain = |name: &str| name.split(' ').next().unwrap_or(name).to_lowercase();
+    let own = operator.rsplit('.').next().unwrap_or(operator);
+    let own: String = own.chars().take(LONGEST).collect();
+    let own = plain(&own);
+    let mut near: Vec<(f64, &str)> = known
+        .iter()
+        .map(|&name| {
+            (
+                strsim::normalized_damerau_levenshtein(&own, &plain(name)),
+                name,
+            )
+        })
+        .filter(|(likeness, _)| *likeness >= NEAR)
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let names: Vec<&str> = near.iter().take(3).map(|&(_, name)| name).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!(", such as {}", names.join(", ")),
+    }
+}
+
+/// How alike names that are near are at least: 0 for nothing in common, 1 for the same.
+const NEAR: f64 = 0.6;
+
+/// Characters of a name that are looked at.
+const LONGEST: usize = 64;
 
 pub(crate) type Result<T, E = ImportError> = std::result::Result<T, E>;

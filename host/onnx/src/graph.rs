@@ -8,7 +8,7 @@ use crate::proto::{GraphProto, TensorProto, ValueInfoProto};
 use crate::reading::{Reading, element, preprocessing, readings};
 use crate::tensor::Source;
 use crate::view::{End, View};
-use crate::{ops, outputs};
+use crate::{cause, ops, outputs};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use thresh_model::{Frame, Head, Layer, Shape};
@@ -150,6 +150,7 @@ impl<'a> Graph<'a> {
         importer.define(&self.input.name, Value::View(view));
         for (at, &node) in self.nodes.iter().enumerate() {
             if let Err(error) = self.step(&mut importer, node) {
+                let error = cause::of(&self.input.name, &self.nodes, at, error);
                 return Err(failed(at, self.with_hint(&importer, at, error)));
             }
         }

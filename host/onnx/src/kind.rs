@@ -26,7 +26,7 @@ pub(crate) fn other(bytes: &[u8]) -> Option<ImportError> {
         ),
         [_, _, _, _, b'T', b'F', b'L', b'3', ..] => kind(
             "a TensorFlow Lite model",
-            "thresh import takes it under a name that ends in .tflite",
+            "thresh import takes it, and in a program thresh_tflite::import",
         ),
         [_, _, _, _, b'O', b'R', b'T', b'M', ..] => kind(
             "an ONNX Runtime model (.ort)",

@@ -11,6 +11,7 @@
 //! folder, and the values that it can ask for are limited.
 
 mod budget;
+mod cause;
 mod error;
 mod external;
 mod functions;
@@ -27,7 +28,7 @@ mod rewrite;
 mod tensor;
 mod view;
 
-pub use error::{ImportError, OPERATORS};
+pub use error::{ImportError, OPERATORS, near};
 pub use external::external_files;
 pub use options::ImportOptions;
 

@@ -1,7 +1,7 @@
 //! Which output of a model is imported, where it has several.
 
 use crate::error::{ImportError, Result};
-use crate::proto::{GraphProto, NodeProto};
+use crate::proto::{AttributeProto, GraphProto, NodeProto};
 use std::collections::HashMap;
 
 /// The name of the output to import: the one that is asked for, or the one that says most of the same values.
@@ -45,22 +45,29 @@ pub(crate) fn chosen<'a>(graph: &'a GraphProto, asked: Option<&'a str>) -> Resul
 /// An output, and the values that it says in the model's own words: as a class, as probabilities.
 struct Ending<'a> {
     before: &'a str,
-    /// 0 for a class, 1 for the values, 2 for probabilities.
+    /// 0 for one score of two, 1 for a class, 2 for the values, 3 for probabilities.
     worth: usize,
 }
 
 impl<'a> Ending<'a> {
     fn of(name: &'a str, producers: &HashMap<&'a str, &'a NodeProto>) -> Self {
-        let (mut before, mut worth) = (name, 1);
-        let mut classes = false;
+        let (mut before, mut worth) = (name, 2);
+        let (mut classes, mut one) = (false, false);
         for _ in 0..64 {
             let Some(node) = producers.get(before) else {
                 break;
             };
-            let second = matches!(
-                node.op_type.as_str(),
-                "ArrayFeatureExtractor" | "Concat" | "Sub"
-            );
+            let second = match node.op_type.as_str() {
+                "Concat" | "Sub" => true,
+                // The name of a class, or the score of the second of two.
+                "ArrayFeatureExtractor" => {
+                    let from = node.input.first();
+                    one |=
+                        from.is_some_and(|from| producers.get(from.as_str()).is_some_and(of_two));
+                    !one
+                }
+                _ => false,
+            };
             let binary = |node: &NodeProto| match node.op_type.as_str() {
                 // Both probabilities of two classes, of which one is a sigmoid.
                 "Concat" => {
@@ -76,10 +83,10 @@ impl<'a> Ending<'a> {
             };
             match node.op_type.as_str() {
                 "ArgMax" => classes = true,
-                "Softmax" | "LogSoftmax" | "Sigmoid" => worth = 2,
+                "Softmax" | "LogSoftmax" | "Sigmoid" => worth = 3,
                 "LinearClassifier" => {
                     classes |= node.output.first().is_some_and(|first| first == before);
-                    worth = 2;
+                    worth = 3;
                     before = node.input.first().map_or(before, String::as_str);
                     break;
                 }
@@ -104,8 +111,18 @@ impl<'a> Ending<'a> {
             before = input;
         }
         if classes {
+            worth = 1;
+        } else if one {
             worth = 0;
         }
         Ending { before, worth }
     }
+}
+
+/// Whether `node` tells two classes apart.
+fn of_two(node: &&NodeProto) -> bool {
+    let classes = |a: &&AttributeProto| a.name.starts_with("classlabels_");
+    let labels = node.attribute.iter().find(classes);
+    let two = labels.is_some_and(|a| a.ints.len() == 2 || a.strings.len() == 2);
+    two && node.op_type == "LinearClassifier"
 }

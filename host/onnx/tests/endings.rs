@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Model, floats, int, refused, text};
+use common::{Model, floats, int, ints, refused, text};
 use prost::Message;
 use thresh_model::Head;
 use thresh_onnx::proto::{ModelProto, NodeProto, OperatorSetIdProto, TensorProto};
@@ -331,6 +331,28 @@ fn linear_models() {
         let network = import(&with_outputs(&m, &["label", "norm"]));
         assert_eq!((network.head, network.outputs()), (Head::Sigmoid, 1));
         common::assert_close(&network.forward(&image), &[score(&rows[..3], 0.1)]);
+    }
+    // The score of the second of two classes alone, as of a support vector machine.
+    let mut m = Model::new(&[-1, 3], 6);
+    let attributes = [
+        floats("coefficients", &[-0.5, 1.0, -2.0, 0.5, -1.0, 2.0]),
+        floats("intercepts", &[-0.1, 0.1]),
+        ints("classlabels_ints", &[0, 1]),
+        text("post_transform", "NONE"),
+    ];
+    let names = ["label", "scores"];
+    learned(&mut m, "LinearClassifier", &["x"], &names, &attributes);
+    let second = m.ints(&[1]);
+    let inputs = ["scores", second.as_str()];
+    learned(&mut m, "ArrayFeatureExtractor", &inputs, &["score"], &[]);
+    let second = score(&rows[..3], 0.1);
+    let network = import(&with_outputs(&m, &["score"]));
+    assert_eq!(network.head, Head::Logits);
+    common::assert_close(&network.forward(&image), &[second]);
+    // It alone says no class: with the label beside it, both are taken.
+    for names in [["label", "score"], ["score", "label"]] {
+        let network = import(&with_outputs(&m, &names));
+        common::assert_close(&network.forward(&image), &[-second, second]);
     }
     let mut m = Model::new(&[-1, 3], 6);
     learned(

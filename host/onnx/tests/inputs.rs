@@ -413,7 +413,11 @@ fn files_of_other_kinds_are_named() {
     );
     is(b"\x89HDF\r\n\x1a\n\0\0", "HDF5", "tf2onnx");
     is(b"PK\x03\x04....a.txt", "a zip archive", "unpack");
-    is(b"\x1c\0\0\0TFL3\0\0", "TensorFlow Lite", ".tflite");
+    is(
+        b"\x1c\0\0\0TFL3\0\0",
+        "TensorFlow Lite",
+        "thresh_tflite::import",
+    );
     is(b"THRI\0\0\0\0", "packed image", "thresh run");
     is(
         b"\x10\0\0\0\0\0\0\0{\"__metadata__\":{\"thresh.name\":",

@@ -800,8 +800,14 @@ fn other_operators_are_refused_by_name() {
     let o = m.node("LRN", &["x"], &[]);
     m.is_refused(
         &o,
-        "got operator LRN, expected one of Add, ArgMax (last), AveragePool",
+        "got operator LRN, expected one of those in docs/import.md; export the model without it",
     );
+    m.graph.node[0].op_type = "ReduceMen".into();
+    m.is_refused(
+        &o,
+        "got operator ReduceMen, expected one of those in docs/import.md, such as ReduceMean, ReduceMin, ReduceMax; export",
+    );
+    m.graph.node[0].op_type = "LRN".into();
     m.graph.node[0].domain = "org.example".into();
     m.is_refused(&o, "got operator org.example.LRN");
     let mut m = Model::new(&[1, 3, 4, 4], 18);

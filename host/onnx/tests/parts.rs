@@ -348,3 +348,33 @@ fn products_as_einsum() {
         );
     }
 }
+
+#[test]
+fn what_values_are_split_for_is_the_reason() {
+    // A group norm, as PyTorch writes it.
+    let mut m = Model::new(&[1, 3, 4, 4], 41);
+    let c = m.conv("x", &[8, 3, 1, 1], &[]);
+    let split = m.ints(&[0, 2, -1]);
+    let groups = m.node("Reshape", &[&c, &split], &[]);
+    let (scale, shift) = (m.random(&[2]), m.random(&[2]));
+    let norm = m.node("InstanceNormalization", &[&groups, &scale, &shift], &[]);
+    let whole = m.ints(&[1, 8, 4, 4]);
+    let o = m.node("Reshape", &[&norm, &whole], &[]);
+    let o = m.conv(&o, &[2, 8, 1, 1], &[]);
+    m.is_refused(&o, "got operator InstanceNormalization");
+    // Two heads of attention.
+    let mut m = Model::new(&[1, 3, 4, 4], 42);
+    let heads = m.ints(&[1, 2, 4, 16]);
+    let [q, k] = [(); 2].map(|()| {
+        let c = m.conv("x", &[8, 3, 1, 1], &[]);
+        m.node("Reshape", &[&c, &heads], &[])
+    });
+    let k = m.node("Transpose", &[&k], &[ints("perm", &[0, 1, 3, 2])]);
+    let half = m.floats(&[], vec![0.5]);
+    let q = m.node("Mul", &[&q, &half], &[]);
+    let o = m.node("MatMul", &[&q, &k], &[]);
+    m.is_refused(&o, "(MatMul): product is of two computed values");
+    // With nothing of the kind behind, it is the split itself.
+    let o = m.node("Relu", &[&q], &[]);
+    m.is_refused(&o, "(Reshape): new shape is [1, 2, 4, 16]");
+}

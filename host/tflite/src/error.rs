@@ -68,8 +68,8 @@ pub enum TfliteError {
     Format(String),
     /// An operator that is not known.
     #[error(
-        "tensor {tensor}: got operator {operator}, expected one of {list}; convert the model without it",
-        list = OPERATORS.join(", ")
+        "tensor {tensor}: got operator {operator}, expected one of those in docs/quantised.md{near}; convert the model without it",
+        near = thresh_onnx::near(operator, OPERATORS)
     )]
     Operator {
         /// Its name in TensorFlow Lite.

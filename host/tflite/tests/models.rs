@@ -153,6 +153,16 @@ fn dilation_that_moves_positions_to_the_batch_is_one_convolution() {
 }
 
 #[test]
+fn sides_that_the_file_computes_are_known() {
+    for network in [
+        agrees("timed-float", TOLERANCE),
+        quantised("timed-int8", 16.0),
+    ] {
+        assert_eq!(network.layers.len(), 2);
+    }
+}
+
+#[test]
 fn a_divided_map_is_no_output() {
     let ending_at = |output: &str| {
         let options = ImportOptions {
@@ -241,7 +251,7 @@ fn operators_are_refused_by_their_own_name() {
     };
     let inside = refused("tanh-inside.tflite");
     assert!(
-        inside.contains("got operator TANH, expected one of"),
+        inside.contains("got operator TANH, expected one of those in docs/quantised.md; convert"),
         "{inside}"
     );
     assert!(!inside.contains("--logits"), "{inside}");

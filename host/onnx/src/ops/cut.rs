@@ -91,27 +91,47 @@ fn gather<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
         indices.dims.pop();
     }
     let got = format!("{:?}", indices.dims);
-    let (some, most) = (indices.data.len() > 0, indices.dims.len() <= MOST_RANK);
-    let expected = "at least one index";
-    node.expect(some && most, "shape of the indices", &got, expected)?;
-    let list = Tensor {
-        dims: vec![indices.data.len()],
-        data: indices.data,
-    };
-    let list = integers(node, &list)?;
-    let kept: Result<Vec<usize>> = list.iter().map(|&index| node.axis(index, size)).collect();
-    let mut view = part(importer, node, view, side, kept?)?;
-    if indices.dims.len() == 1 {
+    let sides = indices.dims.clone();
+    let kept = places(node, indices, size)?;
+    let mut view = part(importer, node, view, side, kept)?;
+    if sides.len() == 1 {
         return Ok(view);
     }
     // The sides of the indices stand in the place of the one that they are taken from.
     let mut sizes = view.dims();
-    sizes.splice(side..=side, indices.dims);
+    sizes.splice(side..=side, sides);
     let expected = "one that the values can be regrouped to";
     view.sides = view
         .regrouped(&sizes)
         .ok_or_else(|| node.wrong("shape of the indices", got, expected))?;
     Ok(view)
+}
+
+/// The places on a side of `size` that `indices` says, one after the other.
+fn places(node: Node<'_>, indices: Tensor, size: usize) -> Result<Vec<usize>> {
+    let got = format!("{:?}", indices.dims);
+    let (some, most) = (indices.data.len() > 0, indices.dims.len() <= MOST_RANK);
+    let expected = "at least one index";
+    node.expect(some && most, "shape of the indices", got, expected)?;
+    let list = Tensor {
+        dims: vec![indices.data.len()],
+        data: indices.data,
+    };
+    let list = integers(node, &list)?;
+    list.iter().map(|&index| node.axis(index, size)).collect()
+}
+
+/// `ArrayFeatureExtractor`: some of the last side.
+pub(super) fn features<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<View> {
+    let view = importer.padded(node, 0)?;
+    let indices = importer.constant(node, 1)?;
+    let Some(side) = view.sides.len().checked_sub(1) else {
+        return Err(node.wrong("shape of input 0", "no side", "at least one"));
+    };
+    let size = dims(importer, &view)[side];
+    importer.budget.take(Some(indices.data.len()))?;
+    let kept = places(node, Tensor::clone(&indices), size)?;
+    part(importer, node, view, side, kept)
 }
 
 /// The sides, with all images that the model takes at once.

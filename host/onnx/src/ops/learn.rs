@@ -1,6 +1,6 @@
 //! The operators of `ai.onnx.ml` that linear models and multilayer perceptrons use.
 
-use super::{affine, dense, each, head};
+use super::{affine, cut, dense, each, head};
 use crate::error::Result;
 use crate::importer::{Importer, Value};
 use crate::node::Node;
@@ -16,6 +16,7 @@ pub(super) fn run<'a>(importer: &mut Importer<'a>, node: Node<'a>) -> Result<Vie
         "Scaler" => scaler(importer, node),
         "LinearRegressor" => regressor(importer, node),
         "LinearClassifier" => classifier(importer, node),
+        "ArrayFeatureExtractor" => cut::features(importer, node),
         "Normalizer" => head::normalized(importer, node),
         // Names for the probabilities.
         "ZipMap" => head::ended(importer, node, 0),

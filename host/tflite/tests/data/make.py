@@ -143,6 +143,14 @@ def causal():
     return model(i, L.Dense(3)(x))
 
 
+def timed():
+    """A dense layer on every position, with sides that the file computes."""
+    x = i = L.Input((6, 3))
+    x = L.Dense(4, activation="relu")(x)
+    x = L.Flatten()(x)
+    return model(i, L.Dense(3)(x))
+
+
 def tanh_inside():
     x = i = L.Input((4, 4, 2), batch_size=1)
     x = L.Activation("tanh")(L.Conv2D(3, 3)(x))
@@ -286,7 +294,7 @@ def main():
     add("large-hybrid", large(), "hybrid")
     add("any-batch-float", any_batch(), "float")
     add("free-float", free(), "float")
-    for net in (dilated, causal):
+    for net in (dilated, causal, timed):
         made = net()
         add(f"{net.__name__}-float", made, "float")
         add(f"{net.__name__}-int8", made, "int8")
