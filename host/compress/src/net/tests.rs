@@ -335,5 +335,8 @@ fn a_network_without_weights_is_refused() {
         ..network.layers[0].clone()
     };
     let message = Net::new(&network).unwrap_err().to_string();
-    assert!(message.contains("no layer that the output depends on has weights"), "{message}");
+    assert!(
+        message.contains("no layer that the output depends on has weights"),
+        "{message}"
+    );
 }
