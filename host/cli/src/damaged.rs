@@ -101,7 +101,7 @@ fn listing(folder: &Path) -> Vec<(PathBuf, u64)> {
 fn try_all(
     ending: &str,
     seeds: &[Vec<u8>],
-    repair: fn(&mut Vec<u8>),
+    repair: fn(&mut [u8]),
     read: impl Fn(&Path) -> Result<()>,
 ) {
     let seed = number("THRESH_SEED", 1);

@@ -68,7 +68,7 @@ pub fn changed(seeds: &[Vec<u8>], rng: &mut ChaCha8Rng) -> Changed {
 const CRC: std::ops::Range<usize> = 13..17;
 
 /// Makes the check sum of a packed image right.
-pub fn repair_image(bytes: &mut Vec<u8>) {
+pub fn repair_image(bytes: &mut [u8]) {
     if bytes.len() < CRC.end {
         return;
     }
@@ -79,7 +79,7 @@ pub fn repair_image(bytes: &mut Vec<u8>) {
 }
 
 /// Makes the check sums of a PNG picture's chunks right, as far as the lengths of the chunks hold.
-pub fn repair_png(bytes: &mut Vec<u8>) {
+pub fn repair_png(bytes: &mut [u8]) {
     let mut at = 8;
     while let Some(length) = bytes.get(at..at + 4) {
         let length = u32::from_be_bytes(std::array::from_fn(|i| length[i])) as usize;
